@@ -1,0 +1,25 @@
+"""Convolutional spiking neural networks: train a CNN, convert it, simulate it, and set the results in tables and figures.
+
+Everything that a user changes stands in config.yaml; the stages below stand in the order in which data flows.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.16")
+
+
+include: "workflow/rules/experiment.smk"  # the configuration, validated, and the sweep that it spans
+include: "workflow/rules/data.smk"  # images
+include: "workflow/rules/model.smk"  # CNN
+include: "workflow/rules/simulate.smk"  # spiking networks, one job for each shard of each configuration
+include: "workflow/rules/tables.smk"  # accuracy and cross-entropy
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    input:
+        rules.score_table.output,
+        rules.tables.output,
+        rules.figures.input,
+    default_target: True
+    localrule: True

@@ -1,0 +1,145 @@
+"""Figures: the paper's five, and accuracy and loss against the synaptic time constant.
+
+Every figure is drawn by the function of its name in scripts/figure.py; the rules differ only in what it is drawn from.
+"""
+
+
+def in_formats(figure):
+    """A figure's files, one for each configured format."""
+    return expand(
+        "<results>/figures/{figure}.{format}", figure=figure, format=FIGURES["formats"]
+    )
+
+
+def shown_responses(neurons):
+    """Responses of these neurons at every time constant to the image whose logits are shown, for the first seed."""
+    return expand(
+        "<results>/{neuron}/tau-{tau}/seed-{seed}/logit_image-1-of-1.npz",
+        neuron=neurons,
+        tau=TAUS,
+        seed=SEEDS[0],
+    )
+
+
+rule figure1:  # sample images of every class
+    input:
+        style=workflow.source_path("../scripts/csnn/figures.mplstyle"),
+        dataset=DATASET,
+    output:
+        in_formats("figure1"),
+    log:
+        "<logs>/figures/figure1.log",
+    benchmark:
+        "<benchmarks>/figures/figure1.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=digest("figure.py"),
+        figure="figure1",
+    script:
+        "../scripts/figure.py"
+
+
+use rule figure1 as figure2 with:  # architecture of the CNN
+    input:
+        style=rules.figure1.input.style,
+        architecture="<results>/cnn/architecture.json",
+    output:
+        in_formats("figure2"),
+    log:
+        "<logs>/figures/figure2.log",
+    benchmark:
+        "<benchmarks>/figures/figure2.tsv"
+    params:
+        code=digest("figure.py"),
+        figure="figure2",
+
+
+use rule figure1 as figure3 with:  # logits of the first neuron (the paper's RLR), one panel per time constant
+    input:
+        style=rules.figure1.input.style,
+        image="<results>/images/logit_image.npz",
+        responses=shown_responses("RLR" if "RLR" in NEURONS else next(iter(NEURONS))),
+    output:
+        in_formats("figure3"),
+    log:
+        "<logs>/figures/figure3.log",
+    benchmark:
+        "<benchmarks>/figures/figure3.tsv"
+    params:
+        code=digest("figure.py"),
+        figure="figure3",
+
+
+use rule figure1 as figure4 with:  # the image whose logits are shown
+    input:
+        style=rules.figure1.input.style,
+        image="<results>/images/logit_image.npz",
+    output:
+        in_formats("figure4"),
+    log:
+        "<logs>/figures/figure4.log",
+    benchmark:
+        "<benchmarks>/figures/figure4.tsv"
+    params:
+        code=digest("figure.py"),
+        figure="figure4",
+
+
+use rule figure1 as figure5 with:  # logits of every neuron at every time constant
+    input:
+        style=rules.figure1.input.style,
+        image="<results>/images/logit_image.npz",
+        responses=shown_responses(NEURONS),
+    output:
+        in_formats("figure5"),
+    log:
+        "<logs>/figures/figure5.log",
+    benchmark:
+        "<benchmarks>/figures/figure5.tsv"
+    params:
+        code=digest("figure.py"),
+        figure="figure5",
+
+
+use rule figure1 as accuracy_vs_tau with:
+    input:
+        style=rules.figure1.input.style,
+        scores="<results>/tables/scores.csv",
+    output:
+        in_formats("accuracy_vs_tau"),
+    log:
+        "<logs>/figures/accuracy_vs_tau.log",
+    benchmark:
+        "<benchmarks>/figures/accuracy_vs_tau.tsv"
+    params:
+        code=digest("figure.py"),
+        figure="accuracy_vs_tau",
+
+
+use rule accuracy_vs_tau as loss_vs_tau with:
+    output:
+        in_formats("loss_vs_tau"),
+    log:
+        "<logs>/figures/loss_vs_tau.log",
+    benchmark:
+        "<benchmarks>/figures/loss_vs_tau.tsv"
+    params:
+        code=digest("figure.py"),
+        figure="loss_vs_tau",
+
+
+rule figures:
+    input:
+        rules.figure1.output,
+        rules.figure2.output,
+        rules.figure3.output,
+        rules.figure4.output,
+        rules.figure5.output,
+        rules.accuracy_vs_tau.output,
+        rules.loss_vs_tau.output,
+    localrule: True

@@ -1,0 +1,87 @@
+"""The CNN: trained, or built with given weights; then evaluated."""
+
+CNN = config["cnn"]
+BUILDER = CNN["architecture"]["builder"]
+ARCHITECTURE = (
+    {"builder": BUILDER}
+    if BUILDER
+    else {key: value for key, value in CNN["architecture"].items() if key != "builder"}
+)
+BUILDER_FILE = [BUILDER.rpartition(":")[0]] if BUILDER else []
+
+if CNN["weights"] is None:
+
+    rule train_cnn:
+        input:
+            dataset=DATASET,
+            builder=BUILDER_FILE,
+        output:
+            model="<results>/cnn/model.h5",
+            architecture="<results>/cnn/architecture.json",
+            history="<results>/cnn/history.json",
+        log:
+            "<logs>/train_cnn.log",
+        benchmark:
+            "<benchmarks>/train_cnn.tsv"
+        conda:
+            "../../envs/tensorflow.yaml"
+        threads: 2
+        resources:
+            mem_mb=4000,
+            runtime=120,
+        params:
+            code=digest("train_cnn.py"),
+            architecture=ARCHITECTURE,
+            training=CNN["training"],
+        script:
+            "../scripts/train_cnn.py"
+
+else:
+
+    rule load_cnn:
+        input:
+            dataset=DATASET,
+            weights=CNN["weights"],
+            builder=BUILDER_FILE,
+        output:
+            model="<results>/cnn/model.h5",
+            architecture="<results>/cnn/architecture.json",
+        log:
+            "<logs>/load_cnn.log",
+        benchmark:
+            "<benchmarks>/load_cnn.tsv"
+        conda:
+            "../../envs/tensorflow.yaml"
+        threads: 1
+        resources:
+            mem_mb=3000,
+            runtime=10,
+        params:
+            code=digest("load_cnn.py"),
+            architecture=ARCHITECTURE,
+        script:
+            "../scripts/load_cnn.py"
+
+
+rule evaluate_cnn:
+    input:
+        dataset=DATASET,
+        images="<results>/images/test.npz",
+        model="<results>/cnn/model.h5",
+    output:
+        evaluation="<results>/cnn/evaluation.json",
+        logits="<results>/cnn/logits.npz",
+    log:
+        "<logs>/evaluate_cnn.log",
+    benchmark:
+        "<benchmarks>/evaluate_cnn.tsv"
+    conda:
+        "../../envs/tensorflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        code=digest("evaluate_cnn.py"),
+    script:
+        "../scripts/evaluate_cnn.py"

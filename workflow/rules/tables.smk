@@ -1,0 +1,62 @@
+"""Tables: the scores of every configuration, and the paper's two tables made from them."""
+
+
+rule score_table:
+    input:
+        cnn="<results>/cnn/evaluation.json",
+        scores=expand(
+            "<results>/{neuron}/tau-{tau}/seed-{seed}/scores.json", neuron=NEURONS, tau=TAUS, seed=SEEDS
+        ),
+        # no table without proof that the engine gives NengoDL's own logits
+        certificates=(
+            expand(rules.verify.output, neuron=NEURONS, seed=SEEDS)
+            if SIMULATION["engine"] == "event"
+            else []
+        ),
+    output:
+        "<results>/tables/scores.csv",
+    log:
+        "<logs>/score_table.log",
+    benchmark:
+        "<benchmarks>/score_table.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest("score_table.py"),
+    script:
+        "../scripts/score_table.py"
+
+
+rule tables:
+    input:
+        scores=rules.score_table.output,
+        published=(
+            workflow.source_path("../resources/published_table2.csv")
+            if config["tables"]["compare_with_paper"]
+            else []
+        ),
+    output:
+        expand(
+            "<results>/tables/{table}.{format}",
+            table=["table1", "table2"]
+            + ["comparison"] * config["tables"]["compare_with_paper"],
+            format=["csv", "md"],
+        ),
+    log:
+        "<logs>/tables.log",
+    benchmark:
+        "<benchmarks>/tables.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest("tables.py"),
+    script:
+        "../scripts/tables.py"

@@ -1,0 +1,260 @@
+"""The Keras CNN: build it, train it or load its weights, evaluate and describe it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from csnn.files import InputError, whole_file
+from csnn.nengodl_compat import tf
+
+POOLING = {"max": tf.keras.layers.MaxPooling2D, "average": tf.keras.layers.AveragePooling2D}
+
+
+def build(
+    input_shape: Sequence[int],
+    classes: int,
+    *,
+    filters: Sequence[int] = (32, 64, 64),
+    kernel: int = 3,
+    pool: int = 2,
+    pooling: str = "max",
+    dense_units: int = 64,
+    builder: str | None = None,
+) -> tf.keras.Model:
+    """Build the paper's CNN: convolutions with pooling between them, a dense layer, and the logits.
+
+    Parameters
+    ----------
+    input_shape
+        Height, width, channels.
+    classes
+        Number of logits.
+    filters
+        Number of filters of each convolution.
+    kernel
+        Height and width of each convolution's kernel.
+    pool
+        Height, width and stride of the pooling after each convolution but the last.
+    pooling
+        ``max`` or ``average``.
+    dense_units
+        Size of the dense layer.
+    builder
+        ``path/to/file.py:function`` of the user's own: then the sizes do not count (see `build_with`).
+
+    Raises
+    ------
+    InputError
+        If the images are too small for the layers, or the builder fails.
+    """
+    if builder:
+        return build_with(builder, input_shape, classes)
+    layers = tf.keras.layers
+    x = image = tf.keras.Input(tuple(input_shape))
+    try:
+        for depth, count in enumerate(filters):
+            if depth:
+                x = POOLING[pooling](pool)(x)
+            x = layers.Conv2D(count, kernel, activation="relu")(x)
+    except ValueError as error:
+        raise InputError(
+            f"cnn.architecture has too many or too large layers for images of {tuple(input_shape)}: "
+            f"convolution {depth + 1} has nothing left to see; take fewer filters, or a smaller kernel or pool"
+        ) from error
+    x = layers.Flatten()(x)
+    x = layers.Dense(dense_units, activation="relu")(x)
+    return tf.keras.Model(image, layers.Dense(classes)(x))
+
+
+def build_with(builder: str, input_shape: Sequence[int], classes: int) -> tf.keras.Model:
+    """Build a CNN with the user's own function.
+
+    Parameters
+    ----------
+    builder
+        ``path/to/file.py:function``; the function takes the input shape (height, width, channels) and the number of
+        classes and returns a Keras model that ends in logits.
+    input_shape, classes
+        What the function is called with.
+
+    Raises
+    ------
+    InputError
+        If the file or the function is not there, or what it returns is not such a model.
+    """
+    path, _, name = builder.rpartition(":")
+    try:
+        spec = importlib.util.spec_from_file_location("user_architecture", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        function = getattr(module, name)
+        model = function(tuple(input_shape), classes)
+    except Exception as error:  # whatever the user's own code raises
+        raise InputError(
+            f"cnn.architecture.builder {builder} failed: {type(error).__name__}: {' '.join(str(error).split())}; "
+            "it must be path/to/file.py:function, a function of (input_shape, classes) that returns a Keras model"
+        ) from error
+    if not isinstance(model, tf.keras.Model):
+        raise InputError(
+            f"cnn.architecture.builder {builder} returned {type(model).__name__}; it must return a model of tf.keras"
+        )
+    if model.input_shape[1:] != tuple(input_shape) or model.output_shape[1:] != (classes,):
+        raise InputError(
+            f"cnn.architecture.builder {builder} returned a model from {model.input_shape[1:]} to "
+            f"{model.output_shape[1:]}; it must take images of {tuple(input_shape)} and return {classes} logits"
+        )
+    return model
+
+
+def load_weights(model: tf.keras.Model, path: str | os.PathLike) -> None:
+    """Set a model's weights from an ``.h5`` file, layer by layer in the file's order.
+
+    Every layout that Keras has written is read: weights only or a whole model (Keras 2, with ``layer_names`` and
+    ``weight_names``), and ``.weights.h5`` of Keras 3 (``layers/<name>/vars/<i>``).
+
+    Raises
+    ------
+    InputError
+        If the file is not readable or its weights do not fit the model.
+    """
+    try:
+        with h5py.File(path) as file:
+            weights = _read_weights(file)
+    except OSError as error:
+        raise InputError(f"cnn.weights {path} is not a readable .h5 file ({error})") from error
+    wanted = [tuple(weight.shape) for weight in model.weights]
+    found = [weight.shape for weight in weights]
+    if found != wanted:
+        position = next((i for i, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b), None)
+        where = (
+            f"array {position + 1} is {found[position]} where {wanted[position]} is wanted"
+            if position is not None
+            else f"it has {len(found)} arrays where {len(wanted)} are wanted"
+        )
+        raise InputError(f"cnn.weights {path} does not fit cnn.architecture: {where}")
+    if not all(np.isfinite(weight).all() for weight in weights):
+        raise InputError(f"cnn.weights {path} holds NaN or infinite weights; they must be finite")
+    model.set_weights(weights)
+
+
+def _read_weights(file: h5py.File) -> list[np.ndarray]:
+    """Return the arrays of a Keras weights file in the order of its layers."""
+    group = file.get("model_weights", file)
+    if "layer_names" in group.attrs:
+        layers = [group[_text(name)] for name in group.attrs["layer_names"]]
+        return [np.asarray(layer[_text(name)]) for layer in layers for name in layer.attrs["weight_names"]]
+    group = group.get("layers", group)
+    datasets: list[str] = []
+    group.visititems(lambda name, item: datasets.append(name) if isinstance(item, h5py.Dataset) else None)
+    return [np.asarray(group[name]) for name in sorted(datasets, key=_layer_order)]
+
+
+def _layer_order(name: str) -> list[str | int]:
+    """Sort key: numbers by their value (conv2d, conv2d_2, conv2d_10), kernel before bias."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name.replace("kernel", "a"))]
+
+
+def _text(name: str | bytes) -> str:
+    """Return an HDF5 attribute as text, whichever way it was written."""
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def save(model: tf.keras.Model, path: str | os.PathLike) -> None:
+    """Save architecture and weights in one ``.h5`` file."""
+    with whole_file(path) as temporary:
+        model.save(temporary, save_format="h5", include_optimizer=False)
+
+
+def load(path: str | os.PathLike) -> tf.keras.Model:
+    """Load a model saved by `save`.
+
+    Raises
+    ------
+    InputError
+        If the file is not a readable model.
+    """
+    try:
+        return tf.keras.models.load_model(Path(path), compile=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} is not a readable Keras model ({error}); delete it to make it again") from error
+
+
+def train(
+    model: tf.keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    epochs: int,
+    batch_size: int,
+    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+) -> dict[str, list[float]]:
+    """Train with Adam on the cross-entropy of the logits, as the paper does.
+
+    Parameters
+    ----------
+    model
+        Changed in place.
+    images : (n, height, width, channels) float32
+        Training images.
+    labels : (n,) int
+        Their classes.
+    epochs, batch_size
+        As in Keras.
+    callbacks
+        Keras callbacks, for instance for progress.
+
+    Returns
+    -------
+    dict
+        ``loss`` and ``accuracy`` of each epoch, on the training images as Keras measures them while it trains.
+    """
+    model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    history = model.fit(
+        images, labels, epochs=epochs, batch_size=batch_size, verbose=0, callbacks=list(callbacks)
+    ).history
+    return {name: [float(value) for value in history[name]] for name in ("loss", "accuracy")}
+
+
+def seed_everything(seed: int) -> None:
+    """Make building and training a model repeatable: seed Python, NumPy and TensorFlow, deterministic operations."""
+    tf.keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def logits(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
+    """Return the logits (n, classes) float32 of images (n, height, width, channels)."""
+    return model.predict(images, batch_size=500, verbose=0)
+
+
+def describe(model: tf.keras.Model) -> list[dict]:
+    """Describe each layer for a drawing: ``name``, ``type``, ``detail``, ``output_shape`` and ``parameters``."""
+    return [
+        {
+            "name": layer.name,
+            "type": type(layer).__name__,
+            "detail": _detail(layer.get_config()),
+            "output_shape": list((layer.output_shape[0] if isinstance(layer.output_shape, list) else layer.output_shape)[1:]),
+            "parameters": layer.count_params(),
+        }
+        for layer in model.layers
+    ]
+
+
+def _detail(config: Mapping) -> str:
+    """Say in words what a layer's Keras configuration sets."""
+    kernel = "x".join(map(str, config.get("kernel_size", ())))
+    pool = "x".join(map(str, config.get("pool_size", ()))) if "pool_size" in config else ""
+    parts = [
+        f"{config['filters']} filters {kernel}" if "filters" in config else "",
+        f"{config['units']} units" if "units" in config else "",
+        pool,
+        config.get("activation", "") if config.get("activation") != "linear" else "",
+    ]
+    return ", ".join(part for part in parts if part)

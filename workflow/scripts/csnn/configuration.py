@@ -1,0 +1,113 @@
+"""What the JSON schema of ``config.yaml`` cannot say: sentences for its errors, and checks across keys."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from csnn.files import InputError
+from csnn.neurons import with_defaults
+
+
+def sentence(error: Any) -> str:
+    """Say a schema violation in one sentence: the key, its value and what is allowed.
+
+    Parameters
+    ----------
+    error : jsonschema.ValidationError
+        Subschemas say in their annotation ``allowed`` which values they take.
+    """
+    place = _dotted(error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        unknown = next(key for key in error.instance if key not in known)
+        guess = difflib.get_close_matches(str(unknown), known, 1)
+        hint = f" (did you mean {guess[0]}?)" if guess else ""
+        key = f"{place}.{unknown}" if place else unknown
+        return f"config key {key} is unknown{hint}; {place or 'the configuration'} takes {', '.join(known)}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"config key {place}.{missing} is missing; {place} takes {error.schema.get('allowed', missing)}"
+    allowed = error.schema.get("allowed", error.message)
+    return f"config key {place or '(top level)'} is {_shown(error.instance)}; it must be {allowed}"
+
+
+def _dotted(path: Any) -> str:
+    """Write a path in the configuration as one does by hand: ``snn.tau_syn_s[1]``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _shown(value: Any) -> str:
+    """Write a value shortly, as in YAML where that is shorter than in Python."""
+    text = {None: "null", True: "true", False: "false"}.get(value) if isinstance(value, bool | None) else None
+    text = text or repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def check(config: Mapping) -> dict:
+    """Check what goes across keys and complete the neurons' parameters.
+
+    Parameters
+    ----------
+    config
+        A configuration that the schema has accepted and filled with defaults.
+
+    Returns
+    -------
+    dict
+        The same configuration with each neuron's parameters complete; neurons set to null are left out.
+
+    Raises
+    ------
+    InputError
+        Naming the key, its value and what would be right.
+    """
+    for place, value in _numbers(config):
+        if not math.isfinite(value):
+            raise InputError(f"config key {place} is {value}; it must be a finite number")
+    snn = dict(config["snn"])
+    for key in ("tau_syn_s", "seeds"):
+        values = snn[key]
+        if len(set(values)) < len(values):
+            raise InputError(f"config key snn.{key} is {values}; each value must stand in it once")
+    try:
+        snn["neurons"] = {
+            name: with_defaults(name, parameters)
+            for name, parameters in snn["neurons"].items()
+            if parameters is not None
+        }
+    except ValueError as error:
+        raise InputError(f"config key snn.neurons: {error}") from error
+    if not snn["neurons"]:
+        raise InputError("config key snn.neurons names no neuron; it must name at least one")
+    for key, path in _named_files(config):
+        if path is not None and not Path(path).is_file():
+            raise InputError(f"config key {key} names {path}, which does not exist; it must be the path of a file")
+    return dict(config) | {"snn": snn}
+
+
+def _named_files(config: Mapping) -> Iterator[tuple[str, str | None]]:
+    """Yield every file that a configuration names, with its key."""
+    source, builder = config["data"]["source"], config["cnn"]["architecture"]["builder"]
+    yield "data.source", source if source.endswith(".npz") else None
+    yield "data.archive", config["data"]["archive"]
+    yield "cnn.weights", config["cnn"]["weights"]
+    yield "cnn.architecture.builder", builder and builder.rpartition(":")[0]
+
+
+def _numbers(value: Any, place: str = "") -> Iterator[tuple[str, float]]:
+    """Yield every number in a configuration with its place."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _numbers(item, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _numbers(item, f"{place}[{i}]")
+    elif isinstance(value, float):
+        yield place, value

@@ -1,0 +1,70 @@
+"""Conversion of a trained Keras CNN into a spiking network by NengoDL."""
+
+from __future__ import annotations
+
+import warnings
+
+import nengo
+
+from csnn.files import InputError
+from csnn.nengodl_compat import nengo_dl, tf
+
+
+def convert(
+    model: tf.keras.Model,
+    neuron: nengo.neurons.NeuronType,
+    *,
+    tau_syn_s: float | None,
+    max_rate_hz: float,
+    seed: int,
+    precision: str = "double",
+) -> nengo_dl.Converter:
+    """Convert a CNN: its rectified linear units become `neuron`, its max pooling average pooling.
+
+    Load the weights before converting: NengoDL scales biases by `max_rate_hz` while it converts.
+
+    Parameters
+    ----------
+    model
+        The trained CNN. Every layer must have a native Nengo form.
+    neuron
+        What takes the place of each rectified linear unit.
+    tau_syn_s
+        Time constant of the lowpass filter on every connection from neurons, in seconds; None for no filter.
+    max_rate_hz
+        Firing rate of a neuron whose activation in the CNN is 1, in Hz (``scale_firing_rates`` of NengoDL).
+    seed
+        Seed of the initial membrane potentials.
+    precision
+        ``double`` or ``single``: what NengoDL computes in.
+
+    Returns
+    -------
+    nengo_dl.Converter
+        With ``net`` (the Nengo network), ``inputs`` and ``outputs`` (by the tensors of ``model``).
+
+    Raises
+    ------
+    InputError
+        If a layer has no native Nengo form.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*max_to_avg_pool.*")
+            converter = nengo_dl.Converter(
+                model,
+                # a fallback would quietly turn a layer into a TensorNode, which neither spikes nor filters
+                allow_fallback=False,
+                inference_only=True,
+                max_to_avg_pool=True,
+                scale_firing_rates=max_rate_hz,
+                # NengoDL first maps every spelling of ReLU to this neuron type, then applies the swap
+                swap_activations={nengo.RectifiedLinear(): neuron},
+                synapse=tau_syn_s,
+            )
+    except TypeError as error:
+        raise InputError(f"the CNN cannot be converted to a spiking network: {' '.join(str(error).split())}") from error
+    converter.net.seed = seed
+    with converter.net:
+        nengo_dl.configure_settings(dtype={"double": "float64", "single": "float32"}[precision], stateful=False)
+    return converter

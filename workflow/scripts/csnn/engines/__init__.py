@@ -1,0 +1,1 @@
+"""Simulators of a converted network: `nengodl` (the reference) and `event` (exact and fast)."""

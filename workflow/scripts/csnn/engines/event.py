@@ -1,0 +1,577 @@
+"""The event-driven simulator: the exact outputs of a compiled network, layer by layer over all time steps.
+
+The network has no loops, so a layer's outputs over all steps can be known before the next layer starts; what is zero
+need not be touched; and filters can be moved behind the linear maps that they precede, where the signal is no longer
+sparse but need not be stored. ``docs/engine.md`` derives this. Importing this module imports numpy and numba only.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from csnn.engines import kernels
+from csnn.engines.kernel_cache import compiling_alone
+from csnn.engines.neuron_steps import NEURON_STEPS
+from csnn.engines.register_blocks import lanes
+from csnn.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, Shape, SparseMatrix, with_synapse
+
+STEPS_PER_BLOCK = 100
+"""Time steps that a layer takes before the next layer follows; bounds memory in the number of steps."""
+
+NO_FILTER_BELOW = 0.03
+"""Nengo and NengoDL do not smooth where tau <= 0.03 dt (nengo_dl/process_builders.py, LowpassBuilder)."""
+
+PRECISIONS = {"double": np.float64, "single": np.float32}
+
+
+@dataclass(frozen=True)
+class Record:
+    """What to record besides the logits.
+
+    Attributes
+    ----------
+    spike_counts : bool
+        Whether to count the spikes of every layer of neurons.
+    neurons : mapping of int to sequence of int
+        For an index into `Network.layers`: flat indices of the neurons to follow over time.
+    """
+
+    spike_counts: bool = False
+    neurons: Mapping[int, Sequence[int]] | None = None
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What a simulation gives.
+
+    Attributes
+    ----------
+    logits : ndarray of float64, shape (images, steps, classes)
+    spike_counts : ndarray of float64, shape (images, layers of neurons), or None
+        Number of spikes of each layer over all steps; for rate neurons the expected number, the sum of rate times dt.
+    spikes : mapping of int to ndarray of float64, shape (images, steps, recorded neurons)
+        Spikes per step of the neurons that `Record.neurons` names; for rate neurons the rate times dt.
+    voltages : mapping of int to ndarray of float64, shape (images, steps, recorded neurons)
+        Their membrane potentials at the end of each step; NaN for rate neurons, which have none.
+    """
+
+    logits: NDArray[np.float64]
+    spike_counts: NDArray[np.float64] | None
+    spikes: Mapping[int, NDArray[np.float64]]
+    voltages: Mapping[int, NDArray[np.float64]]
+
+
+def lowpass(connection: Connection, dt_s: float) -> kernels.Lowpass:
+    """The filter of a connection at a time step: the lowpass with time constant tau, its input held over each step.
+
+    ``y[t] = d y[t-1] + (1 - d) x[t]`` with ``d = exp(-dt / tau)`` (nengo/synapses.py, LinearFilter, zero-order hold).
+    """
+    tau_syn_s = connection.tau_syn_s
+    if tau_syn_s is None:
+        return kernels.Lowpass(0.0, 1.0, False)
+    if tau_syn_s <= NO_FILTER_BELOW * dt_s:
+        return kernels.Lowpass(0.0, 1.0, connection.delayed)
+    return kernels.Lowpass(math.exp(-dt_s / tau_syn_s), -math.expm1(-dt_s / tau_syn_s), connection.delayed)
+
+
+@dataclass(frozen=True)
+class _Path:
+    """A connection made ready for the kernels; `shape` is what it computes of the layer that it feeds."""
+
+    source: int
+    poolings: tuple[Pooling, ...]
+    lowpass: kernels.Lowpass
+    weights: kernels.ConvolutionWeights | None
+    sparse: tuple[NDArray, NDArray, NDArray] | None
+    shape: Shape
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether a constant signal leaves this connection as one that changes."""
+        return self.lowpass.decay != 0 or self.lowpass.delayed
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A layer made ready for the kernels.
+
+    Attributes
+    ----------
+    shape : (int, int, int)
+        Of that part of the layer which reaches the readout: pooling and strides can leave last rows and columns unused.
+    fused : _Path or None
+        The convolution that is computed tile by tile together with the neurons.
+    given : tuple of _Path
+        All other connections; their currents are computed beforehand.
+    window : (int, int)
+        Average pooling applied as the neurons' outputs leave the layer.
+    constant_current, constant : bool
+        Whether the current from `given`, and whether the layer's output, is the same at every step.
+    """
+
+    shape: Shape
+    number: int
+    constants: NDArray
+    state: NDArray
+    offset: NDArray
+    fused: _Path | None
+    given: tuple[_Path, ...]
+    window: tuple[int, int]
+    constant_current: bool
+    constant: bool
+    recorded: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A network made ready for the kernels at one precision and time step."""
+
+    input_shape: Shape
+    stages: tuple[_Stage, ...]
+    dt_s: float
+    real: type
+    count_spikes: bool
+    output_per_spike: tuple[float, ...]
+
+
+def _needed(length: int, size: int, stride: int, before: int, available: int) -> int:
+    """How many of `available` inputs `length` windows of `size`, one per `stride`, reach."""
+    return min((length - 1) * stride + size - before, available)
+
+
+def _used_shapes(network: Network) -> list[Shape]:
+    """The part of each layer, from its first row and column, on which the readout depends."""
+    used = [[0, 0, layer.shape[2]] for layer in network.layers]
+    used[-1] = list(network.layers[-1].shape)
+    for index in range(len(network.layers) - 1, -1, -1):
+        layer = network.layers[index]
+        if any(_reshapes(connection, layer) for connection in layer.connections):
+            used[index] = list(layer.shape)
+        for connection in layer.connections:
+            if connection.source == IMAGE:
+                continue
+            source = network.layers[connection.source]
+            shapes = [source.shape]
+            for pooling in connection.poolings:
+                shapes.append(pooling.output_shape(shapes[-1]))
+            linear = connection.linear
+            for axis in (0, 1):
+                needed = shapes[-1][axis]
+                if isinstance(linear, Convolution):
+                    needed = _needed(
+                        used[index][axis] if not _reshapes(connection, layer) else linear.output_shape[axis],
+                        linear.kernel.shape[axis], linear.stride[axis], linear.padding[axis], needed,
+                    )  # fmt: skip
+                for pooling, shape in zip(reversed(connection.poolings), reversed(shapes[:-1]), strict=True):
+                    needed = _needed(needed, pooling.size[axis], pooling.stride[axis], 0, shape[axis])
+                used[connection.source][axis] = max(used[connection.source][axis], needed)
+    return [(rows, columns, channels) for rows, columns, channels in used]
+
+
+def _reshapes(connection: Connection, layer: Layer) -> bool:
+    """Whether a connection numbers the layer's neurons otherwise than by the layer's rows and columns."""
+    return not isinstance(connection.linear, Convolution) or connection.linear.output_shape != layer.shape
+
+
+def _reshapes_convolution(connection: Connection, layer: Layer) -> bool:
+    """Whether a connection is a convolution whose output has another shape than the layer."""
+    return isinstance(connection.linear, Convolution) and _reshapes(connection, layer)
+
+
+def _prepare_connection(connection: Connection, shape: Shape, dt_s: float, real: type) -> _Path:
+    """Make a connection ready for the kernels."""
+    decay, gain, delayed = lowpass(connection, dt_s)
+    filter_ = kernels.Lowpass(real(decay), real(gain), delayed)
+    linear = connection.linear
+    if not isinstance(linear, Convolution):
+        sparse = (linear.first, linear.target, linear.weight.astype(real))
+        return _Path(connection.source, connection.poolings, filter_, None, sparse, shape)
+    kernel_rows, kernel_columns, channels, outputs = linear.kernel.shape
+    vector = lanes(np.dtype(real).itemsize)
+    rows = np.zeros((kernel_rows * kernel_columns * channels, -(-outputs // vector) * vector), real)
+    rows[:, :outputs] = linear.kernel.reshape(-1, outputs)
+    weights = kernels.ConvolutionWeights(rows, kernel_rows, kernel_columns, channels, *linear.stride, *linear.padding)
+    return _Path(connection.source, connection.poolings, filter_, weights, None, shape)
+
+
+def _prepare(network: Network, dt_s: float, precision: str, record: Record) -> _Plan:
+    """Make a network ready for the kernels."""
+    real = PRECISIONS[precision]
+    neurons = {index: np.asarray(chosen, np.int64) for index, chosen in (record.neurons or {}).items()}
+    everything = record.spike_counts or neurons
+    used = [layer.shape for layer in network.layers] if everything else _used_shapes(network)
+    stages: list[_Stage] = []
+    for index, layer in enumerate(network.layers):
+        paths = [
+            _prepare_connection(
+                connection, connection.linear.output_shape if _reshapes_convolution(connection, layer) else used[index], dt_s, real
+            )
+            for connection in layer.connections
+        ]
+        changing = [
+            path.has_memory or (path.source != IMAGE and not stages[path.source].constant) for path in paths
+        ]
+        fused = None
+        if layer.neuron != READOUT:
+            candidates = [
+                path
+                for path, connection, changes in zip(paths, layer.connections, changing, strict=True)
+                if changes and not _reshapes(connection, layer)
+            ]
+            fused = max(candidates, key=lambda path: path.weights.rows.size) if candidates else None
+        given = tuple(path for path in paths if path is not fused)
+        constant_current = not any(changes for path, changes in zip(paths, changing, strict=True) if path is not fused)
+        shape = used[index]
+        cropped = np.arange(layer.size).reshape(layer.shape)[: shape[0], : shape[1]].ravel()
+        if layer.neuron == READOUT:
+            number, names, constants = -1, (), [0.0]
+        else:
+            step = NEURON_STEPS[layer.neuron]
+            number, names = step.number, step.state
+            largest_voltage = float(np.max(layer.state.get("voltage", 0.0)))
+            constants = step.constants(layer.parameters, dt_s, largest_voltage)
+        state = np.array([layer.state[name][cropped] for name in names], real).reshape(len(names), len(cropped))
+        if layer.neuron == "AdaptiveLIF":
+            # NengoDL steps these neurons by Nengo's own function, which subtracts dt before it looks at the refractory
+            # time instead of after; the difference shows only where the refractory time does not start at 0
+            state[names.index("refractory_time")] -= real(dt_s)
+        stages.append(
+            _Stage(
+                shape=shape,
+                number=number,
+                constants=np.array(constants, real),
+                state=state,
+                offset=layer.offset[cropped].astype(real)[np.newaxis],
+                fused=fused,
+                given=given,
+                window=_window(network, index),
+                constant_current=constant_current,
+                constant=fused is None and constant_current and not names,
+                recorded=neurons.get(index, np.zeros(0, np.int64)),
+            )
+        )
+    output_per_spike = tuple(layer.parameters.get("amplitude", 1.0) / dt_s for layer in network.layers)
+    return _Plan(network.input_shape, tuple(stages), dt_s, real, record.spike_counts, output_per_spike)
+
+
+def _window(network: Network, index: int) -> tuple[int, int]:
+    """The pooling that can be applied as outputs leave a layer: all that follows shares it, and its windows are disjoint."""
+    first = {
+        connection.poolings[0] if connection.poolings else None
+        for layer in network.layers
+        for connection in layer.connections
+        if connection.source == index
+    }
+    if len(first) == 1:
+        pooling = first.pop()
+        if pooling is not None and pooling.size == pooling.stride:
+            return pooling.size
+    return (1, 1)
+
+
+class _Workspace:
+    """Arrays that one thread uses again for each image and block of steps."""
+
+    def __init__(self, real: type):
+        self.real = real
+        self.arrays: dict[object, NDArray] = {}
+
+    def array(self, key: object, shape: tuple[int, ...], dtype: type) -> NDArray:
+        """Return an array with arbitrary content, the same memory whenever the same key is asked for."""
+        size = math.prod(shape)
+        if key not in self.arrays or self.arrays[key].size < size:
+            self.arrays[key] = np.empty(size, dtype)
+        return self.arrays[key][:size].reshape(shape)
+
+    def events(self, key: object, shape: Shape, steps: int) -> kernels.Events:
+        """Return room for the events of an image of `shape`."""
+        rows, columns, channels = shape
+        most = columns * channels + 1
+        return kernels.Events(
+            self.array((key, "unit"), (rows, steps, most), np.int32),
+            self.array((key, "value"), (rows, steps, most), self.real),
+            self.array((key, "first"), (rows, steps, columns + 1), np.int32),
+        )
+
+
+class _Signals:
+    """Events of the image and of the layers over the current block of steps, pooled as connections ask for."""
+
+    def __init__(self, plan: _Plan, workspace: _Workspace):
+        self.plan = plan
+        self.workspace = workspace
+        self.events: dict[tuple[int, tuple[Pooling, ...]], tuple[kernels.Events, Shape]] = {}
+
+    def set_image(self, image: NDArray) -> None:
+        """Take the events of an image of the plan's input shape."""
+        rows, columns, channels = self.plan.input_shape
+        events = self.workspace.events(IMAGE, self.plan.input_shape, 1)
+        kernels.events_of_image(image.reshape(rows, columns * channels), channels, events)
+        self.events = {(IMAGE, ()): (events, self.plan.input_shape)}
+
+    def start_block(self) -> None:
+        """Forget what belongs to the previous block."""
+        self.events = {key: value for key, value in self.events.items() if key[0] == IMAGE}
+
+    def pooled(self, source: int, poolings: tuple[Pooling, ...]) -> tuple[kernels.Events, Shape]:
+        """Events of a source after some poolings, and the shape of that image."""
+        key = (source, poolings)
+        if key not in self.events:
+            events, shape = self.pooled(source, poolings[:-1])
+            pooling = poolings[-1]
+            shape_after = pooling.output_shape(shape)
+            result = self.workspace.events(key, shape_after, events.first.shape[1])
+            kernels.pool_events(events, shape[2], *pooling.size, *pooling.stride, result)
+            self.events[key] = (result, shape_after)
+        return self.events[key]
+
+
+_NO_EVENTS = {
+    real: kernels.Events(np.zeros((1, 1, 1), np.int32), np.zeros((1, 1, 1), real), np.zeros((1, 1, 2), np.int32))
+    for real in PRECISIONS.values()
+}
+
+
+def _given_current(
+    stage: _Stage, signals: _Signals, filtered: Mapping[int, NDArray], steps: int, key: object
+) -> NDArray:
+    """Input current of a layer from all but its fused connection, shape (steps or 1, neurons)."""
+    if not stage.given:
+        return stage.offset
+    workspace = signals.workspace
+    current = workspace.array((key, "given"), (1 if stage.constant_current else steps, stage.offset.size), workspace.real)
+    current[:] = stage.offset
+    for number, path in enumerate(stage.given):
+        events, shape = signals.pooled(path.source, path.poolings)
+        if path.sparse is not None:
+            kernels.add_sparse(events, shape[2], *path.sparse, path.lowpass, filtered[number], current)
+        else:
+            rows, columns, channels = path.shape
+            drive = workspace.array("drive", (rows * columns * path.weights.rows.shape[1],), workspace.real)
+            kernels.add_dense_rows(
+                events, path.weights, path.lowpass, filtered[number], rows, columns, channels, drive, current
+            )
+    return current
+
+
+def _simulate_image(
+    plan: _Plan,
+    image: NDArray,
+    workspace: _Workspace,
+    logits: NDArray[np.float64],
+    spike_counts: NDArray[np.float64],
+    followed: Mapping[int, tuple[NDArray, NDArray]],
+) -> None:
+    """Simulate one image: block after block of steps, and within a block layer after layer.
+
+    Parameters
+    ----------
+    logits : shape (steps, classes), filled
+    spike_counts : shape (layers of neurons,) or (0,), filled
+    followed : for each stage with recorded neurons their spikes and voltages, each of shape (steps, neurons), filled
+    """
+    real = plan.real
+    steps = len(logits)
+    blocks = -(-steps // STEPS_PER_BLOCK)
+    length = -(-steps // blocks)
+    signals = _Signals(plan, workspace)
+    signals.set_image(np.ascontiguousarray(image, real))
+    states = [workspace.array((index, "state"), stage.state.shape, real) for index, stage in enumerate(plan.stages)]
+    filters = [
+        {
+            number: workspace.array((index, "filter", number), (stage.offset.size,), real)
+            for number in range(-1 if stage.fused else 0, len(stage.given))
+        }
+        for index, stage in enumerate(plan.stages)
+    ]
+    for stage, state, filtered in zip(plan.stages, states, filters, strict=True):
+        state[:] = stage.state
+        for array in filtered.values():
+            array[:] = 0
+    totals = np.zeros((len(plan.stages), 1 if plan.count_spikes else 0), real)
+    for start in range(0, steps, length):
+        stop = min(start + length, steps)
+        signals.start_block()
+        for index, stage in enumerate(plan.stages):
+            given = _given_current(stage, signals, filters[index], stop - start, index)
+            if stage.number < 0:
+                logits[start:stop] = given
+                continue
+            if stage.fused:
+                path = stage.fused
+                events, weights, filtered = signals.pooled(path.source, path.poolings)[0], path.weights, filters[index][-1]
+            else:
+                path, events, weights, filtered = None, _NO_EVENTS[real], _NO_WEIGHTS[real], _NOTHING[real]
+            rows, columns, channels = stage.shape
+            pooled_shape = (rows // stage.window[0], columns // stage.window[1], channels)
+            block = 1 if stage.constant else stop - start
+            result = workspace.events((index, "events"), pooled_shape, block)
+            recording = kernels.Recording(
+                np.zeros(totals.shape[1], real),
+                stage.recorded,
+                np.empty((block, stage.recorded.size), real),
+                np.full((block, stage.recorded.size), np.nan, real),
+            )
+            kernels.advance_layer(
+                stage.number, stage.constants, states[index], given, path is not None, events, weights,
+                path.lowpass if path else _NO_LOWPASS[real], filtered, stage.shape, stage.window, recording, result,
+            )  # fmt: skip
+            totals[index] += recording.total * ((stop - start) // block)
+            if index in followed:
+                spikes, voltages = followed[index]
+                spikes[start:stop] = recording.output
+                voltages[start:stop] = recording.voltage
+            pooling = () if stage.window == (1, 1) else (Pooling(stage.window, stage.window),)
+            signals.events[index, pooling] = (result, pooled_shape)
+    if plan.count_spikes:
+        spike_counts[:] = totals[:-1, 0] / plan.output_per_spike[:-1]
+    for index, (spikes, _) in followed.items():
+        spikes /= plan.output_per_spike[index]
+
+
+_NO_WEIGHTS = {
+    real: kernels.ConvolutionWeights(np.zeros((0, lanes(np.dtype(real).itemsize)), real), 1, 1, 1, 1, 1, 0, 0)
+    for real in PRECISIONS.values()
+}
+_NO_LOWPASS = {real: kernels.Lowpass(real(0), real(1), False) for real in PRECISIONS.values()}
+_NOTHING = {real: np.zeros(0, real) for real in PRECISIONS.values()}
+
+
+AS_COMPILED: Literal["as compiled"] = "as compiled"
+
+
+def simulate(
+    network: Network,
+    images: ArrayLike,
+    *,
+    tau_syn_s: float | None | Literal["as compiled"] = AS_COMPILED,
+    dt_s: float = 0.001,
+    steps: int = 100,
+    precision: str = "double",
+    threads: int = 1,
+    on_images_done: Callable[[int], None] | None = None,
+    record: Record | None = None,
+) -> Simulation:
+    """Simulate a compiled network on images, each shown unchanged for all steps.
+
+    Parameters
+    ----------
+    network : Network
+    images : array of float, shape (images, rows, columns, channels)
+        What the network's input node puts out, pixels in [0, 1] for a network converted from an image classifier.
+    tau_syn_s : float or None, optional
+        Synaptic time constant in seconds of every connection that leaves neurons, None for no filter; by default what
+        the network was compiled with.
+    dt_s : float
+        Length of a step in seconds.
+    steps : int
+        Number of steps.
+    precision : {"double", "single"}
+    threads : int
+        Threads, each of which simulates one image at a time.
+    on_images_done : callable, optional
+        Called, one call at a time, with the number of images simulated so far.
+    record : Record, optional
+        What to record besides the logits.
+
+    Returns
+    -------
+    Simulation
+        Its numbers depend on neither the number of threads nor on the other images.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or the images do not fit the network.
+    """
+    if tau_syn_s != AS_COMPILED:
+        network = with_synapse(network, tau_syn_s)
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is {precision!r}; it must be {' or '.join(PRECISIONS)}")
+    for name, value in (("steps", steps), ("threads", threads)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}; it must be at least 1")
+    if not (math.isfinite(dt_s) and dt_s > 0):
+        raise ValueError(f"dt_s is {dt_s}; it must be a time in seconds above 0")
+    images = np.asarray(images)
+    if images.ndim < 2 or images.dtype.kind != "f" or math.prod(images.shape[1:]) != math.prod(network.input_shape):
+        raise ValueError(
+            f"images are {images.dtype} of shape {images.shape}; they must be floating-point numbers of shape "
+            f"(images, {', '.join(map(str, network.input_shape))})"
+        )
+    record = record or Record()
+    for index, chosen in (record.neurons or {}).items():
+        if not 0 <= index < len(network.layers) - 1:
+            raise ValueError(f"layer {index} cannot be recorded; layers of neurons are 0 to {len(network.layers) - 2}")
+        if len(chosen) and not 0 <= min(chosen) <= max(chosen) < network.layers[index].size:
+            raise ValueError(f"layer {index} has neurons 0 to {network.layers[index].size - 1} only")
+    plan = _prepare(network, dt_s, precision, record)
+    logits = np.empty((len(images), steps, network.classes))
+    spike_counts = np.empty((len(images), len(network.layers) - 1 if record.spike_counts else 0))
+    spikes, voltages = (
+        {index: np.empty((len(images), steps, len(chosen))) for index, chosen in (record.neurons or {}).items()}
+        for _ in range(2)
+    )
+    compile_kernels(plan.real)
+    remaining = iter(range(len(images)))
+    lock = threading.Lock()
+    done = 0
+    stopped = False
+
+    def simulate_images() -> None:
+        nonlocal done
+        workspace = _Workspace(plan.real)
+        while not stopped:
+            with lock:
+                number = next(remaining, None)
+            if number is None:
+                return
+            followed = {index: (spikes[index][number], voltages[index][number]) for index in spikes}
+            _simulate_image(plan, images[number], workspace, logits[number], spike_counts[number], followed)
+            with lock:
+                done += 1
+                if on_images_done:
+                    on_images_done(done)
+
+    with ThreadPoolExecutor(threads) as executor:
+        try:
+            for worker in [executor.submit(simulate_images) for _ in range(threads)]:
+                worker.result()
+        finally:
+            stopped = True
+    return Simulation(logits, spike_counts if record.spike_counts else None, spikes, voltages)
+
+
+@cache
+def compile_kernels(real: type) -> None:
+    """Compile or load the kernels for one precision, before threads would do so at the same time.
+
+    Parameters
+    ----------
+    real : type
+        ``numpy.float64`` or ``numpy.float32``.
+    """
+    pooling = Pooling((1, 1), (1, 1))
+    convolution = Convolution(np.ones((1, 1, 1, 1)), (1, 1), (0, 0), (1, 1, 1), (1, 1, 1))
+    sparse = SparseMatrix(np.array([0, 1]), np.zeros(1, np.int32), np.ones(1), 1)
+    layer = Layer(
+        "", (1, 1, 1), "RectifiedLinear", {"amplitude": 1.0}, {}, np.zeros(1), (Connection(IMAGE, (pooling,), convolution, None),)
+    )
+    readout = Layer(
+        "", (1, 1, 1), READOUT, {}, {}, np.zeros(1),
+        (Connection(0, (), convolution, 0.0), Connection(0, (pooling,), sparse, 0.0)),
+    )  # fmt: skip
+    network = Network((1, 1, 1), (layer, readout), 0)
+    precision = next(name for name, known in PRECISIONS.items() if known is real)
+    plan = _prepare(network, 1.0, precision, Record())
+    with compiling_alone(precision):
+        _simulate_image(plan, np.ones(1), _Workspace(real), np.empty((1, 1)), np.empty(0), {})

@@ -1,0 +1,87 @@
+"""Where compiled kernels are kept, and the decorator that compiles them.
+
+Numba keeps what it compiled, per type of machine, in a folder. Here that folder is ``$CSNN_CACHE``, else the user's
+cache folder (``$XDG_CACHE_HOME/csnn`` or ``~/.cache/csnn``), else, where that cannot be written, one below the
+system's folder for temporary files. The code's own folder may be read-only. Kernels lie in a subfolder named after the
+content of the engine's sources, because numba itself would miss a change in a module that a kernel calls.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+import numba
+from numba.core import config
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system
+    fcntl = None
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether files can be made in `folder`, which is made if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@cache
+def cache_folder() -> Path:
+    """The folder for the kernels of this version of the engine; it exists and can be written."""
+    sources = hashlib.sha256(numba.__version__.encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        sources.update(source.read_bytes())
+    version = sources.hexdigest()[:16]
+    user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "csnn"
+    wanted = [Path(os.environ["CSNN_CACHE"])] if os.environ.get("CSNN_CACHE") else [user_cache]
+    wanted.append(Path(tempfile.gettempdir()) / f"csnn-{getpass.getuser()}")
+    for folder in wanted:
+        if _is_writable(folder / version):
+            return folder / version
+    return Path(tempfile.mkdtemp(prefix="csnn-"))
+
+
+def kernel(function: Callable) -> Callable:
+    """Compile a function with numba on its first call: without the GIL, kept in `cache_folder`.
+
+    Multiplications and additions may be contracted to one rounding; nothing else that changes a result is allowed.
+    """
+    previous = config.CACHE_DIR
+    config.CACHE_DIR = str(cache_folder())
+    try:
+        return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function)
+    finally:
+        config.CACHE_DIR = previous
+
+
+@contextmanager
+def compiling_alone(what: str) -> Iterator[None]:
+    """Let one process at a time compile into the cache; those that come later find it filled.
+
+    Numba's own index of a cache folder can lose or mix up entries that two processes add at once.
+
+    Parameters
+    ----------
+    what
+        Name of the set of kernels, for example their precision. Once it was compiled nobody waits any more.
+    """
+    done = cache_folder() / f"{what}-{config.CPU_NAME or 'host'}.compiled"
+    if fcntl is None or done.exists():
+        yield
+        return
+    with open(cache_folder() / "lock", "w") as lock:
+        with suppress(OSError):  # a file system without locks: compile without one
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+        done.touch()

@@ -1,0 +1,79 @@
+"""What every script does around its work: its log, and one sentence when it fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from csnn.files import InputError
+
+
+@contextmanager
+def logged(log: str) -> Iterator[None]:
+    """Send all output of a job to its log; on failure, say one sentence in the terminal too and exit with code 1.
+
+    Parameters
+    ----------
+    log
+        Path of the log file.
+
+    Notes
+    -----
+    Works on file descriptors, so that what TensorFlow's native code prints goes to the log as well.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with open(log, "w", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.stdout.reconfigure(line_buffering=True)
+    try:
+        yield
+    except InputError as error:
+        sentence = f"Error: {error}"
+    except MemoryError:
+        sentence = "Error: the job needs more memory than there is; give its rule more (mem_mb) or use smaller shards"
+    except OSError as error:
+        traceback.print_exc()
+        sentence = f"Error: {error.strerror}: {error.filename or 'writing'} (details: {log})"
+    except Exception as error:
+        traceback.print_exc()
+        sentence = f"Error: {type(error).__name__}: {' '.join(str(error).split())} (details: {log})"
+    else:
+        return
+    print(sentence, file=sys.stderr, flush=True)
+    os.write(terminal, f"{sentence}\n".encode())
+    # without unwinding: an exception would print a traceback of the script around the sentence
+    os._exit(1)
+
+
+def progress(total: int, unit: str = "images", every_s: float = 5.0) -> Callable[[int], None]:
+    """Return a function that prints how much is done and how long the rest will take, as lines of a log.
+
+    Parameters
+    ----------
+    total
+        How much there is to do.
+    unit
+        Of what.
+    every_s
+        Seconds between two lines; the last is always printed.
+    """
+    start = last = time.monotonic()
+    print(f"0/{total} {unit}", flush=True)
+
+    def done(count: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if count >= total or now - last >= every_s:
+            last = now
+            print(tqdm.format_meter(count, total, now - start, unit=f" {unit}", ncols=100, ascii=True), flush=True)
+
+    return done

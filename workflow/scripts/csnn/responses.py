@@ -1,0 +1,125 @@
+"""Responses of a spiking network: the logits of every image and step, with where they come from.
+
+A shard of one configuration and the whole of it are the same kind of file: an ``.npz`` with ``logits`` (n, steps,
+classes) float32, ``labels`` (n,), ``indices`` (n,) and ``provenance`` (JSON).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import NamedTuple
+
+import numpy as np
+
+from csnn.files import InputError, read_npz, sha256, write_npz
+
+
+class Responses(NamedTuple):
+    """What a network answered to some images.
+
+    Attributes
+    ----------
+    logits : (n, steps, classes) float32
+        Logits at every step.
+    labels : (n,) int64
+        The true class of each image.
+    indices : (n,) int64
+        Position of each image in its split.
+    provenance : dict
+        What made it: engine, precision, seed, neuron and other values of the configuration, package versions.
+    """
+
+    logits: np.ndarray
+    labels: np.ndarray
+    indices: np.ndarray
+    provenance: dict
+
+
+def environment(*packages: str) -> dict[str, str]:
+    """Return the versions of Python, the given packages and the kind of machine."""
+    return {"python": platform.python_version(), "machine": platform.machine()} | {
+        package: version(package) for package in packages
+    }
+
+
+def source(path: str | os.PathLike) -> str:
+    """Return how provenance names a file: by its content."""
+    return f"sha256:{sha256(path)}"
+
+
+def write(path: str | os.PathLike, responses: Responses) -> None:
+    """Write responses whole.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not agree or a logit is not finite: such a file must not come to be.
+    """
+    logits, labels, indices, provenance = responses
+    if logits.ndim != 3 or labels.shape != indices.shape or labels.shape != logits.shape[:1]:
+        raise ValueError(f"logits {logits.shape}, labels {labels.shape} and indices {indices.shape} do not agree")
+    if not np.isfinite(logits).all():
+        raise ValueError(f"logits of image {indices[~np.isfinite(logits).all((1, 2))][0]} are not finite")
+    write_npz(
+        path,
+        {
+            "logits": logits.astype(np.float32),
+            "labels": labels,
+            "indices": indices,
+            "provenance": np.array(json.dumps(provenance, sort_keys=True)),
+        },
+    )
+
+
+def read(path: str | os.PathLike) -> Responses:
+    """Read responses.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or something else.
+    """
+    arrays = read_npz(path)
+    if set(arrays) != {"logits", "labels", "indices", "provenance"}:
+        raise InputError(f"{path} does not hold responses of a network; delete it to make it again")
+    return Responses(arrays["logits"], arrays["labels"], arrays["indices"], json.loads(str(arrays["provenance"])))
+
+
+def gather(paths: Sequence[str | os.PathLike], labels: np.ndarray, indices: np.ndarray) -> Responses:
+    """Put the shards of one configuration together.
+
+    Parameters
+    ----------
+    paths
+        The shards' files, in order.
+    labels, indices : (n,) int
+        Of all the images that the shards must cover, each once and in this order.
+
+    Raises
+    ------
+    InputError
+        If the shards do not cover the images exactly once, or were not made alike.
+    """
+    shards = [read(path) for path in paths]
+    for path, shard in zip(paths, shards, strict=True):
+        if shard.provenance != shards[0].provenance:
+            different = [key for key, value in shard.provenance.items() if shards[0].provenance.get(key) != value]
+            raise InputError(
+                f"{path} was made with another {', '.join(different)} than {paths[0]}; delete both to make them again"
+            )
+    whole = Responses(
+        np.concatenate([shard.logits for shard in shards]),
+        np.concatenate([shard.labels for shard in shards]),
+        np.concatenate([shard.indices for shard in shards]),
+        shards[0].provenance,
+    )
+    if not np.array_equal(whole.indices, indices) or not np.array_equal(whole.labels, labels):
+        raise InputError(
+            f"the shards {paths[0]} to {paths[-1]} do not hold each of the {len(indices)} images once; "
+            "delete them to make them again"
+        )
+    return whole

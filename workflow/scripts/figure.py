@@ -1,0 +1,50 @@
+"""Draw one figure: the function of its name says what it is drawn from."""
+
+from csnn.job import logged
+
+with logged(snakemake.log[0]):
+    import pandas as pd
+
+    from csnn import figures, responses
+    from csnn.data import pixels, read_images
+    from csnn.files import read_json, read_npz
+
+    def figure1():
+        dataset = read_images(snakemake.input.dataset)
+        return figures.sample_images(pixels(dataset.x_train), dataset.y_train, dataset.class_names)
+
+    def figure2():
+        return figures.architecture(read_json(snakemake.input.architecture))
+
+    def figure3():
+        logits, about = shown_logits()
+        return figures.logits_by_tau(logits, next(iter(logits))[0], **about)
+
+    def figure4():
+        image = read_npz(snakemake.input.image)
+        name = str(image["class_names"][image["labels"][0]])
+        caption = f"image {image['indices'][0]} of the {image['split']} set"
+        return figures.labelled_image(image["images"][0], name, caption)
+
+    def figure5():
+        logits, about = shown_logits()
+        return figures.logits_grid(logits, **about)
+
+    def accuracy_vs_tau():
+        return figures.accuracy_vs_tau(pd.read_csv(snakemake.input.scores))
+
+    def loss_vs_tau():
+        return figures.loss_vs_tau(pd.read_csv(snakemake.input.scores))
+
+    def shown_logits():
+        """Logits (steps, classes) by neuron and time constant, and what the image is."""
+        shown = [responses.read(path) for path in snakemake.input.responses]
+        image = read_npz(snakemake.input.image)
+        about = {
+            "class_names": image["class_names"],
+            "true_class": int(image["labels"][0]),
+            "dt_s": shown[0].provenance["dt_s"],
+        }
+        return {(r.provenance["neuron"], r.provenance["tau_syn_s"]): r.logits[0] for r in shown}, about
+
+    figures.save(globals()[snakemake.params.figure](), snakemake.output)

@@ -1,0 +1,15 @@
+"""Build the CNN and give it weights from a file."""
+
+from csnn.job import logged
+
+with logged(snakemake.log[0]):
+    from csnn import cnn
+    from csnn.data import read_images
+    from csnn.files import write_json
+
+    dataset = read_images(snakemake.input.dataset)
+    model = cnn.build(dataset.x_train.shape[1:], len(dataset.class_names), **snakemake.params.architecture)
+    cnn.load_weights(model, snakemake.input.weights)
+    model.summary(line_length=100)
+    cnn.save(model, snakemake.output.model)
+    write_json(snakemake.output.architecture, cnn.describe(model))

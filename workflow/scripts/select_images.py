@@ -1,0 +1,13 @@
+"""Take the images that the spiking networks will see out of the whole data set."""
+
+from csnn.job import logged
+
+with logged(snakemake.log[0]):
+    import numpy as np
+
+    from csnn.data import read_images, select
+    from csnn.files import write_npz
+
+    chosen = snakemake.params.indices
+    dataset = read_images(snakemake.input[0])
+    write_npz(snakemake.output[0], select(dataset, chosen["split"], np.arange(chosen["first"], chosen["end"])))

@@ -1,0 +1,50 @@
+"""Simulate one shard of one configuration with NengoDL itself."""
+
+from csnn.job import logged, progress
+
+with logged(snakemake.log[0]):
+    from csnn import cnn, neurons, responses
+    from csnn.conversion import convert
+    from csnn.engines.nengodl import simulate
+    from csnn.files import read_npz
+    from csnn.nengodl_compat import use_threads
+
+    params = snakemake.params
+    use_threads(snakemake.threads)
+    images = read_npz(snakemake.input.images)
+    shard = slice(*params.positions)
+    converter = convert(
+        cnn.load(snakemake.input.model),
+        neurons.build(snakemake.wildcards.neuron, params.neuron),
+        tau_syn_s=params.tau_syn_s,
+        max_rate_hz=params.max_rate_hz,
+        seed=int(snakemake.wildcards.seed),
+        precision=params.precision,
+    )
+    logits = simulate(
+        converter,
+        images["images"][shard],
+        dt_s=params.dt_s,
+        steps=params.steps,
+        minibatch=params.minibatch,
+        on_images_done=progress(len(images["labels"][shard])),
+    )
+    provenance = {
+        "engine": "nengo-dl",
+        "neuron": snakemake.wildcards.neuron,
+        "neuron_parameters": params.neuron,
+        "max_rate_hz": params.max_rate_hz,
+        "tau_syn_s": params.tau_syn_s,
+        "seed": int(snakemake.wildcards.seed),
+        "dt_s": params.dt_s,
+        "steps": params.steps,
+        "precision": params.precision,
+        "minibatch": params.minibatch,
+        "model": responses.source(snakemake.input.model),
+        "split": str(images["split"]),
+        "versions": responses.environment("numpy", "tensorflow", "nengo", "nengo-dl"),
+    }
+    responses.write(
+        snakemake.output[0],
+        responses.Responses(logits, images["labels"][shard], images["indices"][shard], provenance),
+    )

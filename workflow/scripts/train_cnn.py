@@ -1,0 +1,29 @@
+"""Build the CNN and train it on the training set."""
+
+from csnn.job import logged, progress
+
+with logged(snakemake.log[0]):
+    from csnn import cnn
+    from csnn.data import pixels, read_images
+    from csnn.files import write_json
+    from csnn.nengodl_compat import tf, use_threads
+
+    training = snakemake.params.training
+    use_threads(snakemake.threads)
+    cnn.seed_everything(training["seed"])
+    dataset = read_images(snakemake.input.dataset)
+    model = cnn.build(dataset.x_train.shape[1:], len(dataset.class_names), **snakemake.params.architecture)
+    model.summary(line_length=100)
+
+    done = progress(training["epochs"], "epochs", every_s=0)
+    history = cnn.train(
+        model,
+        pixels(dataset.x_train),
+        dataset.y_train,
+        epochs=training["epochs"],
+        batch_size=training["batch_size"],
+        callbacks=[tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: done(epoch + 1))],
+    )
+    cnn.save(model, snakemake.output.model)
+    write_json(snakemake.output.architecture, cnn.describe(model))
+    write_json(snakemake.output.history, history)
