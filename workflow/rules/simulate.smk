@@ -39,7 +39,7 @@ if SIMULATION["engine"] == "event":
             runtime=20,
         params:
             code=digest("compile_network.py"),
-            neuron=neuron_parameters,
+            neuron_parameters=neuron_parameters,
             max_rate_hz=SNN["max_rate_hz"],
         script:
             "../scripts/compile_network.py"
@@ -63,7 +63,7 @@ if SIMULATION["engine"] == "event":
             runtime=30,
         params:
             code=digest("verify.py"),
-            neuron=neuron_parameters,
+            neuron_parameters=neuron_parameters,
             max_rate_hz=SNN["max_rate_hz"],
             # all time constants in one job: starting TensorFlow takes longer than their simulation
             tau_syn_s=list(TAUS.values()),
@@ -92,6 +92,8 @@ if SIMULATION["engine"] == "event":
             runtime=30,
         params:
             code=digest("simulate_event.py"),
+            neuron_parameters=neuron_parameters,
+            max_rate_hz=SNN["max_rate_hz"],
             tau_syn_s=tau_syn_s,
             dt_s=SNN["dt_s"],
             steps=SNN["steps"],
@@ -120,7 +122,7 @@ else:
             runtime=60,
         params:
             code=digest("simulate_nengodl.py"),
-            neuron=neuron_parameters,
+            neuron_parameters=neuron_parameters,
             max_rate_hz=SNN["max_rate_hz"],
             tau_syn_s=tau_syn_s,
             dt_s=SNN["dt_s"],

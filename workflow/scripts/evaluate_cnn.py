@@ -20,6 +20,4 @@ with logged(snakemake.log[0]):
             "evaluated_images": metrics.score(logits, images["labels"]),
         },
     )
-    write_npz(
-        snakemake.output.logits, {"logits": logits, "labels": images["labels"], "indices": images["indices"]}
-    )
+    write_npz(snakemake.output.logits, {"logits": logits, "labels": images["labels"], "indices": images["indices"]})

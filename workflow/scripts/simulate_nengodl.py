@@ -15,7 +15,7 @@ with logged(snakemake.log[0]):
     shard = slice(*params.positions)
     converter = convert(
         cnn.load(snakemake.input.model),
-        neurons.build(snakemake.wildcards.neuron, params.neuron),
+        neurons.build(snakemake.wildcards.neuron, params.neuron_parameters),
         tau_syn_s=params.tau_syn_s,
         max_rate_hz=params.max_rate_hz,
         seed=int(snakemake.wildcards.seed),
@@ -32,14 +32,8 @@ with logged(snakemake.log[0]):
     provenance = {
         "engine": "nengo-dl",
         "neuron": snakemake.wildcards.neuron,
-        "neuron_parameters": params.neuron,
-        "max_rate_hz": params.max_rate_hz,
-        "tau_syn_s": params.tau_syn_s,
         "seed": int(snakemake.wildcards.seed),
-        "dt_s": params.dt_s,
-        "steps": params.steps,
-        "precision": params.precision,
-        "minibatch": params.minibatch,
+        **{key: value for key, value in params.items() if key != "positions"},
         "model": responses.source(snakemake.input.model),
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "tensorflow", "nengo", "nengo-dl"),

@@ -240,7 +240,9 @@ def describe(model: tf.keras.Model) -> list[dict]:
             "name": layer.name,
             "type": type(layer).__name__,
             "detail": _detail(layer.get_config()),
-            "output_shape": list((layer.output_shape[0] if isinstance(layer.output_shape, list) else layer.output_shape)[1:]),
+            "output_shape": list(
+                (layer.output_shape[0] if isinstance(layer.output_shape, list) else layer.output_shape)[1:]
+            ),
             "parameters": layer.count_params(),
         }
         for layer in model.layers

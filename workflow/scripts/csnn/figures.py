@@ -25,7 +25,7 @@ from csnn.tables import CNN, milliseconds, over_seeds
 # figures.
 styled = style.context(str(Path(__file__).with_name("figures.mplstyle")), after_reset=True)
 
-PAGE_WIDTH = 7.2  # inches
+PAGE_WIDTH, PAGE_HEIGHT = 7.2, 9.5  # inches
 # Nine colours that colour-blind readers tell apart (Paul Tol's "muted" scheme), then again dashed and dotted. Black
 # is kept for the true class.
 MUTED = ["#CC6677", "#332288", "#DDCC77", "#117733", "#88CCEE", "#882255", "#44AA99", "#999933", "#AA4499"]
@@ -46,6 +46,13 @@ def save(figure: Figure, paths: Iterable[str | PathLike]) -> None:
         date = {".svg": "Date", ".pdf": "CreationDate"}.get(Path(path).suffix)
         with whole_file(path) as temporary:
             figure.savefig(temporary, metadata={date: None} if date else None)
+
+
+def laid_out(figure: Figure) -> Figure:
+    """Compute a figure's layout once and for all: computed anew for each file, it would drift a little every time."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
 
 
 def displayable(images: ArrayLike) -> NDArray[np.float64]:
@@ -94,14 +101,15 @@ def sample_images(images: ArrayLike, labels: ArrayLike, class_names: Sequence[st
     images, labels = np.asarray(images), np.asarray(labels)
     height, width = images.shape[1:3]
     gap = max(1, height // 16)
-    # One column of more than 25 rows would be taller than a page: several blocks side by side then share its width.
-    blocks = ceil(len(class_names) / 25)
+    # More classes than fit on a page below each other stand in blocks side by side, with fewer images and shorter names.
+    blocks = ceil(len(class_names) / 34)
     rows = ceil(len(class_names) / blocks)
-    per_class = min(per_class, ceil(20 / blocks))
-    names = [short(name) for name in class_names]
-    margin = 0.2 + 0.062 * max(map(len, names))  # of 7-point letters
-    column = min(0.5, (PAGE_WIDTH / blocks - margin) / per_class)
-    size = (blocks * (per_class * column + margin), rows * column * (height + gap) / (width + gap) + 0.15)
+    per_class = per_class if blocks == 1 else max(1, min(per_class, 15 // blocks))
+    names = [short(name, 22 if blocks == 1 else 14) for name in class_names]
+    margin = 0.2 + 0.065 * max(map(len, names))  # of 7-point letters
+    aspect = (height + gap) / (width + gap)
+    column = max(0.2, min(0.5, (PAGE_WIDTH / blocks - margin) / per_class, PAGE_HEIGHT / rows / aspect))
+    size = (blocks * (per_class * column + margin), rows * column * aspect + 0.15)
     figure = Figure(figsize=size, layout="compressed")
     for block, axes in enumerate(figure.subplots(1, blocks, squeeze=False)[0]):
         classes = range(block * rows, min((block + 1) * rows, len(names)))
@@ -117,7 +125,7 @@ def sample_images(images: ArrayLike, labels: ArrayLike, class_names: Sequence[st
         )
         axes.set_xticks([])
         bare(axes)
-    return figure
+    return laid_out(figure)
 
 
 @styled
@@ -138,7 +146,7 @@ def labelled_image(image: ArrayLike, label: str, caption: str = "") -> Figure:
     axes.set_xticks([])
     axes.set_yticks([])
     bare(axes)
-    return figure
+    return laid_out(figure)
 
 
 @styled
@@ -227,7 +235,7 @@ def logits_by_tau(logits: Logits, neuron: str, class_names: Sequence[str], true_
         for (_, tau_syn_s), axes in zip(row, axes_row):
             axes.set_title(tau_title(tau_syn_s))
     figure.suptitle(f"{neuron}: logits over time for an image of class “{short(class_names[true_class])}”")
-    return figure
+    return laid_out(figure)
 
 
 @styled
@@ -244,7 +252,7 @@ def logits_grid(logits: Logits, class_names: Sequence[str], true_class: int, dt_
     for neuron, axes in zip(neurons, grid[:, 0], strict=True):
         axes.set_ylabel(neuron, fontweight="bold")
     figure.suptitle(f"Logits over time for an image of class “{short(class_names[true_class])}”")
-    return figure
+    return laid_out(figure)
 
 
 def tau_title(tau_syn_s: float | None) -> str:
@@ -366,7 +374,7 @@ def readings_vs_tau(scores: pd.DataFrame, measure: str, label: str, scale: float
     note = "Bars and band: 95 % intervals over images" + (f"; means over {seeds} seeds" if seeds > 1 else "")
     figure.legend(handles, names, loc="outside lower center", ncols=6, title=note)
     figure.supylabel(label)
-    return figure
+    return laid_out(figure)
 
 
 def tau_positions(taus_s: Iterable[float | None]) -> tuple[dict[str, float], dict[str, float]]:

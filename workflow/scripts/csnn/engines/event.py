@@ -357,7 +357,7 @@ def _given_current(
         else:
             rows, columns, channels = path.shape
             drive = workspace.array("drive", (rows * columns * path.weights.rows.shape[1],), workspace.real)
-            kernels.add_dense_rows(
+            kernels.add_whole_convolution(
                 events, path.weights, path.lowpass, filtered[number], rows, columns, channels, drive, current
             )
     return current

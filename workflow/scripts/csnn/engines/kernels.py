@@ -121,32 +121,32 @@ def filter_into_current(filtered, drive, lowpass, current):
 
 
 @_compiled
-def add_convolution(events, weights, lowpass, filtered, first_row, rows, columns, channels, drive, current):
-    """Add a filtered convolution to the input current of some rows of a layer, for every step of `current`.
+def add_convolution(events, step, weights, lowpass, filtered, first_row, rows, columns, channels, drive, current):
+    """Add a filtered convolution to the input current of some rows of a layer, for one step.
 
     Parameters
     ----------
-    events, weights, lowpass
-        Where the signal comes from, what transforms and what filters it.
+    events, step, weights
+        As in `convolve`. Events with a single step stand for all steps.
+    lowpass : Lowpass
     filtered : float array, shape (rows * columns * channels,)
         The filter's state, changed in place.
     first_row, rows, columns, channels : int
         The layer's rows that are computed, and its shape.
     drive : float array, at least rows * columns * padded channels long
-        Work space.
-    current : float array, shape (steps, at least rows * columns * channels)
+        The convolution before it is filtered; kept from step to step.
+    current : float array, the shape of `filtered`
+        Changed in place.
     """
-    size = rows * columns * channels
     length = weights.rows.shape[1]
-    for step in range(current.shape[0]):
-        if step < events.first.shape[1]:  # else the outputs, and with them the drive, stay as they are
-            convolve(events, step, weights, first_row, rows, columns, drive)
-        if length == channels:
-            filter_into_current(filtered, drive, lowpass, current[step, :size])
-        else:
-            for position in range(rows * columns):
-                here = slice(position * channels, (position + 1) * channels)
-                filter_into_current(filtered[here], drive[position * length :], lowpass, current[step, here])
+    if step < events.first.shape[1]:  # else the outputs, and with them the drive, stay as they are
+        convolve(events, step, weights, first_row, rows, columns, drive)
+    if length == channels:
+        filter_into_current(filtered, drive, lowpass, current)
+    else:
+        for position in range(rows * columns):
+            here = slice(position * channels, (position + 1) * channels)
+            filter_into_current(filtered[here], drive[position * length :], lowpass, current[here])
 
 
 @kernel
@@ -180,9 +180,13 @@ def add_sparse(events, channels, first, target, weight, lowpass, filtered, curre
 
 
 @kernel
-def add_dense_rows(events, weights, lowpass, filtered, rows, columns, channels, drive, current):
-    """Add a filtered convolution to the input current of a whole layer: `add_convolution` for all rows at once."""
-    add_convolution(events, weights, lowpass, filtered, 0, rows, columns, channels, drive, current)
+def add_whole_convolution(events, weights, lowpass, filtered, rows, columns, channels, drive, current):
+    """Add a filtered convolution to the input current of a whole layer, for every step of `current`.
+
+    Parameters are those of `add_convolution`, but `current` has the shape (steps, neurons).
+    """
+    for step in range(current.shape[0]):
+        add_convolution(events, step, weights, lowpass, filtered, 0, rows, columns, channels, drive, current[step])
 
 
 @_compiled
@@ -350,35 +354,32 @@ def advance_layer(
     rows, columns, channels = shape
     window_rows, window_columns = window
     steps = result.first.shape[1]
-    tile = window_rows * columns * channels
-    padded = weights.rows.shape[1]
-    drive = np.zeros(window_rows * columns * padded, state.dtype)
-    current_steps = steps if convolutional else given.shape[0]
-    current = np.empty((current_steps, tile), state.dtype)
-    outputs = np.zeros(tile, state.dtype)
+    drive = np.zeros(window_rows * columns * weights.rows.shape[1], state.dtype)
+    all_current = np.empty(window_rows * columns * channels, state.dtype)
+    all_output = np.zeros(window_rows * columns * channels, state.dtype)
     pooled = np.empty(columns // window_columns * channels, state.dtype)
     for first_row in range(0, rows, window_rows):
         tile_rows = min(window_rows, rows - first_row)
         first = first_row * columns * channels
         last = first + tile_rows * columns * channels
-        size = last - first
-        for step in range(current_steps):
-            current[step, :size] = given[min(step, given.shape[0] - 1), first:last]
-        if convolutional:
-            add_convolution(
-                events, weights, lowpass, filtered[first:last], first_row, tile_rows, columns, channels, drive, current
-            )
+        current, output = all_current[: last - first], all_output[: last - first]
+        result_row = first_row // window_rows
+        emits = tile_rows == window_rows and result_row < result.first.shape[0]
         for step in range(steps):
-            step_neurons(number, current[min(step, current_steps - 1), :size], state, first, outputs[:size], constant)
-            record_step(recording, step, first, outputs[:size], state)
-            if tile_rows < window_rows:
-                continue
-            row = first_row // window_rows
-            if row < result.first.shape[0]:
-                emitted = outputs
+            current[:] = given[min(step, given.shape[0] - 1), first:last]
+            if convolutional:
+                add_convolution(
+                    events, step, weights, lowpass, filtered[first:last],
+                    first_row, tile_rows, columns, channels, drive, current,
+                )  # fmt: skip
+            step_neurons(number, current, state, first, output, constant)
+            record_step(recording, step, first, output, state)
+            if emits:
+                leaving = output
                 if window_rows * window_columns > 1:
-                    pool_row(outputs, columns, channels, window_rows, window_columns, pooled)
-                    emitted = pooled
+                    pool_row(output, columns, channels, window_rows, window_columns, pooled)
+                    leaving = pooled
                 collect_events(
-                    emitted, columns // window_columns, channels, result.unit[row, step], result.value[row, step], result.first[row, step]
-                )
+                    leaving, columns // window_columns, channels,
+                    result.unit[result_row, step], result.value[result_row, step], result.first[result_row, step],
+                )  # fmt: skip

@@ -83,81 +83,111 @@ def step_spiking_rectified_linear(current, state, first, output, constant):
         output[i] = spikes * spike
 
 
+@_inlined
+def relax_by_series(target, voltage, refractory, dt, tau_rc, tau_ref, min_voltage, full_step, one):
+    """One LIF neuron over one step by short series and without branches, so that a loop over neurons runs on vectors.
+
+    ``voltage`` relaxes towards ``target`` with ``tau_rc`` for the part of the step that is not refractory. Where it ends
+    above 1 there is a spike: it is 0 and the refractory period runs from the moment in which it passed 1.
+
+    Returns
+    -------
+    spiked, voltage, refractory
+    """
+    zero = one - one
+    active = min(max(dt - refractory, zero), dt)
+    relaxed = full_step if active == dt else expm1_series(-active / tau_rc, one)
+    voltage = voltage + (voltage - target) * relaxed
+    spiked = voltage > one
+    since_spike = -tau_rc * log1p_series(one - voltage, target - one, one)
+    refractory = tau_ref - since_spike if spiked else refractory - dt
+    voltage = zero if spiked else max(voltage, min_voltage)
+    return spiked, voltage, refractory
+
+
+@_inlined
+def relax_by_functions(target, voltage, refractory, dt, tau_rc, tau_ref, min_voltage, full_step, one):
+    """`relax_by_series` for any ratio of dt and tau_rc, by the mathematical functions."""
+    zero = one - one
+    active = min(max(dt - refractory, zero), dt)
+    relaxed = full_step
+    if active != dt:
+        relaxed = math.expm1(-active / tau_rc)
+    voltage = voltage + (voltage - target) * relaxed
+    if voltage > one:
+        return True, zero, tau_ref + tau_rc * math.log1p((one - voltage) / (target - one))
+    return False, max(voltage, min_voltage), refractory - dt
+
+
+def _make_step_lif(relax):
+    """Make the step of LIF neurons from the step of one."""
+
+    @_compiled
+    def step_lif(current, state, first, output, constant):
+        zero, one = current.dtype.type(0), current.dtype.type(1)
+        dt, tau_rc, tau_ref = constant[0], constant[1], constant[2]
+        spike, min_voltage, full_step = constant[3], constant[4], constant[5]
+        voltage, refractory = state[0, first : first + current.size], state[1, first : first + current.size]
+        for i in range(current.size):
+            spiked, voltage[i], refractory[i] = relax(
+                current[i], voltage[i], refractory[i], dt, tau_rc, tau_ref, min_voltage, full_step, one
+            )
+            output[i] = spike if spiked else zero
+
+    return step_lif
+
+
+def _make_step_adaptive_lif(relax):
+    """Make the step of adaptive LIF neurons from the step of one LIF neuron."""
+
+    @_compiled
+    def step_adaptive_lif(current, state, first, output, constant):
+        zero, one = current.dtype.type(0), current.dtype.type(1)
+        dt, tau_rc, tau_ref = constant[0], constant[1], constant[2]
+        spike, min_voltage, full_step = constant[3], constant[4], constant[5]
+        adaptation_rate, inc_n = constant[7], constant[8]
+        voltage, refractory = state[0, first : first + current.size], state[1, first : first + current.size]
+        adaptation = state[2, first : first + current.size]
+        for i in range(current.size):
+            spiked, voltage[i], refractory[i] = relax(
+                current[i] - adaptation[i], voltage[i], refractory[i],
+                dt, tau_rc, tau_ref, min_voltage, full_step, one,
+            )  # fmt: skip
+            out = spike if spiked else zero
+            adaptation[i] += adaptation_rate * (inc_n * out - adaptation[i])
+            output[i] = out
+
+    return step_adaptive_lif
+
+
+_lif_by_series, _lif_by_functions = _make_step_lif(relax_by_series), _make_step_lif(relax_by_functions)
+_adaptive_by_series = _make_step_adaptive_lif(relax_by_series)
+_adaptive_by_functions = _make_step_adaptive_lif(relax_by_functions)
+
+
 @_compiled
 def step_lif(current, state, first, output, constant):
     """Leaky integrate-and-fire neurons, exact over a step of constant current (nengo/neurons.py, LIF.step).
 
-    ``V`` relaxes towards ``J`` with `tau_rc` for the part of the step that is not refractory; where it ends above 1
-    there is a spike, ``V`` is 0 and the refractory period begins at the moment in which ``V`` passed 1. The bookkeeping
-    of refractory times is NengoDL's (nengo_dl/neuron_builders.py, LIFBuilder.step).
+    The bookkeeping of refractory times is NengoDL's (nengo_dl/neuron_builders.py, LIFBuilder.step).
     """
     if constant[6] > 0:
-        _step_lif_series(current, state, first, output, constant)
+        _lif_by_series(current, state, first, output, constant)
     else:
-        _step_lif_functions(current, state, first, output, constant)
-
-
-@_compiled
-def _step_lif_series(current, state, first, output, constant):
-    """`step_lif` by short series and without branches, so that it runs on vectors."""
-    zero, one = current.dtype.type(0), current.dtype.type(1)
-    dt, tau_rc, tau_ref, spike, min_voltage, full_step = (
-        constant[0], constant[1], constant[2], constant[3], constant[4], constant[5],
-    )  # fmt: skip
-    rate = -one / tau_rc
-    voltage, refractory = state[0, first : first + current.size], state[1, first : first + current.size]
-    for i in range(current.size):
-        target = current[i]
-        remaining = refractory[i]
-        active = min(max(dt - remaining, zero), dt)
-        relaxed = expm1_series(active * rate, one)
-        relaxed = full_step if active == dt else relaxed
-        membrane = voltage[i]
-        membrane = membrane + (membrane - target) * relaxed
-        spiked = membrane > one
-        since_spike = -tau_rc * log1p_series(one - membrane, target - one, one)
-        refractory[i] = tau_ref - since_spike if spiked else remaining - dt
-        voltage[i] = zero if spiked else max(membrane, min_voltage)
-        output[i] = spike if spiked else zero
-
-
-@_compiled
-def _step_lif_functions(current, state, first, output, constant):
-    """`step_lif` for any ratio of dt and tau_rc, by the mathematical functions."""
-    zero, one = current.dtype.type(0), current.dtype.type(1)
-    dt, tau_rc, tau_ref, spike, min_voltage, full_step = (
-        constant[0], constant[1], constant[2], constant[3], constant[4], constant[5],
-    )  # fmt: skip
-    voltage, refractory = state[0, first : first + current.size], state[1, first : first + current.size]
-    for i in range(current.size):
-        target = current[i]
-        active = min(max(dt - refractory[i], zero), dt)
-        relaxed = full_step if active == dt else math.expm1(-active / tau_rc)
-        membrane = voltage[i] + (voltage[i] - target) * relaxed
-        if membrane > one:
-            refractory[i] = tau_ref + tau_rc * math.log1p((one - membrane) / (target - one))
-            voltage[i] = zero
-            output[i] = spike
-        else:
-            refractory[i] -= dt
-            voltage[i] = max(membrane, min_voltage)
-            output[i] = zero
+        _lif_by_functions(current, state, first, output, constant)
 
 
 @_compiled
 def step_adaptive_lif(current, state, first, output, constant):
     """LIF neurons whose current is lowered by an adaptation ``n`` that each spike raises.
 
-    ``n`` follows ``tau_n dn/dt = inc_n output - n`` by Euler's rule after the step, where `output` is the output scaled by
-    the amplitude (nengo/neurons.py, AdaptiveLIF.step). ``output`` holds ``J - n`` in between.
+    ``n`` follows ``tau_n dn/dt = inc_n output - n`` by Euler's rule after the step, where the output is the one scaled by
+    the amplitude (nengo/neurons.py, AdaptiveLIF.step).
     """
-    adaptation = state[2, first : first + current.size]
-    adaptation_rate, inc_n = constant[7], constant[8]
-    for i in range(current.size):
-        output[i] = current[i] - adaptation[i]
-    step_lif(output, state, first, output, constant)
-    for i in range(current.size):
-        adaptation[i] += adaptation_rate * (inc_n * output[i] - adaptation[i])
+    if constant[6] > 0:
+        _adaptive_by_series(current, state, first, output, constant)
+    else:
+        _adaptive_by_functions(current, state, first, output, constant)
 
 
 @dataclass(frozen=True)

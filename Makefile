@@ -1,0 +1,49 @@
+# The commands of the project. `make demo` and `make test` need nothing but Python 3.11 and a package index.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PROFILE ?= profiles/local
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help setup demo run test lint format bench lock clean
+
+help: ## list these commands
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: .venv/installed ## make the virtual environment .venv from the lock
+
+.venv/installed: envs/requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "Python 3.11 is needed, but $(PYTHON) is another version; name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.lock
+	touch $@
+
+demo: setup ## the whole workflow on bundled digits: results/demo/
+	snakemake --profile profiles/demo
+	@echo; cat results/demo/tables/table2.md; echo; echo "tables: results/demo/tables/   figures: results/demo/figures/"
+
+run: setup ## the experiment of config.yaml on this machine
+	snakemake --profile $(PROFILE)
+
+test: setup ## all tests but those of a cluster
+	pytest
+
+lint: setup ## ruff, snakefmt and snakemake --lint
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint
+
+format: setup ## format all code
+	ruff check --fix-only .
+	ruff format .
+	snakefmt Snakefile workflow/rules
+
+bench: setup ## measure the engines against each other: benchmarks/results.json
+	python benchmarks/engine.py
+
+lock: ## pin the packages of envs/*.in anew
+	envs/lock.sh
+
+clean: ## remove what demo and tests made, but no experiment
+	rm -rf results/demo .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,467 @@
+"""What the figures show, and that nothing in them is clipped or lies over something else."""
+
+from collections.abc import Mapping
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+import pytest
+from csnn import figures, tables
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+TAUS = [0.005, 0.010, 0.015, 0.020]
+NEURONS = ["RLR", "SRL", "LIF", "A-LIF"]
+
+
+@figures.styled
+def boxes(figure: Figure) -> dict[str, list[Bbox]]:
+    """Draw a figure as for a file and return where its parts came to lie, in pixels."""
+    figure.set_dpi(200)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    shown = [axes for axes in figure.axes if axes.axison]
+    bare = [text for axes in figure.axes if not axes.axison for text in axes.texts]
+    return {
+        "axes": [axes.get_tightbbox(renderer) for axes in shown],
+        "legends": [legend.get_window_extent(renderer) for legend in figure.legends],
+        "titles": [text.get_window_extent(renderer) for text in figure.texts],
+        "texts": [text.get_window_extent(renderer) for text in bare],
+        "ticks": [
+            [label.get_window_extent(renderer) for label in labels if label.get_visible() and label.get_text()]
+            for axes in shown
+            for labels in (axes.get_xticklabels(), axes.get_yticklabels())
+        ],
+    }
+
+
+def overlap(one: Bbox, other: Bbox) -> bool:
+    """Whether two boxes share more than a pixel in both directions."""
+    width = min(one.x1, other.x1) - max(one.x0, other.x0)
+    height = min(one.y1, other.y1) - max(one.y0, other.y0)
+    return width > 1 and height > 1
+
+
+def assert_legible(figure: Figure) -> None:
+    """Everything lies within the figure, and nothing on anything else."""
+    parts = boxes(figure)
+    ticks = parts.pop("ticks")
+    everything = [(name, box) for name, found in parts.items() for box in found]
+    for name, box in everything:
+        inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1
+        assert inside, f"{name} {box} beyond {figure.bbox}"
+    for (name, box), (other_name, other) in combinations(everything, 2):
+        assert not overlap(box, other), f"{name} {box} on {other_name} {other}"
+    for labels in ticks:
+        assert not any(overlap(*pair) for pair in combinations(labels, 2)), "labels of ticks on each other"
+
+
+def logits(neurons=NEURONS, taus=TAUS, classes=10, steps=100) -> dict[tuple[str, float | None], np.ndarray]:
+    """Noisy logits that approach values between -6 and 6."""
+    rng = np.random.default_rng(0)
+    goal = rng.permutation(np.linspace(-6, 6, classes))
+    rise = 1 - np.exp(-np.arange(steps) / 20)
+    noise = rng.normal(scale=0.2, size=(len(neurons), len(taus), steps, classes))
+    keys = enumerate(neurons), enumerate(taus)
+    return {(neuron, tau): rise[:, None] * goal + noise[i, j] for (i, neuron), (j, tau) in product(*keys)}
+
+
+def scores(neurons=NEURONS, taus=TAUS, seeds=(0,), cnn=True) -> pd.DataFrame:
+    """Tidy scores that differ by neuron, tau and seed."""
+    rng = np.random.default_rng(1)
+
+    def row(neuron: str, tau: float | None, seed: int | None) -> Mapping:
+        values = {name: rng.uniform(0.2, 0.7) * (1 if "accuracy" in name else 3) for name in tables.READINGS}
+        low = {f"{name}_low": 0.9 * value for name, value in values.items()}
+        high = {f"{name}_high": 1.05 * value for name, value in values.items()}
+        return {"neuron": neuron, "tau_syn_s": tau, "seed": seed, "images": 100, **values, **low, **high}
+
+    rows = [row(*key) for key in product(neurons, taus, seeds)]
+    return tables.scores([row("CNN", None, None), *rows] if cnn else rows)
+
+
+def images(count=60, size=32, channels=3) -> np.ndarray:
+    return np.random.default_rng(2).integers(0, 256, (count, size, size, channels), dtype=np.uint8)
+
+
+def layers(count: int) -> list[dict]:
+    kinds = [
+        {"type": "Conv2D", "detail": "128 filters 3×3, same padding, relu, kernel regularised by L2 of 0.0001"},
+        {"type": "MaxPooling2D", "detail": "2×2"},
+        {"type": "Flatten", "detail": ""},
+        {"type": "Dense", "detail": "10 units (logits)"},
+    ]
+    return [
+        kinds[k % 4] | {"name": f"layer_{k}", "output_shape": [30, 30, 32], "parameters": 100_000 * (k % 2)}
+        for k in range(count)
+    ]
+
+
+# --- Figure 1: samples
+
+
+def blocks_of(figure: Figure) -> list[np.ndarray]:
+    return [np.asarray(axes.images[0].get_array()) for axes in figure.axes]
+
+
+def test_sample_images_are_the_first_of_each_class_in_its_row():
+    pictures, labels = images(60), np.arange(60) % 3
+    figure = figures.sample_images(pictures, labels, ["ant", "bee", "cow"], per_class=5)
+    (montage,) = blocks_of(figure)
+    assert montage.shape == (3 * 34 - 2, 5 * 34 - 2, 3)
+    for row, place in product(range(3), range(5)):
+        tile = montage[34 * row : 34 * row + 32, 34 * place : 34 * place + 32]
+        np.testing.assert_array_equal(tile, pictures[labels == row][place] / 255)
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["ant", "bee", "cow"]
+    assert_legible(figure)
+
+
+def test_a_class_with_few_images_leaves_white():
+    figure = figures.sample_images(np.zeros((3, 8, 8), np.uint8), np.array([0, 0, 1]), ["many", "few"], per_class=2)
+    (montage,) = blocks_of(figure)
+    assert (montage[:8] == 0).mean() > 0.9  # both images of the first class are black
+    assert (montage[9:, 9:] == 1).all() and (montage[9:, :8] == 0).all()
+
+
+@pytest.mark.parametrize(("classes", "channels"), [(2, 1), (2, 3), (10, 3), (35, 1), (100, 3)])
+@pytest.mark.parametrize("name", ["{}", "a class with a very long name {}"])
+def test_sample_images_of_any_number_of_classes(classes, channels, name):
+    labels = np.arange(60) % classes
+    figure = figures.sample_images(images(channels=channels), labels, [name.format(k) for k in range(classes)])
+    assert sum(len(axes.get_yticks()) for axes in figure.axes) == classes
+    width, height = figure.get_size_inches()
+    assert width <= 7.3 and height <= 9.7
+    assert_legible(figure)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([0, 255], np.uint8),
+        np.array([0.0, 1.0]),
+        np.array([0.0, 255.0]),
+        np.array([-1.0, 1.0]),
+    ],
+)
+def test_displayable_images_fill_black_to_white(values):
+    shown = figures.displayable(np.resize(values, (1, 2, 2, 1)))
+    assert shown.shape == (1, 2, 2, 3)
+    assert shown.min() == 0 and shown.max() == 1
+
+
+def test_displayable_leaves_a_dim_image_dim():
+    np.testing.assert_array_equal(figures.displayable(np.full((1, 2, 2, 3), 0.25)), np.full((1, 2, 2, 3), 0.25))
+
+
+# --- Figure 2: architecture
+
+
+@pytest.mark.parametrize("count", [1, 5, 8, 9, 13, 20, 30])
+def test_architecture_names_every_layer_and_shape(count):
+    network = layers(count)
+    figure = figures.architecture(network)
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert words.count("30 × 30 × 32") == count
+    for layer in network:
+        assert sum(line.split(",")[0] == layer["name"] for line in words) == 1
+    assert f"{100_000 * (count // 2):,} parameters in all" in words
+    assert_legible(figure)
+
+
+def test_architecture_keeps_text_in_its_box():
+    figure = figures.architecture(layers(8))
+    boxes(figure)
+    (axes,) = figure.axes
+    outlines = [patch.get_window_extent() for patch in axes.patches]
+    frames = [box for box in outlines if box.width > 2 * figure.dpi]
+    assert len(frames) == 8
+    for text in axes.texts:
+        if "layer_" in text.get_text() or "filters" in text.get_text():
+            box = text.get_window_extent()
+            assert any(
+                frame.containsx(box.x0) and frame.containsx(box.x1) and frame.containsy(box.y0) for frame in frames
+            )
+
+
+# --- Figure 4: the chosen image
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3), (28, 28), (20, 60, 1), (60, 20, 3)])
+def test_labelled_image_shows_the_image_and_its_label(shape):
+    picture = np.random.default_rng(0).random(shape)
+    figure = figures.labelled_image(picture, "frog", "training image 0")
+    (axes,) = figure.axes
+    np.testing.assert_allclose(axes.images[0].get_array()[..., 0], picture.reshape(*shape[:2], -1)[..., 0])
+    assert axes.get_title() == "frog" and axes.get_xlabel() == "training image 0"
+    assert_legible(figure)
+
+
+# --- Figures 3 and 5: logits
+
+
+def lines_of(axes) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [line.get_data() for line in axes.lines]
+
+
+def test_logits_by_tau_has_a_panel_per_tau_of_that_neuron():
+    traces = logits()
+    figure = figures.logits_by_tau(traces, "RLR", NAMES, 6, 0.001)
+    assert [axes.get_title() for axes in figure.axes] == ["τ = 5 ms", "τ = 10 ms", "τ = 15 ms", "τ = 20 ms"]
+    for tau, axes in zip(TAUS, figure.axes, strict=True):
+        drawn = lines_of(axes)
+        assert len(drawn) == 10
+        for trace in traces["RLR", tau].T:
+            assert sum(np.array_equal(trace, y) for _, y in drawn) == 1
+    assert_legible(figure)
+
+
+def test_time_is_in_milliseconds_and_begins_at_dt():
+    figure = figures.logits_by_tau(logits(steps=50), "LIF", NAMES, 0, 0.002)
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_xdata(), np.arange(2, 101, 2))
+
+
+def test_logits_grid_is_neurons_by_taus_with_shared_axes():
+    traces = logits()
+    figure = figures.logits_grid(traces, NAMES, 6, 0.001)
+    assert len(figure.axes) == 16
+    for (neuron, tau), axes in zip(product(NEURONS, TAUS), figure.axes, strict=True):
+        assert any(np.array_equal(traces[neuron, tau][:, 3], y) for _, y in lines_of(axes))
+        assert axes.get_xlim() == figure.axes[0].get_xlim() and axes.get_ylim() == figure.axes[0].get_ylim()
+    assert [axes.get_ylabel() for axes in figure.axes[::4]] == NEURONS
+    assert [axes.get_title() for axes in figure.axes[:4]] == ["τ = 5 ms", "τ = 10 ms", "τ = 15 ms", "τ = 20 ms"]
+    assert_legible(figure)
+
+
+def test_the_legend_names_the_lines():
+    """The colour and dashes beside a name are those of that class's line; the true class is the thickest, in black."""
+    traces = logits()
+    figure = figures.logits_grid(traces, NAMES, 6, 0.001)
+    (legend,) = figure.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["frog (true class)", *(name for name in NAMES if name != "frog")]
+    looks = {}
+    for line in figure.axes[0].lines:
+        k = next(k for k in range(10) if np.array_equal(traces["RLR", 0.005][:, k], line.get_ydata()))
+        looks[NAMES[k]] = (to_hex(line.get_color()), line.get_linestyle(), line.get_linewidth())
+    for name, handle in zip(names, legend.get_lines(), strict=True):
+        look = (to_hex(handle.get_color()), handle.get_linestyle(), handle.get_linewidth())
+        assert look == looks[name.removesuffix(" (true class)")]
+    assert len(set(looks.values())) == 10
+    assert looks["frog"][0] == "#000000"
+    assert looks["frog"][2] > max(width for name, (_, _, width) in looks.items() if name != "frog")
+
+
+# Machado, Oliveira and Fernandes (2009): how protanopes and deuteranopes see linear RGB.
+COLOUR_BLIND = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+}
+
+
+def cie_lab(rgb_linear: np.ndarray) -> np.ndarray:
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ rgb_linear
+    x, y, z = np.cbrt(np.clip(xyz / [0.9505, 1.0, 1.089], 0.008856, None))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("vision", COLOUR_BLIND)
+@pytest.mark.parametrize("palette", [["#000000", *figures.MUTED], ["#000000", *figures.NEURON_COLOURS]])
+def test_colours_differ_for_colour_blind_readers(vision, palette):
+    """Ten is several times the difference in CIELAB that an eye just notices side by side."""
+    linear = [np.where((c := np.array(to_rgb(k))) > 0.04045, ((c + 0.055) / 1.055) ** 2.4, c / 12.92) for k in palette]
+    seen = [cie_lab(np.clip(np.array(COLOUR_BLIND[vision]) @ colour, 0, 1)) for colour in linear]
+    assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 10
+
+
+@pytest.mark.parametrize("classes", [2, 20, 21, 100])
+def test_logits_of_any_number_of_classes(classes):
+    traces = logits(["RLR"], [0.005], classes=classes)
+    figure = figures.logits_grid(traces, [f"number {k}" for k in range(classes)], 1, 0.001)
+    (axes,) = figure.axes
+    assert len(axes.lines) == classes
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert named[0] == "number 1 (true class)"
+    if classes > 20:
+        assert named[-1] == f"{classes - 20} other classes"
+        best = np.argsort(traces["RLR", 0.005][-1])[-19:]
+        assert {f"number {k}" for k in best} - {"number 1"} <= set(named)
+    else:
+        assert len(named) == classes
+        looks = {(line.get_color(), str(line._dash_pattern)) for line in axes.lines}
+        assert len(looks) == classes
+    assert_legible(figure)
+
+
+@pytest.mark.parametrize(
+    ("neurons", "taus"),
+    [
+        (["LIF"], [None]),
+        (NEURONS, [None, 0.005]),
+        (["RLR"], [0.001, 0.0025, 0.005, 0.0075, 0.1]),
+        ([f"neuron {k}" for k in range(7)], [0.001 * k for k in range(1, 11)]),
+    ],
+)
+def test_logits_of_any_number_of_neurons_and_taus(neurons, taus):
+    names = ["a class with quite a long name", "_hidden", "$x^2$", "", *NAMES]
+    traces = logits(neurons, taus, classes=len(names))
+    figure = figures.logits_grid(traces, names, 0, 0.001)
+    assert len(figure.axes) == len(neurons) * len(taus)
+    assert len(figure.legends[0].get_texts()) == len(names)
+    assert ("no filter" in [axes.get_title() for axes in figure.axes]) == (None in taus)
+    assert_legible(figure)
+    by_tau = figures.logits_by_tau(traces, neurons[0], names, 0, 0.001)
+    assert sum(axes.axison for axes in by_tau.axes) == len(taus)
+    assert_legible(by_tau)
+
+
+def test_a_combination_without_logits_is_an_empty_panel():
+    traces = logits()
+    del traces["SRL", 0.010]
+    figure = figures.logits_grid(traces, NAMES, 6, 0.001)
+    assert [bool(axes.lines) for axes in figure.axes] == [k != 5 for k in range(16)]
+    assert_legible(figure)
+
+
+def test_steps_and_scale_do_not_matter_to_the_layout():
+    for steps, scale in [(1, 1), (1000, 1e-3), (20, 1e6)]:
+        traces = {key: scale * array for key, array in logits(steps=steps).items()}
+        assert_legible(figures.logits_grid(traces, NAMES, 6, 0.001))
+
+
+# --- Accuracy and loss over tau
+
+
+@pytest.mark.parametrize(
+    ("draw", "measure", "scale"),
+    [
+        (figures.accuracy_vs_tau, "accuracy", 100),
+        (figures.loss_vs_tau, "loss", 1),
+    ],
+)
+def test_both_readings_with_intervals_and_the_cnn(draw, measure, scale):
+    frame = scores()
+    figure = draw(frame)
+    assert [axes.get_title() for axes in figure.axes] == [
+        "Averaged over all time steps, as in the paper",
+        "At the last time step",
+    ]
+    for reading, axes in zip(("time_averaged", "last_step"), figure.axes, strict=True):
+        column = f"{measure}_{reading}"
+        for neuron, bars in zip(NEURONS, axes.containers, strict=True):
+            rows = frame[frame["neuron"] == neuron]
+            np.testing.assert_allclose(bars.lines[0].get_ydata(orig=False), scale * rows[column])
+            np.testing.assert_allclose(bars.lines[0].get_xdata(orig=False), 1000 * rows["tau_syn_s"], atol=1.5)
+            segments = np.array(bars.lines[2][0].get_segments())[:, :, 1]
+            np.testing.assert_allclose(segments, scale * rows[[f"{column}_low", f"{column}_high"]])
+        levels = [
+            line.get_ydata() for line in axes.lines if len(set(line.get_ydata())) == 1 and len(line.get_xdata()) == 2
+        ]
+        assert [scale * frame.loc[0, column]] * 2 in [list(level) for level in levels]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["CNN", *NEURONS]
+    markers = {bars.lines[0].get_marker() for bars in figure.axes[0].containers}
+    assert len(markers) == len(NEURONS)  # told apart without colour
+    assert_legible(figure)
+
+
+def test_seeds_are_averaged():
+    frame = scores(seeds=(0, 1, 2))
+    figure = figures.accuracy_vs_tau(frame)
+    lif = frame[frame["neuron"] == "LIF"].groupby("tau_syn_s")["accuracy_last_step"].mean()
+    np.testing.assert_allclose(figure.axes[1].containers[2].lines[0].get_ydata(orig=False), 100 * lif)
+    assert "means over 3 seeds" in figure.legends[0].get_title().get_text()
+
+
+@pytest.mark.parametrize(
+    ("taus", "labels"),
+    [
+        ([0.005], ["5"]),
+        ([None], ["no filter"]),
+        ([None, 0.005], ["no filter", "5"]),
+        ([None, *TAUS], ["no filter", "5", "10", "15", "20"]),
+        ([0.001, 0.002, 0.1], ["1", "100"]),
+        ([0.001 * k for k in range(1, 41)], None),
+    ],
+)
+@pytest.mark.parametrize("neurons", [["LIF"], NEURONS, [f"neuron {k}" for k in range(9)]])
+def test_any_taus_and_neurons(taus, labels, neurons):
+    figure = figures.accuracy_vs_tau(scores(neurons, taus))
+    ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert labels is None or ticks == labels
+    for axes in figure.axes:
+        assert len(axes.containers) == len(neurons)
+        assert all(len(bars.lines[0].get_xdata()) == len(taus) for bars in axes.containers)
+        low, high = axes.get_xlim()
+        assert all(low < x < high for bars in axes.containers for x in bars.lines[0].get_xdata())
+    assert_legible(figure)
+
+
+def test_scores_without_the_cnn_or_without_intervals():
+    frame = scores(cnn=False)
+    frame[tables.INTERVALS] = np.nan
+    figure = figures.loss_vs_tau(frame)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == NEURONS
+    assert_legible(figure)
+
+
+# --- Files
+
+FIGURES = {
+    "sample_images": lambda: figures.sample_images(images(), np.arange(60) % 10, NAMES),
+    "architecture": lambda: figures.architecture(layers(8)),
+    "labelled_image": lambda: figures.labelled_image(images()[0], "frog", "training image 0"),
+    "logits_by_tau": lambda: figures.logits_by_tau(logits(), "RLR", NAMES, 6, 0.001),
+    "logits_grid": lambda: figures.logits_grid(logits(), NAMES, 6, 0.001),
+    "accuracy_vs_tau": lambda: figures.accuracy_vs_tau(scores()),
+    "loss_vs_tau": lambda: figures.loss_vs_tau(scores()),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_saved_twice_a_figure_is_the_same_file(name, tmp_path):
+    figure = FIGURES[name]()
+    endings = ("png", "svg", "pdf")
+    figures.save(figure, [tmp_path / f"first.{ending}" for ending in endings])
+    figures.save(figure, [tmp_path / f"second.{ending}" for ending in endings])
+    figures.save(FIGURES[name](), [tmp_path / f"redrawn.{ending}" for ending in reversed(endings)])
+    for ending in endings:
+        first = (tmp_path / f"first.{ending}").read_bytes()
+        assert first == (tmp_path / f"second.{ending}").read_bytes()
+        assert first == (tmp_path / f"redrawn.{ending}").read_bytes()
+    assert not list(tmp_path.glob(".*")) and len(list(tmp_path.iterdir())) == 9
+
+
+def test_files_can_be_read_everywhere(tmp_path):
+    """PNG for print; in the SVG letters are outlines, nothing is fetched, and no date tells runs apart."""
+    figures.save(FIGURES["logits_by_tau"](), [tmp_path / "figure3.png", tmp_path / "figure3.svg"])
+    header = (tmp_path / "figure3.png").read_bytes()
+    assert header[:8] == b"\x89PNG\r\n\x1a\n"
+    assert int.from_bytes(header[16:20]) == pytest.approx(7.2 * 200, abs=1)
+    svg = (tmp_path / "figure3.svg").read_text()
+    assert "<text" not in svg and "dc:date" not in svg and "@import" not in svg
+
+
+def test_a_figure_that_cannot_be_written_leaves_the_old_file(tmp_path):
+    path = tmp_path / "figure1.png"
+    path.write_bytes(b"old")
+    figure = FIGURES["labelled_image"]()
+    figure.axes[0].set_title("a{", parse_math=True)
+    figure.axes[0].set_xlabel("$\\nosuchcommand$", parse_math=True)
+    with pytest.raises(ValueError, match="nosuchcommand"):
+        figures.save(figure, [path])
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_readers_own_matplotlib_settings_change_nothing(tmp_path):
+    import matplotlib
+
+    figures.save(FIGURES["accuracy_vs_tau"](), [tmp_path / "plain.png"])
+    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "black", "savefig.dpi": 30}):
+        figures.save(FIGURES["accuracy_vs_tau"](), [tmp_path / "styled.png"])
+        assert matplotlib.rcParams["font.size"] == 20
+    assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "styled.png").read_bytes()

@@ -1,0 +1,30 @@
+"""Convert the CNN with NengoDL and compile the spiking network for the event-driven engine.
+
+The time constant of the synapses is not part of what is compiled: `simulate` sets it.
+"""
+
+from csnn.job import logged
+
+with logged(snakemake.log[0]):
+    import numpy as np
+
+    from csnn import cnn, neurons
+    from csnn.compiler import compile_network
+    from csnn.conversion import convert
+    from csnn.engines.event import simulate
+    from csnn.network import save_network
+
+    seed = int(snakemake.wildcards.seed)
+    converter = convert(
+        cnn.load(snakemake.input.model),
+        neurons.build(snakemake.wildcards.neuron, snakemake.params.neuron_parameters),
+        tau_syn_s=0.005,  # any: what matters is which connections have a filter
+        max_rate_hz=snakemake.params.max_rate_hz,
+        seed=seed,
+    )
+    network = compile_network(
+        converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], seed
+    )
+    # one step compiles the kernels into their cache, so that the many jobs that follow need not
+    simulate(network, np.zeros((1, *converter.model.input_shape[1:]), np.float32), steps=1)
+    save_network(network, snakemake.output[0])

@@ -1,0 +1,298 @@
+"""The compiled network: what a converted network is once Nengo's objects are gone, and the one file it travels in.
+
+A network is a list of layers in the order in which signals flow. Each layer receives an input current
+``J[t] = offset + sum over connections of W y[t]`` and turns it into outputs by its neuron type; a layer without neurons
+is the readout, whose current is the logits. Gains of the neurons are part of the weights and of the offset.
+Neurons of a layer lie in an image of shape (rows, columns, channels), flattened in that order.
+
+This module needs numpy only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from csnn.files import InputError, whole_file
+
+FORMAT = "csnn-network"
+FORMAT_VERSION = 1
+IMAGE = -1
+"""The `source` of a connection that comes from the image itself."""
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """Average pooling without padding: windows of `size` (rows, columns), one every `stride` (rows, columns)."""
+
+    size: tuple[int, int]
+    stride: tuple[int, int]
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Shape of the pooled image of an image of `shape`."""
+        rows, columns = ((length - size) // step + 1 for length, size, step in zip(shape, self.size, self.stride, strict=False))
+        return (rows, columns, shape[2])
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution as neural networks mean it (a correlation); a dense layer is one whose kernel covers the image.
+
+    Attributes
+    ----------
+    kernel : ndarray of float64, shape (kernel rows, kernel columns, input channels, output channels)
+    stride : (int, int)
+        Rows and columns between neighbouring windows.
+    padding : (int, int)
+        Zeros above and left of the image; below and right follow from the output's shape.
+    input_shape, output_shape : (rows, columns, channels)
+    """
+
+    kernel: NDArray[np.float64]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    input_shape: Shape
+    output_shape: Shape
+
+
+@dataclass(frozen=True)
+class SparseMatrix:
+    """Any other linear map, as the columns of a sparse matrix: unit ``i`` feeds ``target[first[i]:first[i + 1]]``.
+
+    Attributes
+    ----------
+    first : ndarray of int64, shape (inputs + 1,)
+    target : ndarray of int32
+        Flat index of the receiving unit.
+    weight : ndarray of float64, the shape of `target`
+    size : int
+        Number of receiving units.
+    """
+
+    first: NDArray[np.int64]
+    target: NDArray[np.int32]
+    weight: NDArray[np.float64]
+    size: int
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A linear path from the image or a layer to a layer: pooling, then a linear map, with at most one lowpass filter.
+
+    Attributes
+    ----------
+    source : int
+        Index of the layer it comes from, or `IMAGE`.
+    poolings : tuple of Pooling
+        Applied to the source's outputs, in this order.
+    linear : Convolution or SparseMatrix
+    tau_syn_s : float or None
+        Synaptic time constant in seconds; None for no filter and no delay.
+    delayed : bool
+        Whether the filtered signal arrives one step later, as on every filtered connection of Nengo; a filtered
+        probe reads its signal without delay. Without a filter there is no delay either way.
+    """
+
+    source: int
+    poolings: tuple[Pooling, ...]
+    linear: Convolution | SparseMatrix
+    tau_syn_s: float | None
+    delayed: bool = True
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A population of neurons of one type, or the readout.
+
+    Attributes
+    ----------
+    name : str
+        Label of the Nengo object.
+    shape : (rows, columns, channels)
+    neuron : str
+        Name of the Nengo neuron type (``LIF``, ...); ``readout`` for the linear output.
+    parameters : mapping of str to float
+        The neuron type's parameters under Nengo's names: time constants in seconds, ``amplitude`` of a spike.
+    state : mapping of str to ndarray of float64, each of shape (neurons,)
+        Initial values of the state variables under Nengo's names.
+    offset : ndarray of float64, shape (neurons,)
+        Input current without any input: gain times constant inputs, plus bias.
+    connections : tuple of Connection
+    """
+
+    name: str
+    shape: Shape
+    neuron: str
+    parameters: Mapping[str, float]
+    state: Mapping[str, NDArray[np.float64]]
+    offset: NDArray[np.float64]
+    connections: tuple[Connection, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return math.prod(self.shape)
+
+
+READOUT = "readout"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A compiled network; the last layer is the readout.
+
+    Attributes
+    ----------
+    input_shape : (rows, columns, channels)
+        Shape of an image.
+    layers : tuple of Layer
+        Every connection comes from the image or from an earlier layer.
+    seed : int
+        Seed of the initial state.
+    provenance : mapping of str to str
+        Versions of what compiled it.
+    """
+
+    input_shape: Shape
+    layers: tuple[Layer, ...]
+    seed: int
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> int:
+        """Number of logits."""
+        return self.layers[-1].size
+
+
+def with_synapse(network: Network, tau_syn_s: float | None) -> Network:
+    """Return the network with another time constant on every connection that carries the Converter's synapse.
+
+    These are the connections that leave neurons. Nothing else depends on the synaptic time constant, the initial state
+    least of all, so one compiled network serves a whole sweep.
+
+    Parameters
+    ----------
+    network : Network
+    tau_syn_s : float or None
+        Synaptic time constant in seconds (0 or more), or None for neither filter nor delay.
+
+    Raises
+    ------
+    ValueError
+        If the time constant is negative or not finite.
+    """
+    if tau_syn_s is not None and not (math.isfinite(tau_syn_s) and tau_syn_s >= 0):
+        raise ValueError(f"tau_syn_s is {tau_syn_s!r}; it must be a time in seconds of at least 0, or None for no filter")
+    layers = tuple(
+        dataclasses.replace(
+            layer,
+            connections=tuple(
+                connection if connection.source == IMAGE else dataclasses.replace(connection, tau_syn_s=tau_syn_s)
+                for connection in layer.connections
+            ),
+        )
+        for layer in network.layers
+    )
+    return dataclasses.replace(network, layers=layers)
+
+
+def save_network(network: Network, path: str | os.PathLike) -> None:
+    """Write a network as one ``.npz``: arrays, a JSON description, its format version and a hash of all of it.
+
+    The file is whole or not there, and the same network gives the same bytes.
+    """
+    arrays: dict[str, NDArray] = {}
+    description = json.dumps(_describe(network, arrays), sort_keys=True)
+    header = {
+        "format": np.array(FORMAT),
+        "version": np.array(FORMAT_VERSION),
+        "sha256": np.array(_content_hash(description, arrays)),
+        "description": np.array(description),
+    }
+    with whole_file(path) as temporary:
+        np.savez(temporary, **header, **arrays)
+
+
+def load_network(path: str | os.PathLike) -> Network:
+    """Read a network written by `save_network`.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, changed, or written by another version; says what to do.
+    """
+    remedy = "delete it and compile the network again"
+    if not Path(path).exists():
+        raise InputError(f"{path} does not exist: compile the network first")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} is damaged or no compiled network ({error}): {remedy}") from error
+    header = {name: arrays.pop(name, None) for name in ("format", "version", "sha256", "description")}
+    if any(value is None for value in header.values()) or str(header["format"]) != FORMAT:
+        raise InputError(f"{path} is not a compiled network: {remedy}")
+    if int(header["version"]) != FORMAT_VERSION:
+        raise InputError(
+            f"{path} has format version {int(header['version'])}, but this program reads {FORMAT_VERSION}: {remedy}"
+        )
+    description = str(header["description"])
+    if _content_hash(description, arrays) != str(header["sha256"]):
+        raise InputError(f"{path} was changed after it was written (its hash does not fit): {remedy}")
+    return _restore(json.loads(description), arrays)
+
+
+def _content_hash(description: str, arrays: Mapping[str, NDArray]) -> str:
+    """SHA-256 over the description and every array's name, type, shape and values."""
+    digest = hashlib.sha256(description.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+_KINDS = {kind.__name__: kind for kind in (Pooling, Convolution, SparseMatrix, Connection, Layer, Network)}
+
+
+def _describe(value: Any, arrays: dict[str, NDArray]) -> Any:
+    """Turn a value into JSON, with each array replaced by its name in `arrays`."""
+    if isinstance(value, np.ndarray):
+        name = f"array{len(arrays)}"
+        arrays[name] = value
+        return {"array": name}
+    if dataclasses.is_dataclass(value):
+        fields = {item.name: _describe(getattr(value, item.name), arrays) for item in dataclasses.fields(value)}
+        return {"kind": type(value).__name__, "fields": fields}
+    if isinstance(value, Mapping):
+        return {"mapping": {key: _describe(item, arrays) for key, item in value.items()}}
+    if isinstance(value, tuple):
+        return [_describe(item, arrays) for item in value]
+    return value
+
+
+def _restore(value: Any, arrays: Mapping[str, NDArray]) -> Any:
+    """Undo `_describe`."""
+    if isinstance(value, list):
+        return tuple(_restore(item, arrays) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return arrays[value["array"]]
+    if "mapping" in value:
+        return {key: _restore(item, arrays) for key, item in value["mapping"].items()}
+    return _KINDS[value["kind"]](**{name: _restore(item, arrays) for name, item in value["fields"].items()})

@@ -1,0 +1,36 @@
+"""Simulate one shard of one configuration with the event-driven engine."""
+
+from csnn.job import logged, progress
+
+with logged(snakemake.log[0]):
+    from csnn import responses
+    from csnn.engines.event import simulate
+    from csnn.files import read_npz
+    from csnn.network import load_network
+
+    params = snakemake.params
+    images = read_npz(snakemake.input.images)
+    shard = slice(*params.positions)
+    logits = simulate(
+        load_network(snakemake.input.network),
+        images["images"][shard],
+        tau_syn_s=params.tau_syn_s,
+        dt_s=params.dt_s,
+        steps=params.steps,
+        precision=params.precision,
+        threads=snakemake.threads,
+        on_images_done=progress(len(images["labels"][shard])),
+    ).logits
+    provenance = {
+        "engine": "event",
+        "neuron": snakemake.wildcards.neuron,
+        "seed": int(snakemake.wildcards.seed),
+        **{key: value for key, value in params.items() if key != "positions"},
+        "network": responses.source(snakemake.input.network),
+        "split": str(images["split"]),
+        "versions": responses.environment("numpy", "numba"),
+    }
+    responses.write(
+        snakemake.output[0],
+        responses.Responses(logits, images["labels"][shard], images["indices"][shard], provenance),
+    )

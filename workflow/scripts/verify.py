@@ -1,0 +1,51 @@
+"""Hold the event-driven engine to NengoDL in double precision, for each time constant of one neuron and seed."""
+
+from csnn.job import logged
+
+with logged(snakemake.log[0]):
+    from csnn import cnn, neurons, responses, verification
+    from csnn.conversion import convert
+    from csnn.engines import event, nengodl
+    from csnn.files import InputError, read_npz, write_json
+    from csnn.nengodl_compat import use_threads
+    from csnn.network import load_network
+
+    params = snakemake.params
+    use_threads(snakemake.threads)
+    network = load_network(snakemake.input.network)
+    images = read_npz(snakemake.input.images)["images"][: params.images]
+    neuron, seed = snakemake.wildcards.neuron, int(snakemake.wildcards.seed)
+    time_s = {"dt_s": params.dt_s, "steps": params.steps}
+    checks = []
+    for tau_syn_s in params.tau_syn_s:
+        converter = convert(
+            cnn.load(snakemake.input.model),
+            neurons.build(neuron, params.neuron_parameters),
+            tau_syn_s=tau_syn_s,
+            max_rate_hz=params.max_rate_hz,
+            seed=seed,
+        )
+        reference = nengodl.simulate(converter, images, minibatch=len(images), **time_s)
+        logits = event.simulate(network, images, tau_syn_s=tau_syn_s, **time_s).logits
+        checks.append({"tau_syn_s": tau_syn_s} | verification.certificate(reference, logits))
+        print(f"tau_syn_s {tau_syn_s}: largest difference {checks[-1]['largest_difference']:.1e}", flush=True)
+        if not checks[-1]["largest_difference"] <= params.tolerance:
+            raise InputError(
+                f"the engine's logits for {neuron}, tau_syn_s {tau_syn_s}, seed {seed} differ by "
+                f"{checks[-1]['largest_difference']:.1e} from NengoDL's, more than verification.tolerance "
+                f"{params.tolerance:.1e}; set simulation.engine to nengo-dl and report it"
+            )
+    write_json(
+        snakemake.output[0],
+        {
+            "neuron": neuron,
+            "seed": seed,
+            "largest_difference": max(check["largest_difference"] for check in checks),
+            "tolerance": params.tolerance,
+            "images": len(images),
+            **time_s,
+            "checks": checks,
+            "network": responses.source(snakemake.input.network),
+            "versions": responses.environment("numpy", "numba", "tensorflow", "nengo", "nengo-dl"),
+        },
+    )
