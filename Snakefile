@@ -17,9 +17,9 @@ include: "workflow/rules/figures.smk"
 
 
 rule all:
+    default_target: True
     input:
         rules.score_table.output,
         rules.tables.output,
         rules.figures.input,
-    default_target: True
     localrule: True

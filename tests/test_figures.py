@@ -15,6 +15,7 @@ from matplotlib.transforms import Bbox
 NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 TAUS = [0.005, 0.010, 0.015, 0.020]
 NEURONS = ["RLR", "SRL", "LIF", "A-LIF"]
+TWO = NEURONS[:2]
 
 
 @figures.styled
@@ -303,7 +304,7 @@ def test_logits_of_any_number_of_classes(classes):
         (["LIF"], [None]),
         (NEURONS, [None, 0.005]),
         (["RLR"], [0.001, 0.0025, 0.005, 0.0075, 0.1]),
-        ([f"neuron {k}" for k in range(7)], [0.001 * k for k in range(1, 11)]),
+        ([f"neuron {k}" for k in range(5)], [0.001 * k for k in range(1, 9)]),
     ],
 )
 def test_logits_of_any_number_of_neurons_and_taus(neurons, taus):
@@ -329,7 +330,7 @@ def test_a_combination_without_logits_is_an_empty_panel():
 
 def test_steps_and_scale_do_not_matter_to_the_layout():
     for steps, scale in [(1, 1), (1000, 1e-3), (20, 1e6)]:
-        traces = {key: scale * array for key, array in logits(steps=steps).items()}
+        traces = {key: scale * array for key, array in logits(TWO, TAUS[:2], steps=steps).items()}
         assert_legible(figures.logits_grid(traces, NAMES, 6, 0.001))
 
 
@@ -387,7 +388,7 @@ def test_seeds_are_averaged():
         ([0.001 * k for k in range(1, 41)], None),
     ],
 )
-@pytest.mark.parametrize("neurons", [["LIF"], NEURONS, [f"neuron {k}" for k in range(9)]])
+@pytest.mark.parametrize("neurons", [["LIF"], [f"neuron {k}" for k in range(9)]])
 def test_any_taus_and_neurons(taus, labels, neurons):
     figure = figures.accuracy_vs_tau(scores(neurons, taus))
     ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
@@ -400,11 +401,15 @@ def test_any_taus_and_neurons(taus, labels, neurons):
     assert_legible(figure)
 
 
-def test_scores_without_the_cnn_or_without_intervals():
-    frame = scores(cnn=False)
+@pytest.mark.parametrize("cnn", [True, False])
+def test_scores_without_the_cnn_or_without_intervals(cnn):
+    """One image has no interval of its loss."""
+    frame = scores(cnn=cnn)
     frame[tables.INTERVALS] = np.nan
     figure = figures.loss_vs_tau(frame)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == NEURONS
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["CNN"] * cnn + NEURONS
+    low, high = figure.axes[0].get_ylim()
+    assert low == 0 and high > frame[["loss_time_averaged", "loss_last_step"]].to_numpy().max()
     assert_legible(figure)
 
 
@@ -415,7 +420,7 @@ FIGURES = {
     "architecture": lambda: figures.architecture(layers(8)),
     "labelled_image": lambda: figures.labelled_image(images()[0], "frog", "training image 0"),
     "logits_by_tau": lambda: figures.logits_by_tau(logits(), "RLR", NAMES, 6, 0.001),
-    "logits_grid": lambda: figures.logits_grid(logits(), NAMES, 6, 0.001),
+    "logits_grid": lambda: figures.logits_grid(logits(TWO, TAUS[:2]), NAMES, 6, 0.001),
     "accuracy_vs_tau": lambda: figures.accuracy_vs_tau(scores()),
     "loss_vs_tau": lambda: figures.loss_vs_tau(scores()),
 }

@@ -3,11 +3,7 @@
 DATASET = {"cifar10": "data/cifar10.npz", "digits": "data/digits.npz"}.get(
     config["data"]["source"], config["data"]["source"]
 )
-CIFAR10_ARCHIVE = (
-    config["data"]["archive"]
-    or os.environ.get("CSNN_CIFAR10")
-    or "data/cifar-10-binary.tar.gz"
-)
+CIFAR10_ARCHIVE = config["data"]["archive"] or os.environ.get("CSNN_CIFAR10") or "data/cifar-10-binary.tar.gz"
 
 
 rule download_cifar10:
@@ -17,10 +13,10 @@ rule download_cifar10:
         "data/logs/download_cifar10.log",
     benchmark:
         "data/benchmarks/download_cifar10.tsv"
+    localrule: True  # nodes of a cluster often have no network
     conda:
         "../../envs/analysis.yaml"
     threads: 1
-    localrule: True  # nodes of a cluster often have no network
     resources:
         mem_mb=1000,
         runtime=60,
@@ -66,18 +62,6 @@ rule read_digits:
         code=digest("read_digits.py"),
     script:
         "../scripts/read_digits.py"
-
-
-def indices(wildcards):
-    """Split and positions [first, last + 1] of the images that a set of images holds."""
-    if wildcards.images == "test":
-        return {"split": "test", "first": 0, "end": TEST_IMAGES}
-    chosen = FIGURES["logit_image"]
-    return {
-        "split": chosen["split"],
-        "first": chosen["index"],
-        "end": chosen["index"] + 1,
-    }
 
 
 rule select_images:

@@ -52,3 +52,49 @@ wildcard_constraints:
 
 scattergather:
     test=math.ceil(TEST_IMAGES / SIMULATION["images_per_shard"]),
+
+
+def indices(wildcards):
+    """Split and positions [first, last + 1] of the images that a set of images holds."""
+    if wildcards.images == "test":
+        return {"split": "test", "first": 0, "end": TEST_IMAGES}
+    chosen = FIGURES["logit_image"]
+    return {
+        "split": chosen["split"],
+        "first": chosen["index"],
+        "end": chosen["index"] + 1,
+    }
+
+
+def positions(wildcards):
+    """Which images of its set a shard holds: [first, last + 1]."""
+    if wildcards.images == "logit_image":
+        return [0, 1]
+    shard, _, shards = wildcards.scatteritem.partition("-of-")
+    size = SIMULATION["images_per_shard"]
+    return [(int(shard) - 1) * size, min(int(shard) * size, TEST_IMAGES)]
+
+
+def neuron_parameters(wildcards):
+    """The parameters of the configuration's neuron."""
+    return NEURONS[wildcards.neuron]
+
+
+def tau_syn_s(wildcards):
+    """The configuration's synaptic time constant in seconds, or None."""
+    return TAUS[wildcards.tau]
+
+
+def in_formats(figure):
+    """A figure's files, one for each configured format."""
+    return expand("<results>/figures/{figure}.{format}", figure=figure, format=FIGURES["formats"])
+
+
+def shown_responses(neurons):
+    """Responses of these neurons at every time constant to the image whose logits are shown, for the first seed."""
+    return expand(
+        "<results>/{neuron}/tau-{tau}/seed-{seed}/logit_image-1-of-1.npz",
+        neuron=neurons,
+        tau=TAUS,
+        seed=SEEDS[0],
+    )

@@ -4,23 +4,6 @@ Every figure is drawn by the function of its name in scripts/figure.py; the rule
 """
 
 
-def in_formats(figure):
-    """A figure's files, one for each configured format."""
-    return expand(
-        "<results>/figures/{figure}.{format}", figure=figure, format=FIGURES["formats"]
-    )
-
-
-def shown_responses(neurons):
-    """Responses of these neurons at every time constant to the image whose logits are shown, for the first seed."""
-    return expand(
-        "<results>/{neuron}/tau-{tau}/seed-{seed}/logit_image-1-of-1.npz",
-        neuron=neurons,
-        tau=TAUS,
-        seed=SEEDS[0],
-    )
-
-
 rule figure1:  # sample images of every class
     input:
         style=workflow.source_path("../scripts/csnn/figures.mplstyle"),

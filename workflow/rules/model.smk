@@ -3,9 +3,7 @@
 CNN = config["cnn"]
 BUILDER = CNN["architecture"]["builder"]
 ARCHITECTURE = (
-    {"builder": BUILDER}
-    if BUILDER
-    else {key: value for key, value in CNN["architecture"].items() if key != "builder"}
+    {"builder": BUILDER} if BUILDER else {key: value for key, value in CNN["architecture"].items() if key != "builder"}
 )
 BUILDER_FILE = [BUILDER.rpartition(":")[0]] if BUILDER else []
 

@@ -1,25 +1,5 @@
 """The spiking networks: one job for each shard of each configuration (neuron x time constant x seed)."""
 
-
-def positions(wildcards):
-    """Which images of its set a shard holds: [first, last + 1]."""
-    if wildcards.images == "logit_image":
-        return [0, 1]
-    shard, _, shards = wildcards.scatteritem.partition("-of-")
-    size = SIMULATION["images_per_shard"]
-    return [(int(shard) - 1) * size, min(int(shard) * size, TEST_IMAGES)]
-
-
-def neuron_parameters(wildcards):
-    """The parameters of the configuration's neuron."""
-    return NEURONS[wildcards.neuron]
-
-
-def tau_syn_s(wildcards):
-    """The configuration's synaptic time constant in seconds, or None."""
-    return TAUS[wildcards.tau]
-
-
 if SIMULATION["engine"] == "event":
 
     rule compile_network:
@@ -137,9 +117,7 @@ else:
 rule gather:
     input:
         images="<results>/images/test.npz",
-        shards=gather.test(
-            "<results>/{{neuron}}/tau-{{tau}}/seed-{{seed}}/test-{scatteritem}.npz"
-        ),
+        shards=gather.test("<results>/{{neuron}}/tau-{{tau}}/seed-{{seed}}/test-{scatteritem}.npz"),
     output:
         responses="<results>/{neuron}/tau-{tau}/seed-{seed}/test.npz",
         scores="<results>/{neuron}/tau-{tau}/seed-{seed}/scores.json",

@@ -5,13 +5,14 @@ rule score_table:
     input:
         cnn="<results>/cnn/evaluation.json",
         scores=expand(
-            "<results>/{neuron}/tau-{tau}/seed-{seed}/scores.json", neuron=NEURONS, tau=TAUS, seed=SEEDS
+            "<results>/{neuron}/tau-{tau}/seed-{seed}/scores.json",
+            neuron=NEURONS,
+            tau=TAUS,
+            seed=SEEDS,
         ),
         # no table without proof that the engine gives NengoDL's own logits
         certificates=(
-            expand(rules.verify.output, neuron=NEURONS, seed=SEEDS)
-            if SIMULATION["engine"] == "event"
-            else []
+            expand(rules.verify.output, neuron=NEURONS, seed=SEEDS) if SIMULATION["engine"] == "event" else []
         ),
     output:
         "<results>/tables/scores.csv",
@@ -33,17 +34,14 @@ rule score_table:
 
 rule tables:
     input:
-        scores=rules.score_table.output,
+        scores="<results>/tables/scores.csv",
         published=(
-            workflow.source_path("../resources/published_table2.csv")
-            if config["tables"]["compare_with_paper"]
-            else []
+            workflow.source_path("../resources/published_table2.csv") if config["tables"]["compare_with_paper"] else []
         ),
     output:
         expand(
             "<results>/tables/{table}.{format}",
-            table=["table1", "table2"]
-            + ["comparison"] * config["tables"]["compare_with_paper"],
+            table=["table1", "table2"] + ["comparison"] * config["tables"]["compare_with_paper"],
             format=["csv", "md"],
         ),
     log:

@@ -74,8 +74,8 @@ def displayable(images: ArrayLike) -> NDArray[np.float64]:
 
 
 def short(name: str, letters: int = 22) -> str:
-    """Cut a class name to what a legend or a margin can hold."""
-    return name if len(name) <= letters else f"{name[: letters - 1]}…"
+    """Cut a name to what a legend or a margin can hold, in its middle: names often differ at their ends."""
+    return name if len(name) <= letters else f"{name[: letters // 2]}…{name[len(name) - (letters - 1) // 2 :]}"
 
 
 def bare(axes: Axes) -> None:
@@ -101,7 +101,7 @@ def sample_images(images: ArrayLike, labels: ArrayLike, class_names: Sequence[st
     images, labels = np.asarray(images), np.asarray(labels)
     height, width = images.shape[1:3]
     gap = max(1, height // 16)
-    # More classes than fit on a page below each other stand in blocks side by side, with fewer images and shorter names.
+    # More classes than fit below each other on a page stand in blocks side by side: fewer images and shorter names.
     blocks = ceil(len(class_names) / 34)
     rows = ceil(len(class_names) / blocks)
     per_class = per_class if blocks == 1 else max(1, min(per_class, 15 // blocks))
@@ -111,14 +111,16 @@ def sample_images(images: ArrayLike, labels: ArrayLike, class_names: Sequence[st
     column = max(0.2, min(0.5, (PAGE_WIDTH / blocks - margin) / per_class, PAGE_HEIGHT / rows / aspect))
     size = (blocks * (per_class * column + margin), rows * column * aspect + 0.15)
     figure = Figure(figsize=size, layout="compressed")
+    chosen = [np.flatnonzero(labels == label)[:per_class] for label in range(len(names))]
+    pictures = displayable(images[np.concatenate(chosen)])
+    of_class = np.split(pictures, np.cumsum([len(indices) for indices in chosen])[:-1])
     for block, axes in enumerate(figure.subplots(1, blocks, squeeze=False)[0]):
         classes = range(block * rows, min((block + 1) * rows, len(names)))
         montage = np.ones((rows * (height + gap) - gap, per_class * (width + gap) - gap, 3))
         for row, label in enumerate(classes):
-            chosen = np.flatnonzero(labels == label)[:per_class]
-            for place, index in enumerate(chosen):
+            for place, picture in enumerate(of_class[label]):
                 top, left = row * (height + gap), place * (width + gap)
-                montage[top : top + height, left : left + width] = displayable(images[[index]])[0]
+                montage[top : top + height, left : left + width] = picture
         axes.imshow(montage)
         axes.set_yticks(
             np.arange(len(classes)) * (height + gap) + (height - 1) / 2, [names[label] for label in classes]
@@ -289,18 +291,19 @@ def logit_panels(
         layout="constrained",
     )
     grid = figure.subplots(len(panels), columns, sharex=True, sharey=True, squeeze=False)
-    for row, axes_row in zip(panels, grid, strict=True):
-        for key, axes in zip([*row, *[None] * (columns - len(row))], axes_row):
-            if key not in traces:
-                axes.set_axis_off()
-                continue
-            time_ms = 1000 * dt_s * np.arange(1, len(traces[key]) + 1)  # as in Nengo, the first step ends at dt
-            for k in unnamed:
-                axes.plot(time_ms, traces[key][:, k], **pale)
-            for k, look in styles.items():
-                axes.plot(time_ms, traces[key][:, k], **look)
-            axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-            axes.margins(x=0.02)
+    for (row, column), axes in np.ndenumerate(grid):
+        key = panels[row][column] if column < len(panels[row]) else None
+        if key not in traces:
+            axes.set_axis_off()
+            grid[row - 1, column].tick_params(labelbottom=True)  # it has no panel below that would show the times
+            continue
+        time_ms = 1000 * dt_s * np.arange(1, len(traces[key]) + 1)  # as in Nengo, the first step ends at dt
+        for k in unnamed:
+            axes.plot(time_ms, traces[key][:, k], **pale)
+        for k, look in styles.items():
+            axes.plot(time_ms, traces[key][:, k], **look)
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+        axes.margins(x=0.02)
     handles = [Line2D([], [], **styles[true_class]), *(Line2D([], [], **styles[k]) for k in named)]
     labels = [f"{short(class_names[true_class])} (true class)", *(short(class_names[k]) for k in named)]
     if unnamed:
@@ -337,8 +340,9 @@ def readings_vs_tau(scores: pd.DataFrame, measure: str, label: str, scale: float
     spiking = means[means["neuron"] != CNN]
     positions, ticks = tau_positions(spiking["tau_syn_s"])
     # Neurons with nearly the same scores stand side by side instead of hiding each other's intervals.
-    spacing = np.diff(np.unique(list(positions.values()))).min(initial=np.inf)
-    nudge = 0.3 * (spacing if np.isfinite(spacing) else 1.0) / max(len(neurons), 5)
+    places = np.unique(list(positions.values()))
+    spacing = np.diff(places).min() if len(places) > 1 else 1.0
+    nudge = 0.3 * spacing / max(len(neurons), 5)
 
     figure = Figure(figsize=(PAGE_WIDTH, 3.3), layout="constrained")
     titles = {"time_averaged": "Averaged over all time steps, as in the paper", "last_step": "At the last time step"}
@@ -369,6 +373,8 @@ def readings_vs_tau(scores: pd.DataFrame, measure: str, label: str, scale: float
         axes.set_xlabel("Synaptic time constant τ (ms)")
         axes.tick_params(labelleft=True)
     axes.set_ylim(bottom=0)
+    if len(places) == 1:
+        axes.set_xlim(places[0] - spacing, places[0] + spacing)
     names = [*([CNN] if len(handles) > len(neurons) else []), *neurons]
     seeds = scores["seed"].nunique()
     note = "Bars and band: 95 % intervals over images" + (f"; means over {seeds} seeds" if seeds > 1 else "")
@@ -393,6 +399,6 @@ def tau_positions(taus_s: Iterable[float | None]) -> tuple[dict[str, float], dic
     places = list(positions.values())
     ticks: dict[str, float] = {}
     for words, place in positions.items():
-        if not ticks or place - max(ticks.values()) >= 0.08 * (places[-1] - places[0]):
+        if not ticks or place - max(ticks.values()) >= 0.1 * (places[-1] - places[0]):
             ticks[words] = place
     return positions, ticks

@@ -7,6 +7,7 @@ sparse but need not be stored. ``docs/engine.md`` derives this. Importing this m
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -129,6 +130,7 @@ class _Stage:
     constant_current: bool
     constant: bool
     recorded: NDArray[np.int64]
+    silent_up_to: float
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ class _Plan:
     dt_s: float
     real: type
     count_spikes: bool
+    records: bool
     output_per_spike: tuple[float, ...]
 
 
@@ -207,7 +210,7 @@ def _prepare(network: Network, dt_s: float, precision: str, record: Record) -> _
     """Make a network ready for the kernels."""
     real = PRECISIONS[precision]
     neurons = {index: np.asarray(chosen, np.int64) for index, chosen in (record.neurons or {}).items()}
-    everything = record.spike_counts or neurons
+    everything = record.spike_counts or bool(neurons)
     used = [layer.shape for layer in network.layers] if everything else _used_shapes(network)
     stages: list[_Stage] = []
     for index, layer in enumerate(network.layers):
@@ -233,12 +236,13 @@ def _prepare(network: Network, dt_s: float, precision: str, record: Record) -> _
         shape = used[index]
         cropped = np.arange(layer.size).reshape(layer.shape)[: shape[0], : shape[1]].ravel()
         if layer.neuron == READOUT:
-            number, names, constants = -1, (), [0.0]
+            number, names, constants, silent_up_to = -1, (), [0.0], -math.inf
         else:
             step = NEURON_STEPS[layer.neuron]
             number, names = step.number, step.state
             largest_voltage = float(np.max(layer.state.get("voltage", 0.0)))
             constants = step.constants(layer.parameters, dt_s, largest_voltage)
+            silent_up_to = step.threshold(layer.state)
         state = np.array([layer.state[name][cropped] for name in names], real).reshape(len(names), len(cropped))
         if layer.neuron == "AdaptiveLIF":
             # NengoDL steps these neurons by Nengo's own function, which subtracts dt before it looks at the refractory
@@ -257,10 +261,11 @@ def _prepare(network: Network, dt_s: float, precision: str, record: Record) -> _
                 constant_current=constant_current,
                 constant=fused is None and constant_current and not names,
                 recorded=neurons.get(index, np.zeros(0, np.int64)),
+                silent_up_to=real(silent_up_to),
             )
         )
     output_per_spike = tuple(layer.parameters.get("amplitude", 1.0) / dt_s for layer in network.layers)
-    return _Plan(network.input_shape, tuple(stages), dt_s, real, record.spike_counts, output_per_spike)
+    return _Plan(network.input_shape, tuple(stages), dt_s, real, record.spike_counts, everything, output_per_spike)
 
 
 def _window(network: Network, index: int) -> tuple[int, int]:
@@ -341,6 +346,16 @@ _NO_EVENTS = {
 }
 
 
+_NOTHING = {real: np.zeros(0, real) for real in PRECISIONS.values()}
+_NO_PATH = {
+    real: _Path(
+        IMAGE, (), kernels.Lowpass(real(0), real(1), False),
+        kernels.ConvolutionWeights(np.zeros((0, lanes(np.dtype(real).itemsize)), real), 1, 1, 1, 1, 1, 0, 0), None, (0, 0, 0),
+    )
+    for real in PRECISIONS.values()
+}  # fmt: skip
+
+
 def _given_current(
     stage: _Stage, signals: _Signals, filtered: Mapping[int, NDArray], steps: int, key: object
 ) -> NDArray:
@@ -406,15 +421,21 @@ def _simulate_image(
             if stage.number < 0:
                 logits[start:stop] = given
                 continue
-            if stage.fused:
-                path = stage.fused
-                events, weights, filtered = signals.pooled(path.source, path.poolings)[0], path.weights, filters[index][-1]
-            else:
-                path, events, weights, filtered = None, _NO_EVENTS[real], _NO_WEIGHTS[real], _NOTHING[real]
             rows, columns, channels = stage.shape
             pooled_shape = (rows // stage.window[0], columns // stage.window[1], channels)
             block = 1 if stage.constant else stop - start
             result = workspace.events((index, "events"), pooled_shape, block)
+            pooling = () if stage.window == (1, 1) else (Pooling(stage.window, stage.window),)
+            signals.events[index, pooling] = (result, pooled_shape)
+            if stage.fused is None and stage.constant_current and not plan.records:
+                kernels.advance_layer_of_constant_current(
+                    stage.number, stage.constants, states[index], given[0], stage.silent_up_to, stage.shape, stage.window, result
+                )
+                continue
+            path, events, weights, filtered = _NO_PATH[real], _NO_EVENTS[real], _NO_PATH[real].weights, _NOTHING[real]
+            if stage.fused:
+                path, filtered = stage.fused, filters[index][-1]
+                events, weights = signals.pooled(path.source, path.poolings)[0], path.weights
             recording = kernels.Recording(
                 np.zeros(totals.shape[1], real),
                 stage.recorded,
@@ -422,28 +443,18 @@ def _simulate_image(
                 np.full((block, stage.recorded.size), np.nan, real),
             )
             kernels.advance_layer(
-                stage.number, stage.constants, states[index], given, path is not None, events, weights,
-                path.lowpass if path else _NO_LOWPASS[real], filtered, stage.shape, stage.window, recording, result,
+                stage.number, stage.constants, states[index], given, stage.fused is not None, events, weights,
+                path.lowpass, filtered, stage.shape, stage.window, recording, result,
             )  # fmt: skip
             totals[index] += recording.total * ((stop - start) // block)
             if index in followed:
                 spikes, voltages = followed[index]
                 spikes[start:stop] = recording.output
                 voltages[start:stop] = recording.voltage
-            pooling = () if stage.window == (1, 1) else (Pooling(stage.window, stage.window),)
-            signals.events[index, pooling] = (result, pooled_shape)
     if plan.count_spikes:
         spike_counts[:] = totals[:-1, 0] / plan.output_per_spike[:-1]
     for index, (spikes, _) in followed.items():
         spikes /= plan.output_per_spike[index]
-
-
-_NO_WEIGHTS = {
-    real: kernels.ConvolutionWeights(np.zeros((0, lanes(np.dtype(real).itemsize)), real), 1, 1, 1, 1, 1, 0, 0)
-    for real in PRECISIONS.values()
-}
-_NO_LOWPASS = {real: kernels.Lowpass(real(0), real(1), False) for real in PRECISIONS.values()}
-_NOTHING = {real: np.zeros(0, real) for real in PRECISIONS.values()}
 
 
 AS_COMPILED: Literal["as compiled"] = "as compiled"
@@ -566,11 +577,12 @@ def compile_kernels(real: type) -> None:
     layer = Layer(
         "", (1, 1, 1), "RectifiedLinear", {"amplitude": 1.0}, {}, np.zeros(1), (Connection(IMAGE, (pooling,), convolution, None),)
     )
+    hidden = dataclasses.replace(layer, connections=(Connection(0, (pooling,), convolution, 0.0),))
     readout = Layer(
         "", (1, 1, 1), READOUT, {}, {}, np.zeros(1),
-        (Connection(0, (), convolution, 0.0), Connection(0, (pooling,), sparse, 0.0)),
+        (Connection(1, (), convolution, 0.0), Connection(1, (Pooling((1, 1), (2, 2)),), sparse, 0.0)),
     )  # fmt: skip
-    network = Network((1, 1, 1), (layer, readout), 0)
+    network = Network((1, 1, 1), (layer, hidden, readout), 0)
     precision = next(name for name, known in PRECISIONS.items() if known is real)
     plan = _prepare(network, 1.0, precision, Record())
     with compiling_alone(precision):

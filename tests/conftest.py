@@ -1,0 +1,82 @@
+"""What the tests share: running the real Snakemake on small experiments, each in a folder of its own."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# as small as an experiment can be that still has two neurons, two time constants, shards and every rule
+SMALL = {
+    "experiment": "small",
+    "data": {"source": "digits", "test_images": 10},
+    "cnn": {
+        "architecture": {"filters": [4, 4], "kernel": 3, "pool": 4, "dense_units": 8},
+        "training": {"epochs": 1, "batch_size": 64},
+    },
+    "snn": {"neurons": {"RLR": {}, "LIF": {}}, "tau_syn_s": [0.005, 0.01], "steps": 12},
+    "simulation": {"images_per_shard": 4},
+    "verification": {"images": 2},
+    "tables": {"compare_with_paper": False},
+    "figures": {"formats": ["png"]},
+}
+
+
+def changed(config: dict, changes: dict) -> dict:
+    """Return a configuration with some values changed; keys are dotted: ``snn.steps``."""
+    config = yaml.safe_load(yaml.safe_dump(config))
+    for key, value in changes.items():
+        *parents, last = key.split(".")
+        place = config
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    return config
+
+
+class Workflow:
+    """The real Snakemake in a folder, as a user runs it."""
+
+    def __init__(self, folder: Path, repository: Path = REPOSITORY, config: dict = SMALL):
+        self.folder, self.repository, self.config = folder, repository, config
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def run(self, *arguments: str, cores: int = 2, changes: dict | None = None, check: bool = True):
+        """Run ``snakemake`` with the folder's configuration, changed as said; return the finished process."""
+        path = self.folder / "experiment.yaml"
+        path.write_text(yaml.safe_dump(changed(self.config, changes or {})))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.repository / "Snakefile")]
+        command += ["--directory", str(self.folder), "--configfile", str(path), "--cores", str(cores)]
+        environment = {key: value for key, value in os.environ.items() if key != "CSNN_CIFAR10"}
+        process = subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment, timeout=900)
+        if check:
+            assert process.returncode == 0, process.stdout + process.stderr
+        return process
+
+    def planned(self, *arguments: str, **options) -> Counter:
+        """Return how many jobs of each rule a dry run lists."""
+        process = self.run("--dry-run", *arguments, **options)
+        listed = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\ntotal ", process.stdout + process.stderr, re.DOTALL)
+        if listed is None:
+            assert "Nothing to be done" in process.stdout + process.stderr
+            return Counter()
+        return Counter({rule: int(count) for rule, count in (line.split() for line in listed[1].splitlines())})
+
+    @property
+    def results(self) -> Path:
+        """The experiment's results."""
+        return self.folder / "results" / self.config["experiment"]
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Workflow:
+    """Return a small experiment that has run to its end; tests that change its results copy it."""
+    workflow = Workflow(tmp_path_factory.mktemp("finished"))
+    workflow.run()
+    return workflow

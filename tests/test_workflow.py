@@ -1,0 +1,231 @@
+"""The real Snakemake on small experiments: what runs, what runs again, and that the cut changes no number."""
+
+import shutil
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import REPOSITORY, SMALL, Workflow, changed
+
+# what every change of a number ends in
+AGGREGATES = {"score_table", "tables", "figure3", "figure5", "accuracy_vs_tau", "loss_vs_tau", "all", "figures"}
+
+
+def with_weights(finished: Workflow, folder, **options) -> Workflow:
+    """Return another experiment with the finished one's trained CNN, so that nothing need be trained."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = changed(SMALL, {"cnn.weights": str(finished.results / "cnn" / "model.h5")})
+    shutil.copytree(finished.folder / "data", folder / "data", symlinks=True)
+    return Workflow(folder, config=changed(config, options.pop("changes", {})), **options)
+
+
+def logits(workflow: Workflow) -> dict[str, bytes]:
+    """Return the gathered logits of every configuration, as bytes."""
+    found = {}
+    for path in sorted(workflow.results.glob("*/tau-*/seed-*/test.npz")):
+        with np.load(path) as file:
+            found[str(path.relative_to(workflow.results).parent)] = file["logits"].tobytes()
+    return found
+
+
+@pytest.fixture
+def copy(finished, tmp_path) -> Workflow:
+    """Return a copy of the finished experiment to change, with the times of its files and Snakemake's records."""
+    shutil.copytree(finished.folder, tmp_path / "copy", copy_function=shutil.copy2)
+    return Workflow(tmp_path / "copy")
+
+
+class TestDryRun:
+    """`snakemake -n` says what would be done."""
+
+    def test_lists_every_job_of_the_paper_without_data_or_tensorflow(self, tmp_path):
+        script = "import sys\nfrom snakemake.cli import main\ntry:\n    main(sys.argv[1:])\nexcept SystemExit as end:\n"
+        script += "    assert not end.code, end.code\nassert not {'tensorflow', 'nengo', 'numba'} & set(sys.modules)\n"
+        clone = tmp_path / "clone"
+        files = subprocess.check_output(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=REPOSITORY, text=True
+        )
+        for name in files.splitlines():
+            if (REPOSITORY / name).is_file():
+                (clone / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(REPOSITORY / name, clone / name)
+        process = subprocess.run([sys.executable, "-c", script, "-n"], cwd=clone, capture_output=True, text=True)
+        assert process.returncode == 0, process.stdout + process.stderr
+        listed = dict(
+            line.split() for line in (process.stdout + process.stderr).splitlines() if len(line.split()) == 2
+        )
+        # 4 neurons x 4 time constants, each with 4 shards and the image of the figures
+        assert {key: listed[key] for key in ("simulate", "gather", "verify", "train_cnn", "download_cifar10")} == {
+            "simulate": "80",
+            "gather": "16",
+            "verify": "4",
+            "train_cnn": "1",
+            "download_cifar10": "1",
+        }
+
+    def test_config_yaml_states_the_defaults(self):
+        schema = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
+        stated = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+
+        def assert_defaults(stated, schema):
+            for key, value in stated.items():
+                described = schema["properties"][key]
+                if "properties" in described:
+                    assert_defaults(value, described)
+                else:
+                    assert value == described["default"], key
+
+        assert_defaults(stated, schema)
+
+
+class TestRun:
+    """A whole run."""
+
+    def test_makes_every_table_and_figure(self, finished):
+        tables = {path.name for path in (finished.results / "tables").iterdir()}
+        assert tables == {"scores.csv", "table1.csv", "table1.md", "table2.csv", "table2.md"}
+        figures = {path.name for path in (finished.results / "figures").iterdir()}
+        assert figures == {f"figure{i}.png" for i in range(1, 6)} | {"accuracy_vs_tau.png", "loss_vs_tau.png"}
+
+    def test_nothing_is_left_to_do_and_nothing_unfinished_lies_about(self, finished):
+        assert finished.planned() == Counter()
+        assert not [path for path in finished.results.rglob(".*") if path.is_file()]
+
+    def test_scores_are_those_of_the_stored_logits(self, finished):
+        scores = pd.read_csv(finished.results / "tables" / "scores.csv")
+        assert list(scores.columns[:4]) == ["neuron", "tau_syn_s", "seed", "images"]
+        assert len(scores) == 1 + 2 * 2
+        for row in scores[scores["neuron"] != "CNN"].itertuples():
+            path = finished.results / row.neuron / f"tau-{row.tau_syn_s}" / f"seed-{row.seed:.0f}" / "test.npz"
+            with np.load(path) as file:
+                right = file["logits"].argmax(2) == file["labels"][:, None]
+            assert right.shape == (10, 12)
+            assert row.accuracy_time_averaged == pytest.approx(right.mean())
+            assert row.accuracy_last_step == pytest.approx(right[:, -1].mean())
+
+    def test_every_simulation_says_how_far_it_is(self, finished):
+        logs = list((finished.results / "logs" / "simulate").rglob("*.log"))
+        assert len(logs) == 2 * 2 * (3 + 1)
+        assert all("100%" in log.read_text() for log in logs)
+
+
+class TestReruns:
+    """Only what a change touches runs again."""
+
+    def test_adding_a_time_constant_adds_its_jobs(self, finished):
+        planned = finished.planned(changes={"snn.tau_syn_s": [0.005, 0.01, 0.02]})
+        assert planned == Counter({"simulate": 2 * 4, "gather": 2, "verify": 2} | dict.fromkeys(AGGREGATES, 1))
+
+    def test_adding_a_neuron_adds_its_jobs(self, finished):
+        planned = finished.planned(changes={"snn.neurons": {"RLR": {}, "LIF": {}, "SRL": {}}})
+        jobs = {"compile_network": 1, "simulate": 2 * 4, "gather": 2, "verify": 1} | dict.fromkeys(AGGREGATES, 1)
+        # figure 3 shows RLR, which has not changed
+        assert planned == Counter(jobs) - Counter({"figure3": 1})
+
+    def test_adding_a_seed_adds_its_jobs(self, finished):
+        planned = finished.planned(changes={"snn.seeds": [0, 1]})
+        jobs = {"compile_network": 2, "simulate": 4 * 3, "gather": 4, "verify": 2} | dict.fromkeys(AGGREGATES, 1)
+        # the figures of logits show the first seed
+        assert planned == Counter(jobs) - Counter({"figure3": 1, "figure5": 1})
+
+    def test_changing_a_neuron_parameter_reruns_that_neuron(self, finished):
+        planned = finished.planned(changes={"snn.neurons": {"RLR": {}, "LIF": {"tau_rc_s": 0.03}}})
+        jobs = {"compile_network": 1, "simulate": 2 * 4, "gather": 2, "verify": 1} | dict.fromkeys(AGGREGATES, 1)
+        assert planned == Counter(jobs) - Counter({"figure3": 1})
+
+    def test_other_shards_leave_the_cnn_and_the_networks_alone(self, finished):
+        planned = finished.planned(changes={"simulation.images_per_shard": 5})
+        assert planned["simulate"] == 4 * 2
+        assert not {"train_cnn", "compile_network", "verify", "select_images"} & set(planned)
+
+    @pytest.mark.parametrize("cores", [1, 4])
+    def test_other_cores_rerun_nothing(self, finished, cores):
+        assert finished.planned(cores=cores) == Counter()
+
+    def test_another_figure_format_draws_figures_only(self, finished):
+        planned = finished.planned(changes={"figures.formats": ["png", "svg"]})
+        assert set(planned) == {f"figure{i}" for i in range(1, 6)} | {"accuracy_vs_tau", "loss_vs_tau", "figures", "all"}
+
+    @pytest.mark.parametrize(
+        ("file", "reruns", "leaves"),
+        [
+            ("csnn/engines/neuron_steps.py", {"simulate", "verify", "gather"}, {"train_cnn", "figure1", "figure2"}),
+            ("csnn/figures.py", {"figure1", "figure5", "loss_vs_tau"}, {"simulate", "gather", "tables", "train_cnn"}),
+            ("csnn/tables.py", {"score_table", "tables"}, {"simulate", "gather", "figure1", "train_cnn"}),
+            ("csnn/metrics.py", {"gather", "evaluate_cnn"}, {"simulate", "train_cnn", "compile_network"}),
+            ("simulate_event.py", {"simulate"}, {"compile_network", "verify", "train_cnn", "figure1"}),
+        ],
+    )
+    def test_editing_code_reruns_what_it_computes(self, copy, tmp_path, file, reruns, leaves):
+        repository = tmp_path / "repository"
+        repository.mkdir()
+        shutil.copy2(REPOSITORY / "Snakefile", repository)
+        shutil.copytree(REPOSITORY / "workflow", repository / "workflow")
+        shutil.copytree(REPOSITORY / "envs", repository / "envs")
+        copy.repository = repository
+        assert copy.planned() == Counter()  # the same code in another place is the same code
+        script = repository / "workflow" / "scripts" / file
+        script.write_text(f"# a comment changes no number\n{script.read_text()}")
+        # Snakemake itself looks at the text of a rule's own script
+        assert file.startswith("csnn") is (copy.planned() == Counter())
+        script.write_text(f"{script.read_text()}\nADDED = 1\n")
+        planned = copy.planned()
+        assert reruns <= set(planned)
+        assert not leaves & set(planned)
+
+    def test_another_style_draws_figures_only(self, copy, tmp_path):
+        repository = tmp_path / "repository"
+        shutil.copytree(REPOSITORY / "workflow", repository / "workflow", copy_function=shutil.copy2)
+        shutil.copytree(REPOSITORY / "envs", repository / "envs", copy_function=shutil.copy2)
+        shutil.copy2(REPOSITORY / "Snakefile", repository)
+        copy.repository = repository
+        style = repository / "workflow/scripts/csnn/figures.mplstyle"
+        style.write_text(style.read_text() + "axes.facecolor: white\n")
+        figures = {f"figure{i}" for i in range(1, 6)} | {"accuracy_vs_tau", "loss_vs_tau", "figures", "all"}
+        assert set(copy.planned()) == figures
+
+    def test_a_lost_shard_is_made_again_alone(self, copy):
+        (copy.results / "LIF" / "tau-0.01" / "seed-0" / "test-2-of-3.npz").unlink()
+        (copy.results / "LIF" / "tau-0.01" / "seed-0" / "test.npz").unlink()
+        before = logits(copy)
+        copy.run()
+        assert copy.planned() == Counter()
+        after = logits(copy)
+        assert {key: value for key, value in after.items() if key in before} == before
+
+
+class TestSharding:
+    """How the work is cut changes no bit of any logit."""
+
+    @pytest.mark.parametrize(("shards", "cores"), [(1, 1), (3, 2), (8, 1)])
+    def test_event_engine(self, finished, tmp_path, shards, cores):
+        cut = {1: 10, 3: 4, 8: 2}[shards]  # 3 and 8: the last shard is shorter, or there are fewer
+        workflow = with_weights(finished, tmp_path, changes={"simulation.images_per_shard": cut})
+        workflow.run(cores=cores)
+        assert logits(workflow) == logits(finished)
+
+    def test_nengo_dl_gives_the_same_bits_for_any_cut_and_the_same_tables_as_the_event_engine(self, finished, tmp_path):
+        runs = {}
+        for images_per_shard, cores in ((10, 1), (4, 2), (2, 2)):
+            workflow = with_weights(
+                finished,
+                tmp_path / str(images_per_shard),
+                changes={
+                    "simulation.engine": "nengo-dl",
+                    "simulation.images_per_shard": images_per_shard,
+                    "simulation.minibatch": 4,
+                    "snn.neurons": {"LIF": {}},
+                    "snn.tau_syn_s": [0.005],
+                },
+            )
+            workflow.run("tables", cores=cores)
+            runs[images_per_shard] = logits(workflow)
+        assert runs[10] == runs[4] == runs[2]
+        ours = pd.read_csv(finished.results / "tables" / "scores.csv")
+        theirs = pd.read_csv(workflow.results / "tables" / "scores.csv")
+        chosen = ours["neuron"].eq("CNN") | (ours["neuron"].eq("LIF") & ours["tau_syn_s"].eq(0.005))
+        pd.testing.assert_frame_equal(ours[chosen].reset_index(drop=True), theirs, rtol=1e-6)
