@@ -119,6 +119,7 @@ def test_sample_images_are_the_first_of_each_class_in_its_row():
         np.testing.assert_array_equal(tile, pictures[labels == row][place] / 255)
     (axes,) = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["ant", "bee", "cow"]
+    assert list(axes.get_yticks()) == [15.5, 49.5, 83.5]  # the middle of each row
     assert_legible(figure)
 
 

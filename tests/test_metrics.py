@@ -1,5 +1,6 @@
 """Scores against scikit-learn, SciPy, statsmodels and textbook values."""
 
+import json
 import os
 import subprocess
 import sys
@@ -167,7 +168,13 @@ def test_images_that_all_agree_still_have_an_interval():
     low, high = metrics.accuracy_interval(np.full(50, 0.5))
     assert (low, high) == pytest.approx(proportion_confint(25, 50, method="wilson"))
     assert metrics.accuracy_interval(np.ones(50))[0] == pytest.approx(0.9287, abs=1e-4)
-    assert np.isnan(metrics.bootstrap_interval(np.full(50, 2.3))).all()
+    assert metrics.bootstrap_interval(np.full(50, 2.3)) == (None, None)
+
+
+def test_scores_of_one_image_can_be_kept_as_json():
+    scores = metrics.score(np.zeros((1, 5, 3)), np.array([1]))
+    assert json.loads(json.dumps(scores, allow_nan=False)) == scores
+    assert scores["loss_last_step"] == pytest.approx(np.log(3)) and scores["loss_last_step_low"] is None
 
 
 def test_the_same_logits_always_have_the_same_interval(answers):

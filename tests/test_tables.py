@@ -55,6 +55,14 @@ def test_scores_of_real_answers(paper):
     assert frame.loc[0, list(score)].to_dict() == score
 
 
+def test_bounds_that_are_unknown_are_empty(tmp_path):
+    score = metrics.score(np.zeros((1, 4, 3)), np.array([0]))
+    frame = tables.scores([{"neuron": "LIF", "tau_syn_s": 0.005, "seed": 0, **score}])
+    assert frame["loss_last_step_low"].dtype == float and frame["loss_last_step_low"].isna().all()
+    frame.to_csv(tmp_path / "scores.csv", index=False)
+    pd.testing.assert_frame_equal(tables.scores(pd.read_csv(tmp_path / "scores.csv")), frame)
+
+
 def test_scores_read_back_from_their_file_are_the_same(paper, tmp_path):
     paper.to_csv(tmp_path / "scores.csv", index=False)
     text = (tmp_path / "scores.csv").read_text().splitlines()

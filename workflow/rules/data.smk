@@ -37,8 +37,8 @@ rule read_cifar10:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         code=digest("read_cifar10.py"),
     script:

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
@@ -15,6 +16,8 @@ from csnn import configuration
 from csnn.files import InputError
 from csnn.sources import digest
 
+SCHEMA = Path(workflow.basedir) / "workflow" / "schemas" / "config.schema.yaml"
+
 # a file given by --configfile stands for itself: what it leaves out takes the schema's defaults, the paper's values
 if not workflow.overwrite_configfiles:
 
@@ -22,8 +25,8 @@ if not workflow.overwrite_configfiles:
 
 
 try:
-    validate(config, "../schemas/config.schema.yaml")
-    config = configuration.check(config)
+    validate(config, str(SCHEMA))
+    config = configuration.check(config, yaml.safe_load(SCHEMA.read_text()))
 except WorkflowError as error:
     raise WorkflowError(configuration.sentence(error.__cause__ or error.args[-1])) from None
 except InputError as error:

@@ -25,8 +25,8 @@ if CNN["weights"] is None:
             "../../envs/tensorflow.yaml"
         threads: 2
         resources:
-            mem_mb=4000,
-            runtime=120,
+            mem_mb=growing(4000),
+            runtime=growing(20 + 5 * CNN["training"]["epochs"]),
         params:
             code=digest("train_cnn.py"),
             architecture=ARCHITECTURE,
@@ -52,8 +52,8 @@ else:
             "../../envs/tensorflow.yaml"
         threads: 1
         resources:
-            mem_mb=3000,
-            runtime=10,
+            mem_mb=growing(3000),
+            runtime=growing(10),
         params:
             code=digest("load_cnn.py"),
             architecture=ARCHITECTURE,
@@ -77,8 +77,8 @@ rule evaluate_cnn:
         "../../envs/tensorflow.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=growing(4000),
+        runtime=growing(20),
     params:
         code=digest("evaluate_cnn.py"),
     script:

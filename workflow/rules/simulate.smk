@@ -15,8 +15,8 @@ if SIMULATION["engine"] == "event":
             "../../envs/tensorflow.yaml"
         threads: 1
         resources:
-            mem_mb=3000,
-            runtime=20,
+            mem_mb=growing(3000),
+            runtime=growing(20),
         params:
             code=digest("compile_network.py"),
             neuron_parameters=neuron_parameters,
@@ -39,8 +39,8 @@ if SIMULATION["engine"] == "event":
             "../../envs/tensorflow.yaml"
         threads: 1
         resources:
-            mem_mb=4000,
-            runtime=30,
+            mem_mb=growing(4000),
+            runtime=growing(len(TAUS) * minutes(config["verification"]["images"], "nengo-dl")),
         params:
             code=digest("verify.py"),
             neuron_parameters=neuron_parameters,
@@ -68,8 +68,8 @@ if SIMULATION["engine"] == "event":
             "../../envs/simulate.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=30,
+            mem_mb=growing(megabytes(TEST_IMAGES, SIMULATION["images_per_shard"])),
+            runtime=growing(minutes(SIMULATION["images_per_shard"], "event")),
         params:
             code=digest("simulate_event.py"),
             neuron_parameters=neuron_parameters,
@@ -98,8 +98,8 @@ else:
             "../../envs/tensorflow.yaml"
         threads: 1
         resources:
-            mem_mb=4000,
-            runtime=60,
+            mem_mb=growing(4000),
+            runtime=growing(minutes(SIMULATION["images_per_shard"], "nengo-dl")),
         params:
             code=digest("simulate_nengodl.py"),
             neuron_parameters=neuron_parameters,
@@ -129,8 +129,8 @@ rule gather:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(megabytes(TEST_IMAGES, TEST_IMAGES)),
+        runtime=growing(10 + TEST_IMAGES / 1000),
     params:
         code=digest("gather.py"),
     script:

@@ -50,13 +50,15 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def check(config: Mapping) -> dict:
+def check(config: Mapping, schema: Mapping) -> dict:
     """Check what goes across keys and complete the neurons' parameters.
 
     Parameters
     ----------
     config
         A configuration that the schema has accepted and filled with defaults.
+    schema
+        That schema.
 
     Returns
     -------
@@ -71,6 +73,8 @@ def check(config: Mapping) -> dict:
     for place, value in _numbers(config):
         if not math.isfinite(value):
             raise InputError(f"config key {place} is {value}; it must be a finite number")
+    for place, value, allowed in _floats_for_integers(config, schema):
+        raise InputError(f"config key {place} is {value}; it must be {allowed}")
     snn = dict(config["snn"])
     for key in ("tau_syn_s", "seeds"):
         values = snn[key]
@@ -99,6 +103,18 @@ def _named_files(config: Mapping) -> Iterator[tuple[str, str | None]]:
     yield "data.archive", config["data"]["archive"]
     yield "cnn.weights", config["cnn"]["weights"]
     yield "cnn.architecture.builder", builder and builder.rpartition(":")[0]
+
+
+def _floats_for_integers(value: Any, schema: Mapping, place: str = "") -> Iterator[tuple[str, float, str]]:
+    """Yield every float where the schema wants an integer: to JSON 10.0 is one, to Python it is not."""
+    if schema.get("type") == "integer" and isinstance(value, float):
+        yield place, value, schema["allowed"]
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _floats_for_integers(item, schema.get("items", {}), f"{place}[{i}]")
+    elif isinstance(value, Mapping):
+        for key, described in schema.get("properties", {}).items():
+            yield from _floats_for_integers(value.get(key), described, f"{place}.{key}" if place else key)
 
 
 def _numbers(value: Any, place: str = "") -> Iterator[tuple[str, float]]:

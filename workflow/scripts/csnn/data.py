@@ -155,7 +155,7 @@ def read_images(path: str | os.PathLike) -> Dataset:
         raise InputError(f"{path}: class_names has shape {names.shape}; it must name each of the {classes} classes")
     if absent := sorted(set(range(len(names))) - set(y_train.tolist())):
         raise InputError(
-            f"{path}: y_train has no image of class {names[absent[0]]!r} ({absent[0]}); each class must be in it"
+            f"{path}: y_train has no image of class {str(names[absent[0]])!r} ({absent[0]}); each class must be in it"
         )
     return Dataset(x_train, y_train, x_test, y_test, names)
 

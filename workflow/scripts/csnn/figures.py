@@ -234,7 +234,7 @@ def logits_by_tau(logits: Logits, neuron: str, class_names: Sequence[str], true_
     panels = [keys[start : start + columns] for start in range(0, len(keys), columns)]
     figure, grid = logit_panels(panels, logits, class_names, true_class, dt_s, panel_height=1.9)
     for row, axes_row in zip(panels, grid, strict=True):
-        for (_, tau_syn_s), axes in zip(row, axes_row):
+        for (_, tau_syn_s), axes in zip(row, axes_row, strict=False):
             axes.set_title(tau_title(tau_syn_s))
     figure.suptitle(f"{neuron}: logits over time for an image of class “{short(class_names[true_class])}”")
     return laid_out(figure)
@@ -277,7 +277,8 @@ def logit_panels(
     last = np.mean([traces[key][-1] for row in panels for key in row if key in traces], axis=0)
     others = [int(k) for k in np.argsort(-last, kind="stable") if k != true_class]
     named, unnamed = sorted(others[: NAMED_CLASSES - 1]), others[NAMED_CLASSES - 1 :]
-    styles = {k: {"color": colour, "linestyle": dashes, "linewidth": 0.9} for k, (colour, dashes) in zip(named, LINES)}
+    looks = ({"color": colour, "linestyle": dashes, "linewidth": 0.9} for colour, dashes in LINES)
+    styles = dict(zip(named, looks, strict=False))
     styles[true_class] = {"color": "black", "linewidth": 2.0, "zorder": 3}
     pale = {"color": "0.82", "linewidth": 0.5, "zorder": 1.5}
 
@@ -346,7 +347,7 @@ def readings_vs_tau(scores: pd.DataFrame, measure: str, label: str, scale: float
 
     figure = Figure(figsize=(PAGE_WIDTH, 3.3), layout="constrained")
     titles = {"time_averaged": "Averaged over all time steps, as in the paper", "last_step": "At the last time step"}
-    for (reading, title), axes in zip(titles.items(), figure.subplots(1, 2, sharex=True, sharey=True)):
+    for (reading, title), axes in zip(titles.items(), figure.subplots(1, 2, sharex=True, sharey=True), strict=True):
         column = f"{measure}_{reading}"
         values = scale * means[column]
         bars = np.abs(scale * means[[f"{column}_low", f"{column}_high"]].to_numpy().T - values.to_numpy())

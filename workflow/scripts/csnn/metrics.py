@@ -86,7 +86,7 @@ def wilson_interval(successes: float, trials: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def bootstrap_interval(values: NDArray) -> tuple[float, float]:
+def bootstrap_interval(values: NDArray) -> tuple[float, float] | tuple[None, None]:
     """95 % percentile bootstrap interval of the mean over images.
 
     Parameters
@@ -95,11 +95,11 @@ def bootstrap_interval(values: NDArray) -> tuple[float, float]:
 
     Returns
     -------
-    low, high : float
-        Not a number where all values are equal, since resampling them says nothing about their spread.
+    low, high : float or None
+        None where all values are equal, since resampling them says nothing about their spread.
     """
     if np.ptp(values) == 0:
-        return np.nan, np.nan
+        return None, None
     from scipy.stats import bootstrap  # 1 s to import: only when it is needed
 
     # A fixed seed: the same logits always give the same interval. The batch bounds the memory.
@@ -138,7 +138,7 @@ def accuracy_interval(shares: NDArray) -> tuple[float, float]:
     return bootstrap_interval(shares)
 
 
-def score(logits: ArrayLike, labels: ArrayLike) -> dict[str, float | int]:
+def score(logits: ArrayLike, labels: ArrayLike) -> dict[str, float | int | None]:
     """Scores of one configuration: averaged over all time steps, and at the last one.
 
     Parameters
@@ -150,7 +150,8 @@ def score(logits: ArrayLike, labels: ArrayLike) -> dict[str, float | int]:
     -------
     dict
         ``accuracy_*`` in [0, 1] and ``loss_*`` in nats, each ``*_time_averaged`` and ``*_last_step``, each with the
-        bounds ``*_low`` and ``*_high`` of its 95 % interval over images; ``images``, their number.
+        bounds ``*_low`` and ``*_high`` of its 95 % interval over images (None for losses that are all equal);
+        ``images``, their number.
 
     Raises
     ------
@@ -164,7 +165,7 @@ def score(logits: ArrayLike, labels: ArrayLike) -> dict[str, float | int]:
         "accuracy_last_step": (hits[:, -1].astype(float), accuracy_interval),
         "loss_last_step": (losses[:, -1], bootstrap_interval),
     }
-    scores: dict[str, float | int] = {"images": len(hits)}
+    scores: dict[str, float | int | None] = {"images": len(hits)}
     for name, (values, interval) in readings.items():
         scores[name] = float(values.mean())
         scores[f"{name}_low"], scores[f"{name}_high"] = interval(values)

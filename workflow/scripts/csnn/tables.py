@@ -61,6 +61,7 @@ def scores(configurations: Iterable[Mapping] | pd.DataFrame) -> pd.DataFrame:
         frame.assign(rank=frame["neuron"].map(order.index))
         .sort_values(["rank", "tau_syn_s", "seed"], na_position="first")
         .reindex(columns=[*CONFIGURATION, "images", *READINGS, *INTERVALS])
+        .astype(dict.fromkeys([*READINGS, *INTERVALS], float))
         .reset_index(drop=True)
     )
 

@@ -16,8 +16,8 @@ from csnn.engines.kernel_cache import kernel
 from csnn.engines.neuron_steps import step_neurons
 from csnn.engines.register_blocks import add_weighted_rows
 
-TILE_NEURONS = 256
-"""Neurons that `advance_layer` takes at once, unless a single window has more: some 10 arrays of 4 kB."""
+NEAREST_CACHE = 24_000
+"""Bytes of weights that `convolve` works on at a time: most of the first-level data cache of current processors."""
 
 _compiled = njit(error_model="numpy", fastmath={"contract"})
 
@@ -73,7 +73,7 @@ class Lowpass(NamedTuple):
 
 
 @_compiled
-def convolve(events, step, weights, first_row, rows, first_column, columns, result):
+def convolve(events, step, weights, first_row, rows, columns, result):
     """Convolve the events of one step: each adds its row of weights to the windows that contain it.
 
     Parameters
@@ -81,79 +81,87 @@ def convolve(events, step, weights, first_row, rows, first_column, columns, resu
     events : Events
     step : int
     weights : ConvolutionWeights
-    first_row, rows, first_column, columns : int
-        Which part of the output.
+    first_row, rows, columns : int
+        Which part of the output: `rows` rows from `first_row`, the first `columns` columns.
     result : float array, shape (rows * columns * padded output channels,)
         Overwritten.
     """
     image_rows, image_columns = events.first.shape[0], events.first.shape[2] - 1
     length = weights.rows.shape[1]
+    column_weights = weights.channels * length
+    # a few columns of the kernel at a time, so that their weights stay in the nearest cache while windows pass by
+    width = min(max(NEAREST_CACHE // (column_weights * weights.rows.itemsize), 1), weights.kernel_columns)
     result[: rows * columns * length] = 0
-    for row in range(rows):
-        for kernel_row in range(weights.kernel_rows):
-            image_row = (first_row + row) * weights.row_stride + kernel_row - weights.rows_above
-            if image_row < 0 or image_row >= image_rows:
-                continue
-            first, unit, value = events.first[image_row, step], events.unit[image_row, step], events.value[image_row, step]
-            for column in range(columns):
-                # the window's events are neighbours in the list, and their rows of weights lie as they do:
-                # unit (column, channel) of the image is row (column - left, channel) of the kernel
-                left = (first_column + column) * weights.column_stride - weights.columns_left
-                start = first[min(max(left, 0), image_columns)]
-                stop = first[min(max(left + weights.kernel_columns, 0), image_columns)]
-                origin = (kernel_row * weights.kernel_columns - left) * weights.channels * length
-                at = (row * columns + column) * length
-                add_weighted_rows(weights.rows, origin, unit, value, start, stop, result, at)
+    for kernel_row in range(weights.kernel_rows):
+        for kernel_column in range(0, weights.kernel_columns, width):
+            kernel_stop = min(kernel_column + width, weights.kernel_columns)
+            for row in range(rows):
+                image_row = (first_row + row) * weights.row_stride + kernel_row - weights.rows_above
+                if image_row < 0 or image_row >= image_rows:
+                    continue
+                first, unit, value = events.first[image_row, step], events.unit[image_row, step], events.value[image_row, step]
+                for column in range(columns):
+                    # the window's events are neighbours in the list, and their rows of weights lie as they do:
+                    # unit (column, channel) of the image is row (column - left, channel) of the kernel
+                    left = column * weights.column_stride - weights.columns_left
+                    start = first[min(max(left + kernel_column, 0), image_columns)]
+                    stop = first[min(max(left + kernel_stop, 0), image_columns)]
+                    origin = (kernel_row * weights.kernel_columns - left) * column_weights
+                    at = (row * columns + column) * length
+                    add_weighted_rows(weights.rows, origin, unit, value, start, stop, result, at)
 
 
 @_compiled
-def filter_into_current(filtered, drive, lowpass, current):
-    """Filter one step of a connection's current, and add it to the layer's input current.
+def add_filtered(given, drive, lowpass, filtered, current):
+    """Take one step of a connection's filter: ``current = given + y``, where `drive` is filtered into ``y``.
 
-    All arrays are one-dimensional and equally long; `filtered` and `current` change in place.
+    All arrays are one-dimensional and as long as `current`, or longer. `filtered` is the filter's state, changed in place;
+    `current` is overwritten and may be `given`.
     """
     decay, gain = lowpass.decay, lowpass.gain
     if lowpass.delayed:
         for i in range(current.size):
-            current[i] += filtered[i]
-            filtered[i] = decay * filtered[i] + gain * drive[i]
+            y = filtered[i]
+            current[i] = given[i] + y
+            filtered[i] = decay * y + gain * drive[i]
     else:
         for i in range(current.size):
-            filtered[i] = decay * filtered[i] + gain * drive[i]
-            current[i] += filtered[i]
+            y = decay * filtered[i] + gain * drive[i]
+            current[i] = given[i] + y
+            filtered[i] = y
 
 
 @_compiled
 def add_convolution(
-    events, step, weights, lowpass, filtered, first_row, rows, first_column, columns, channels, drive, current
+    given, events, step, weights, lowpass, filtered, first_row, rows, columns, channels, drive, current
 ):
-    """Add a filtered convolution to the input current of a part of a layer, for one step.
+    """Add a filtered convolution to the input current of some rows of a layer, for one step.
 
     Parameters
     ----------
+    given : float array, shape (rows * columns * channels,)
+        The current from elsewhere.
     events, step, weights
         As in `convolve`. Events with a single step stand for all steps.
     lowpass : Lowpass
-    filtered : float array, shape (rows * columns * channels,)
+    filtered : float array, the shape of `given`
         The filter's state, changed in place.
-    first_row, rows, first_column, columns : int
-        The part of the layer.
-    channels : int
-        Channels of the layer.
+    first_row, rows, columns, channels : int
+        The rows, and the layer's shape.
     drive : float array, at least rows * columns * padded channels long
         The convolution before it is filtered; kept from step to step.
-    current : float array, the shape of `filtered`
-        Changed in place.
+    current : float array, the shape of `given`
+        Overwritten with the sum; may be `given`.
     """
     length = weights.rows.shape[1]
     if step < events.first.shape[1]:  # else the outputs, and with them the drive, stay as they are
-        convolve(events, step, weights, first_row, rows, first_column, columns, drive)
+        convolve(events, step, weights, first_row, rows, columns, drive)
     if length == channels:
-        filter_into_current(filtered, drive, lowpass, current)
+        add_filtered(given, drive, lowpass, filtered, current)
     else:
         for position in range(rows * columns):
             here = slice(position * channels, (position + 1) * channels)
-            filter_into_current(filtered[here], drive[position * length :], lowpass, current[here])
+            add_filtered(given[here], drive[position * length :], lowpass, filtered[here], current[here])
 
 
 @kernel
@@ -183,7 +191,7 @@ def add_sparse(events, channels, first, target, weight, lowpass, filtered, curre
                     value = events.value[row, step, event]
                     for entry in range(first[unit], first[unit + 1]):
                         drive[target[entry]] += weight[entry] * value
-        filter_into_current(filtered, drive, lowpass, current[step])
+        add_filtered(current[step], drive, lowpass, filtered, current[step])
 
 
 @kernel
@@ -193,31 +201,29 @@ def add_whole_convolution(events, weights, lowpass, filtered, rows, columns, cha
     Parameters are those of `add_convolution`, but `current` has the shape (steps, neurons).
     """
     for step in range(current.shape[0]):
-        add_convolution(events, step, weights, lowpass, filtered, 0, rows, 0, columns, channels, drive, current[step])
+        add_convolution(
+            current[step], events, step, weights, lowpass, filtered, 0, rows, columns, channels, drive, current[step]
+        )
 
 
 @_compiled
-def collect_events(outputs, first_column, columns, channels, unit, value, first):
-    """Append what is not zero to a list of events, without a branch per value.
+def collect_events(outputs, columns, channels, unit, value, first):
+    """List what is not zero in one row of outputs, without a branch per value.
 
     Parameters
     ----------
     outputs : float array, at least columns * channels long
-        Outputs of some neighbouring columns.
-    first_column, columns, channels : int
-        Which columns these are; those before `first_column` are in the list already.
     unit, value, first
-        One row and step of `Events`, changed in place.
+        One row and step of `Events`, filled.
     """
-    found = first[first_column] if first_column > 0 else 0
+    found = 0
     for column in range(columns):
-        first[first_column + column] = found
-        shift = first_column * channels
+        first[column] = found
         for number in range(column * channels, (column + 1) * channels):
-            unit[found] = shift + number
+            unit[found] = number
             value[found] = outputs[number]
             found += outputs[number] != 0
-    first[first_column + columns] = found
+    first[columns] = found
 
 
 @kernel
@@ -232,7 +238,7 @@ def events_of_image(image, channels, events):
         Filled; it has one step.
     """
     for row in range(image.shape[0]):
-        collect_events(image[row], 0, image.shape[1] // channels, channels,
+        collect_events(image[row], image.shape[1] // channels, channels,
                        events.unit[row, 0], events.value[row, 0], events.first[row, 0])  # fmt: skip
 
 
@@ -263,42 +269,37 @@ def pool_events(events, channels, row_size, column_size, row_stride, column_stri
                     for event in range(first[left], first[left + column_size]):
                         unit = events.unit[image_row, step, event]
                         outputs[column * channels + unit % channels] += events.value[image_row, step, event] * share
-            collect_events(outputs, 0, columns, channels, pooled.unit[row, step], pooled.value[row, step], pooled.first[row, step])
+            collect_events(outputs, columns, channels, pooled.unit[row, step], pooled.value[row, step], pooled.first[row, step])
 
 
 @_compiled
-def pool_row(outputs, tile_columns, channels, rows, columns, pooled):
+def pool_row(outputs, layer_columns, channels, rows, columns, pooled):
     """Average windows of (rows, columns) neurons that neither overlap nor leave gaps, for one row of windows.
 
     Parameters
     ----------
-    outputs : float array, at least rows * tile_columns * channels long
+    outputs : float array, at least rows * layer_columns * channels long
         Outputs of `rows` rows of neurons.
-    tile_columns, channels : int
+    layer_columns, channels : int
         Length of these rows.
     rows, columns : int
         Size of a window.
-    pooled : float array, at least tile_columns // columns * channels long
+    pooled : float array, at least layer_columns // columns * channels long
         Overwritten.
     """
     share = outputs.dtype.type(1) / outputs.dtype.type(rows * columns)
-    line = tile_columns * channels
-    for window in range(tile_columns // columns):
+    line = layer_columns * channels
+    for window in range(layer_columns // columns):
+        target = window * channels
         corner = window * columns * channels
-        target = pooled[window * channels : (window + 1) * channels]
-        if rows == 2 and columns == 2:
-            upper, lower = outputs[corner:], outputs[corner + line :]
+        for c in range(channels):
+            pooled[target + c] = outputs[corner + c]
+        for member in range(1, rows * columns):
+            source = corner + member // columns * line + member % columns * channels
             for c in range(channels):
-                target[c] = (upper[c] + upper[channels + c] + lower[c] + lower[channels + c]) * share
-        else:
-            target[:] = 0
-            for row in range(rows):
-                for column in range(columns):
-                    source = outputs[corner + row * line + column * channels :]
-                    for c in range(channels):
-                        target[c] += source[c]
-            for c in range(channels):
-                target[c] *= share
+                pooled[target + c] += outputs[source + c]
+        for c in range(channels):
+            pooled[target + c] *= share
 
 
 class Recording(NamedTuple):
@@ -320,27 +321,17 @@ class Recording(NamedTuple):
 
 
 @_compiled
-def record_step(recording, place, step, outputs, state):
-    """Record one step of a tile: ``place`` says where in it each followed neuron lies, -1 if elsewhere."""
-    for i in range(place.size):
-        if place[i] >= 0:
-            recording.output[step, i] = outputs[place[i]]
+def record_step(recording, step, first, outputs, state):
+    """Record one step of the neurons from flat index `first` on, as many as `outputs` has."""
+    for i in range(recording.neuron.size):
+        place = recording.neuron[i] - first
+        if 0 <= place < outputs.size:
+            recording.output[step, i] = outputs[place]
             if state.shape[0] > 0:
-                recording.voltage[step, i] = state[0, place[i]]
+                recording.voltage[step, i] = state[0, place]
     if recording.total.size > 0:
         for i in range(outputs.size):
             recording.total[0] += outputs[i]
-
-
-@_compiled
-def copy_tile(layer, first, row_length, tile, rows, columns_channels, into_tile):
-    """Copy some rows of neurons, neighbours within a row, between a layer's array and a tile's."""
-    for row in range(rows):
-        here, there = row * columns_channels, first + row * row_length
-        if into_tile:
-            tile[here : here + columns_channels] = layer[there : there + columns_channels]
-        else:
-            layer[there : there + columns_channels] = tile[here : here + columns_channels]
 
 
 @kernel
@@ -349,8 +340,8 @@ def advance_layer(
 ):
     """Compute the outputs of a layer of neurons over a block of steps, tile by tile.
 
-    A tile is one row of pooling windows high and so many columns wide that its currents, states and filters stay in the
-    processor's nearest cache for all steps (`TILE_NEURONS`).
+    A tile is the rows of neurons that make one row of pooled outputs. Its currents, states and filters stay in the
+    processor's cache for all steps.
 
     Parameters
     ----------
@@ -375,57 +366,40 @@ def advance_layer(
     rows, columns, channels = shape
     window_rows, window_columns = window
     steps = result.first.shape[1]
-    row_length = columns * channels
-    windows = max(TILE_NEURONS // (window_rows * window_columns * channels), 1)
-    width = min(windows * window_columns, columns)
-    capacity = window_rows * width * channels
-    drive = np.zeros(window_rows * width * weights.rows.shape[1], state.dtype)
+    capacity = window_rows * columns * channels
+    drive = np.zeros(window_rows * columns * weights.rows.shape[1], state.dtype)
     tile_state = np.empty((state.shape[0], capacity), state.dtype)
-    tile_filtered = np.zeros(capacity, state.dtype)
-    whole_current = np.empty(capacity, state.dtype)
-    whole_output = np.empty(capacity, state.dtype)
-    pooled = np.empty(width // window_columns * channels, state.dtype)
-    place = np.empty(recording.neuron.size, np.int64)
+    summed = np.empty(capacity, state.dtype)
+    outputs = np.empty(capacity, state.dtype)
+    pooled = np.empty(columns // window_columns * channels, state.dtype)
     for first_row in range(0, rows, window_rows):
         tile_rows = min(window_rows, rows - first_row)
         row = first_row // window_rows
         emits = tile_rows == window_rows and row < result.first.shape[0]
-        for first_column in range(0, columns, width):
-            tile_columns = min(width, columns - first_column)
-            first = first_row * row_length + first_column * channels
-            length = tile_columns * channels
-            current, output = whole_current[: tile_rows * length], whole_output[: tile_rows * length]
-            for variable in range(state.shape[0]):
-                copy_tile(state[variable], first, row_length, tile_state[variable], tile_rows, length, True)
+        first = first_row * columns * channels
+        last = first + tile_rows * columns * channels
+        tile_outputs, tile_summed = outputs[: last - first], summed[: last - first]
+        tile_state[:, : last - first] = state[:, first:last]
+        for step in range(steps):
+            current = given[min(step, given.shape[0] - 1), first:last]
             if convolutional:
-                copy_tile(filtered, first, row_length, tile_filtered, tile_rows, length, True)
-            for i in range(place.size):
-                neuron_row, neuron_column = divmod(recording.neuron[i] - first_row * row_length, row_length)
-                neuron_column -= first_column * channels
-                inside = 0 <= neuron_row < tile_rows and 0 <= neuron_column < length
-                place[i] = neuron_row * length + neuron_column if inside else -1
-            for step in range(steps):
-                copy_tile(given[min(step, given.shape[0] - 1)], first, row_length, current, tile_rows, length, True)
-                if convolutional:
-                    add_convolution(
-                        events, step, weights, lowpass, tile_filtered[: current.size],
-                        first_row, tile_rows, first_column, tile_columns, channels, drive, current,
-                    )  # fmt: skip
-                step_neurons(number, current, tile_state, output, constant)
-                record_step(recording, place, step, output, tile_state)
-                if emits:
-                    leaving = output
-                    if window_rows * window_columns > 1:
-                        pool_row(output, tile_columns, channels, window_rows, window_columns, pooled)
-                        leaving = pooled
-                    collect_events(
-                        leaving, first_column // window_columns, tile_columns // window_columns, channels,
-                        result.unit[row, step], result.value[row, step], result.first[row, step],
-                    )  # fmt: skip
-            for variable in range(state.shape[0]):
-                copy_tile(state[variable], first, row_length, tile_state[variable], tile_rows, length, False)
-            if convolutional:
-                copy_tile(filtered, first, row_length, tile_filtered, tile_rows, length, False)
+                add_convolution(
+                    current, events, step, weights, lowpass, filtered[first:last],
+                    first_row, tile_rows, columns, channels, drive, tile_summed,
+                )  # fmt: skip
+                current = tile_summed
+            step_neurons(number, current, tile_state, tile_outputs, constant)
+            record_step(recording, step, first, tile_outputs, tile_state)
+            if emits:
+                leaving = tile_outputs
+                if window_rows * window_columns > 1:
+                    pool_row(tile_outputs, columns, channels, window_rows, window_columns, pooled)
+                    leaving = pooled
+                collect_events(
+                    leaving, columns // window_columns, channels,
+                    result.unit[row, step], result.value[row, step], result.first[row, step],
+                )  # fmt: skip
+        state[:, first:last] = tile_state[:, : last - first]
 
 
 @kernel

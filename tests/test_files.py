@@ -1,0 +1,150 @@
+"""Files are written whole or not at all; responses hold together; logs say one sentence."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from csnn import responses
+from csnn.files import InputError, read_npz, whole_file, write_json, write_npz
+from csnn.responses import Responses
+
+RNG = np.random.default_rng(0)
+
+
+def test_a_file_that_fails_half_way_is_not_there(tmp_path):
+    path = tmp_path / "folder" / "file.txt"
+    with pytest.raises(RuntimeError), whole_file(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert not list(path.parent.iterdir())
+
+
+def test_a_file_that_fails_leaves_the_old_one(tmp_path):
+    path = tmp_path / "file.json"
+    write_json(path, {"old": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"new": float("nan")})
+    assert "old" in path.read_text()
+    assert os.listdir(tmp_path) == ["file.json"]
+
+
+def test_files_have_the_usual_permissions(tmp_path):
+    write_json(tmp_path / "ours.json", {})
+    (tmp_path / "usual.json").write_text("{}")
+    assert (tmp_path / "ours.json").stat().st_mode == (tmp_path / "usual.json").stat().st_mode
+
+
+def shard(first, count, seed=0, **provenance):
+    rng = np.random.default_rng([seed, first])
+    return Responses(
+        rng.random((count, 5, 3), np.float32),
+        np.arange(first, first + count) % 3,
+        np.arange(first, first + count),
+        {"neuron": "LIF", "seed": seed} | provenance,
+    )
+
+
+def written(tmp_path, *shards):
+    paths = [tmp_path / f"{i}.npz" for i in range(len(shards))]
+    for path, part in zip(paths, shards, strict=True):
+        responses.write(path, part)
+    return paths
+
+
+def test_shards_make_the_whole(tmp_path):
+    parts = [shard(0, 4), shard(4, 4), shard(8, 2)]
+    whole = responses.gather(written(tmp_path, *parts), np.arange(10) % 3, np.arange(10))
+    np.testing.assert_array_equal(whole.logits, np.concatenate([part.logits for part in parts]))
+    assert whole.provenance == {"neuron": "LIF", "seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ([shard(0, 4), shard(5, 5)], "do not hold each of the 10 images once"),
+        ([shard(0, 4), shard(4, 4)], "do not hold each of the 10 images once"),
+        ([shard(4, 6), shard(0, 4)], "do not hold each of the 10 images once"),
+        ([shard(0, 4), shard(0, 4), shard(4, 6)], "do not hold each of the 10 images once"),
+        ([shard(0, 4), shard(4, 6, seed=1)], "was made with another seed than"),
+        ([shard(0, 4), shard(4, 6, engine="other")], "was made with another engine than"),
+    ],
+)
+def test_shards_that_do_not_belong_together_are_refused(tmp_path, parts, message):
+    with pytest.raises(InputError, match=message):
+        responses.gather(written(tmp_path, *parts), np.arange(10) % 3, np.arange(10))
+
+
+def test_shards_with_other_labels_are_refused(tmp_path):
+    with pytest.raises(InputError, match="do not hold each"):
+        responses.gather(written(tmp_path, shard(0, 10)), np.zeros(10, int), np.arange(10))
+
+
+def test_responses_that_are_not_finite_do_not_come_to_be(tmp_path):
+    bad = shard(0, 4)
+    bad.logits[2, 3, 1] = np.nan
+    with pytest.raises(ValueError, match="logits of image 2 are not finite"):
+        responses.write(tmp_path / "bad.npz", bad)
+    with pytest.raises(ValueError, match="do not agree"):
+        responses.write(tmp_path / "bad.npz", shard(0, 4)._replace(labels=np.zeros(3, int)))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "flipped", "missing", "something else"])
+def test_damaged_shards_are_refused(tmp_path, damage):
+    (path,) = written(tmp_path, shard(0, 50))
+    content = bytearray(path.read_bytes())
+    if damage == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "flipped":
+        content[len(content) // 2] ^= 4
+        path.write_bytes(content)
+    elif damage == "missing":
+        path.unlink()
+    else:
+        write_npz(path, {"images": np.zeros(3)})
+    with pytest.raises(InputError, match=str(path)):
+        responses.read(path)
+
+
+def test_objects_are_not_unpickled(tmp_path):
+    np.savez(tmp_path / "objects.npz", logits=np.array([{"an": "object"}]))
+    with pytest.raises(InputError, match="not a readable"):
+        read_npz(tmp_path / "objects.npz")
+
+
+@pytest.mark.parametrize(
+    ("work", "sentence", "traced"),
+    [
+        ("raise InputError('config key x is 1; it must be 2')", "Error: config key x is 1; it must be 2", False),
+        ("1 / 0", "Error: ZeroDivisionError: division by zero (details: {log})", True),
+        ("open('/nowhere/file')", "Error: No such file or directory: /nowhere/file (details: {log})", True),
+    ],
+)
+def test_a_job_that_fails_says_one_sentence(tmp_path, work, sentence, traced):
+    log = tmp_path / "job.log"
+    script = "from csnn.job import logged\nfrom csnn.files import InputError\nimport os\n"
+    script += f"with logged({str(log)!r}):\n    os.system('echo from outside Python')\n    {work}\n"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert process.returncode == 1
+    assert process.stderr == sentence.format(log=log) + "\n"
+    assert process.stdout == ""
+    assert "from outside Python" in log.read_text()
+    assert ("Traceback" in log.read_text()) is traced
+
+
+def test_progress_says_how_much_is_left(capsys):
+    from csnn.job import progress
+
+    done = progress(10, every_s=0)
+    done(4)
+    done(10)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "0/10 images"
+    assert "4/10" in lines[1]
+    assert "10/10" in lines[2]

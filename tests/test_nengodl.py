@@ -1,0 +1,115 @@
+"""NengoDL on current TensorFlow: against Nengo's own simulator, and what its converter is documented to do."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from csnn import neurons
+from csnn.conversion import convert
+from csnn.engines.nengodl import simulate
+from csnn.files import InputError
+from csnn.nengodl_compat import nengo_dl, tf
+
+import nengo  # isort: skip
+
+IMAGES = np.random.default_rng(0).random((3, 8, 8, 3), np.float32)
+
+
+def small_cnn(pooling=tf.keras.layers.AveragePooling2D, activation="relu") -> tf.keras.Model:
+    """Return a CNN with every kind of layer that the paper's has; positive weights, so that all its neurons fire."""
+    tf.keras.utils.set_random_seed(0)
+    layers = tf.keras.layers
+    return tf.keras.Sequential(
+        [
+            layers.Conv2D(5, 3, activation=activation, input_shape=(8, 8, 3), bias_initializer="ones"),
+            pooling(2),
+            layers.Conv2D(4, 2, activation=activation, bias_initializer="ones"),
+            layers.Flatten(),
+            layers.Dense(6, activation=activation, bias_initializer="ones"),
+            layers.Dense(3),
+        ]
+    )
+
+
+@pytest.mark.parametrize("name", neurons.NEURONS)
+@pytest.mark.parametrize("tau_syn_s", [0.005, None])
+def test_equals_nengos_own_simulator_in_double_precision(name, tau_syn_s):
+    network = {"tau_syn_s": tau_syn_s, "max_rate_hz": 200, "seed": 3}
+    logits = simulate(
+        convert(small_cnn(), neurons.build(name, {}), **network), IMAGES, dt_s=0.001, steps=40, minibatch=2
+    )
+    converter = convert(small_cnn(), neurons.build(name, {}), **network)
+    for image, ours in zip(IMAGES, logits, strict=True):
+        converter.inputs[converter.model.input].output = image.ravel().astype(np.float64)
+        with nengo.Simulator(converter.net, seed=3, progress_bar=False) as simulator:
+            simulator.run_steps(40, progress_bar=False)
+        np.testing.assert_allclose(ours, simulator.data[converter.outputs[converter.model.output]], atol=1e-12)
+    assert np.ptp(logits) > 0.1
+
+
+def test_rate_neurons_without_filter_give_the_logits_of_the_cnn():
+    converter = convert(small_cnn(), neurons.build("RLR", {}), tau_syn_s=None, max_rate_hz=415, seed=0)
+    logits = simulate(converter, IMAGES, dt_s=0.001, steps=3, minibatch=3)
+    expected = small_cnn().predict(IMAGES, verbose=0)
+    np.testing.assert_allclose(logits, np.repeat(expected[:, None], 3, axis=1), rtol=1e-5, atol=1e-6)
+
+
+def test_max_pooling_becomes_average_pooling():
+    as_max = convert(small_cnn(tf.keras.layers.MaxPooling2D), neurons.build("RLR", {}), tau_syn_s=None, max_rate_hz=1, seed=0)
+    average = convert(small_cnn(), neurons.build("RLR", {}), tau_syn_s=None, max_rate_hz=1, seed=0)
+    both = [simulate(c, IMAGES, dt_s=0.001, steps=2, minibatch=3) for c in (as_max, average)]
+    np.testing.assert_array_equal(*both)
+
+
+@pytest.mark.parametrize("activation", ["relu", tf.nn.relu, tf.keras.activations.relu])
+def test_every_spelling_of_relu_becomes_the_neuron(activation):
+    converter = convert(small_cnn(activation=activation), neurons.build("LIF", {}), tau_syn_s=0.005, max_rate_hz=415, seed=0)
+    kinds = {type(ensemble.neuron_type) for ensemble in converter.net.all_ensembles}
+    assert kinds == {nengo.LIF}
+    assert {ensemble.neuron_type.amplitude for ensemble in converter.net.all_ensembles} == {1 / 415}
+
+
+def test_the_seed_sets_the_initial_membrane_potentials():
+    def run(seed):
+        converter = convert(small_cnn(), neurons.build("SRL", {}), tau_syn_s=0.005, max_rate_hz=200, seed=seed)
+        return simulate(converter, IMAGES, dt_s=0.001, steps=20, minibatch=3)
+
+    np.testing.assert_array_equal(run(1), run(1))
+    assert np.abs(run(1) - run(2)).max() > 1e-3
+
+
+def test_single_precision_differs_from_double_by_rounding_only():
+    def run(precision):
+        converter = convert(
+            small_cnn(), neurons.build("RLR", {}), tau_syn_s=0.005, max_rate_hz=200, seed=0, precision=precision
+        )
+        return simulate(converter, IMAGES, dt_s=0.001, steps=20, minibatch=3)
+
+    single, double = run("single"), run("double")
+    assert (single.dtype, double.dtype) == (np.float32, np.float64)
+    assert 0 < np.abs(single - double).max() < 1e-4
+
+
+def test_a_layer_without_a_native_form_is_refused():
+    model = tf.keras.Sequential(
+        [tf.keras.layers.Conv2D(2, 3, activation="relu", input_shape=(8, 8, 3)), tf.keras.layers.Softmax()]
+    )
+    with pytest.raises(InputError, match="softmax"):
+        convert(model, neurons.build("LIF", {}), tau_syn_s=0.005, max_rate_hz=415, seed=0)
+
+
+def test_it_must_be_imported_before_tensorflow():
+    script = "import tensorflow\nimport csnn.nengodl_compat"
+    environment = {"PYTHONPATH": "workflow/scripts", "PATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert "import csnn.nengodl_compat before tensorflow" in process.stderr
+
+
+def test_only_nengodl_sees_the_lent_modules():
+    import keras
+
+    assert keras.__version__.startswith("3.")
+    assert "keras.engine.functional" not in sys.modules
+    assert nengo_dl.compat.Functional.__module__.startswith("tf_keras")
