@@ -9,7 +9,8 @@ min_version("9.16")
 
 
 include: "workflow/rules/experiment.smk"  # the configuration, validated, and the sweep that it spans
-include: "workflow/rules/resources.smk"  # what jobs need of the machine
+include: "workflow/rules/resources.smk"  # what jobs need of a machine
+include: "workflow/rules/cluster.smk"  # what runs where there is a cluster
 include: "workflow/rules/data.smk"  # images
 include: "workflow/rules/model.smk"  # CNN
 include: "workflow/rules/simulate.smk"  # spiking networks, one job for each shard of each configuration

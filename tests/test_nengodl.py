@@ -113,3 +113,13 @@ def test_only_nengodl_sees_the_lent_modules():
     assert keras.__version__.startswith("3.")
     assert "keras.engine.functional" not in sys.modules
     assert nengo_dl.compat.Functional.__module__.startswith("tf_keras")
+
+
+def test_importing_it_starts_no_second_tensorflow_and_leaves_the_threads_free_to_set():
+    script = "import subprocess, csnn.nengodl_compat as compat\n"
+    script += "assert subprocess.call(['true']) == 0\ncompat.use_threads(1)\n"
+    script += "print(compat.nengo_dl.utils.tf_gpu_installed, bool(compat.tf.config.list_physical_devices('GPU')))\n"
+    script += "print(compat.tf.config.threading.get_intra_op_parallelism_threads())"
+    environment = {"PYTHONPATH": "workflow/scripts", "PATH": "/usr/bin:/bin", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert process.stdout.split() in (["False", "False", "1"], ["True", "True", "1"]), process.stderr

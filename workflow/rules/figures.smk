@@ -6,7 +6,6 @@ Every figure is drawn by the function of its name in scripts/figure.py; the rule
 
 rule figure1:  # sample images of every class
     input:
-        style=workflow.source_path("../scripts/csnn/figures.mplstyle"),
         dataset=DATASET,
     output:
         in_formats("figure1"),
@@ -21,7 +20,7 @@ rule figure1:  # sample images of every class
         mem_mb=2000,
         runtime=10,
     params:
-        code=digest("figure.py"),
+        code=digest("figure.py", "csnn/figures.mplstyle"),
         figure="figure1",
     script:
         "../scripts/figure.py"
@@ -29,7 +28,6 @@ rule figure1:  # sample images of every class
 
 use rule figure1 as figure2 with:  # architecture of the CNN
     input:
-        style=rules.figure1.input.style,
         architecture="<results>/cnn/architecture.json",
     output:
         in_formats("figure2"),
@@ -38,13 +36,12 @@ use rule figure1 as figure2 with:  # architecture of the CNN
     benchmark:
         "<benchmarks>/figures/figure2.tsv"
     params:
-        code=digest("figure.py"),
+        code=digest("figure.py", "csnn/figures.mplstyle"),
         figure="figure2",
 
 
 use rule figure1 as figure3 with:  # logits of the first neuron (the paper's RLR), one panel per time constant
     input:
-        style=rules.figure1.input.style,
         image="<results>/images/logit_image.npz",
         responses=shown_responses("RLR" if "RLR" in NEURONS else next(iter(NEURONS))),
     output:
@@ -54,13 +51,12 @@ use rule figure1 as figure3 with:  # logits of the first neuron (the paper's RLR
     benchmark:
         "<benchmarks>/figures/figure3.tsv"
     params:
-        code=digest("figure.py"),
+        code=digest("figure.py", "csnn/figures.mplstyle"),
         figure="figure3",
 
 
 use rule figure1 as figure4 with:  # the image whose logits are shown
     input:
-        style=rules.figure1.input.style,
         image="<results>/images/logit_image.npz",
     output:
         in_formats("figure4"),
@@ -69,13 +65,12 @@ use rule figure1 as figure4 with:  # the image whose logits are shown
     benchmark:
         "<benchmarks>/figures/figure4.tsv"
     params:
-        code=digest("figure.py"),
+        code=digest("figure.py", "csnn/figures.mplstyle"),
         figure="figure4",
 
 
 use rule figure1 as figure5 with:  # logits of every neuron at every time constant
     input:
-        style=rules.figure1.input.style,
         image="<results>/images/logit_image.npz",
         responses=shown_responses(NEURONS),
     output:
@@ -85,13 +80,12 @@ use rule figure1 as figure5 with:  # logits of every neuron at every time consta
     benchmark:
         "<benchmarks>/figures/figure5.tsv"
     params:
-        code=digest("figure.py"),
+        code=digest("figure.py", "csnn/figures.mplstyle"),
         figure="figure5",
 
 
 use rule figure1 as accuracy_vs_tau with:
     input:
-        style=rules.figure1.input.style,
         scores="<results>/tables/scores.csv",
     output:
         in_formats("accuracy_vs_tau"),
@@ -100,7 +94,7 @@ use rule figure1 as accuracy_vs_tau with:
     benchmark:
         "<benchmarks>/figures/accuracy_vs_tau.tsv"
     params:
-        code=digest("figure.py"),
+        code=digest("figure.py", "csnn/figures.mplstyle"),
         figure="accuracy_vs_tau",
 
 
@@ -112,7 +106,7 @@ use rule accuracy_vs_tau as loss_vs_tau with:
     benchmark:
         "<benchmarks>/figures/loss_vs_tau.tsv"
     params:
-        code=digest("figure.py"),
+        code=digest("figure.py", "csnn/figures.mplstyle"),
         figure="loss_vs_tau",
 
 

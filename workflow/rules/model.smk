@@ -23,7 +23,7 @@ if CNN["weights"] is None:
             "<benchmarks>/train_cnn.tsv"
         conda:
             "../../envs/tensorflow.yaml"
-        threads: 2
+        threads: 1  # sums over threads would make the weights depend on their number
         resources:
             mem_mb=growing(4000),
             runtime=growing(20 + 5 * CNN["training"]["epochs"]),

@@ -1,21 +1,6 @@
 """What jobs need: memory and time by the size of the experiment, and more each time that a job is tried again."""
 
 
-# These take seconds, less than a job's way through a queue: on a cluster they run beside Snakemake itself.
-localrules:
-    read_digits,
-    select_images,
-    score_table,
-    tables,
-    figure1,
-    figure2,
-    figure3,
-    figure4,
-    figure5,
-    accuracy_vs_tau,
-    loss_vs_tau,
-
-
 def growing(first):
     """A limit that grows with the attempt: `first`, then twice, then three times as much."""
 

@@ -3,19 +3,24 @@
 NengoDL 3.6.0, the last release, imports two private names of Keras 2 (``keras.engine.functional`` and
 ``keras.layers.BatchNormalizationV1``/``V2``) that TensorFlow has since moved to the package ``tf_keras``. They are
 lent to it under their old names while it is imported; afterwards every other module sees the real ``keras`` again.
+
+NengoDL also asks for GPUs by starting a second Python that imports TensorFlow, which doubles the time that importing it
+takes. Here this process answers instead.
 """
 
 import importlib
 import os
+import subprocess
 import sys
 import warnings
+from unittest import mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
     raise ImportError("import csnn.nengodl_compat before tensorflow: NengoDL needs TensorFlow's legacy Keras")
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
-import tensorflow as tf  # noqa: E402
+import tensorflow as tf
 
 _LENT = {
     "keras": "tf_keras",
@@ -26,12 +31,14 @@ _LENT = {
 
 
 def _import_nengo_dl():
-    """Import NengoDL with the old Keras names in place, then restore the real ones."""
+    """Import NengoDL with the old Keras names in place and no second process, then restore what was there."""
     lent = {name: importlib.import_module(source) for name, source in _LENT.items()}
     real = {name: sys.modules.get(name) for name in _LENT}
     sys.modules.update(lent)
     try:
-        with warnings.catch_warnings():
+        # the exit code that the second Python would have: whether there is no GPU
+        no_gpu = not tf.config.list_physical_devices("GPU")
+        with warnings.catch_warnings(), mock.patch.object(subprocess, "call", lambda command: int(no_gpu)):
             # Nengo 4.1 is newer than what NengoDL 3.6 declares; tests/test_nengodl.py holds the pair to Nengo itself
             warnings.filterwarnings("ignore", message=".*has not been tested with your Nengo version.*")
             return importlib.import_module("nengo_dl")

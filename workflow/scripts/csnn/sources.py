@@ -13,7 +13,7 @@ from pathlib import Path
 _FOLDER = Path(__file__).resolve().parent.parent
 
 
-def digest(script: str) -> str:
+def digest(script: str, *others: str) -> str:
     """Return a short hash of a script and of all modules of this package that it imports, however far away.
 
     Comments and formatting do not count, nor do docstrings: they change no number.
@@ -21,9 +21,11 @@ def digest(script: str) -> str:
     Parameters
     ----------
     script
-        File name in the folder of scripts, for instance ``simulate.py``.
+        File name in the folder of scripts, for instance ``gather.py``.
+    others
+        Further files there that it reads, for instance a style of figures.
     """
-    content = hashlib.sha256()
+    content = hashlib.sha256(b"".join((_FOLDER / other).read_bytes() for other in others))
     for module in sorted(_reached(_FOLDER / script)):
         content.update(f"{module.relative_to(_FOLDER)}\n{_code(module)}\n".encode())
     return content.hexdigest()[:16]

@@ -16,9 +16,6 @@ from csnn.engines.kernel_cache import kernel
 from csnn.engines.neuron_steps import step_neurons
 from csnn.engines.register_blocks import add_weighted_rows
 
-NEAREST_CACHE = 24_000
-"""Bytes of weights that `convolve` works on at a time: most of the first-level data cache of current processors."""
-
 _compiled = njit(error_model="numpy", fastmath={"contract"})
 
 
@@ -88,27 +85,22 @@ def convolve(events, step, weights, first_row, rows, columns, result):
     """
     image_rows, image_columns = events.first.shape[0], events.first.shape[2] - 1
     length = weights.rows.shape[1]
-    column_weights = weights.channels * length
-    # a few columns of the kernel at a time, so that their weights stay in the nearest cache while windows pass by
-    width = min(max(NEAREST_CACHE // (column_weights * weights.rows.itemsize), 1), weights.kernel_columns)
     result[: rows * columns * length] = 0
-    for kernel_row in range(weights.kernel_rows):
-        for kernel_column in range(0, weights.kernel_columns, width):
-            kernel_stop = min(kernel_column + width, weights.kernel_columns)
-            for row in range(rows):
-                image_row = (first_row + row) * weights.row_stride + kernel_row - weights.rows_above
-                if image_row < 0 or image_row >= image_rows:
-                    continue
-                first, unit, value = events.first[image_row, step], events.unit[image_row, step], events.value[image_row, step]
-                for column in range(columns):
-                    # the window's events are neighbours in the list, and their rows of weights lie as they do:
-                    # unit (column, channel) of the image is row (column - left, channel) of the kernel
-                    left = column * weights.column_stride - weights.columns_left
-                    start = first[min(max(left + kernel_column, 0), image_columns)]
-                    stop = first[min(max(left + kernel_stop, 0), image_columns)]
-                    origin = (kernel_row * weights.kernel_columns - left) * column_weights
-                    at = (row * columns + column) * length
-                    add_weighted_rows(weights.rows, origin, unit, value, start, stop, result, at)
+    for row in range(rows):
+        for kernel_row in range(weights.kernel_rows):
+            image_row = (first_row + row) * weights.row_stride + kernel_row - weights.rows_above
+            if image_row < 0 or image_row >= image_rows:
+                continue
+            first, unit, value = events.first[image_row, step], events.unit[image_row, step], events.value[image_row, step]
+            for column in range(columns):
+                # the window's events are neighbours in the list, and their rows of weights lie as they do:
+                # unit (column, channel) of the image is row (column - left, channel) of the kernel
+                left = column * weights.column_stride - weights.columns_left
+                start = first[min(max(left, 0), image_columns)]
+                stop = first[min(max(left + weights.kernel_columns, 0), image_columns)]
+                origin = (kernel_row * weights.kernel_columns - left) * weights.channels * length
+                at = (row * columns + column) * length
+                add_weighted_rows(weights.rows, origin, unit, value, start, stop, result, at)
 
 
 @_compiled

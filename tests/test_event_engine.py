@@ -1,0 +1,516 @@
+"""The event-driven engine against NengoDL in double precision, Nengo's own simulator, and closed forms."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nengo
+import numpy as np
+import pytest
+from event_networks import (
+    LAYERS,
+    TOLERANCE,
+    compiled,
+    converted,
+    dense_network,
+    ends,
+    images,
+    nengodl_logits,
+    small_cnn,
+    with_random_weights,
+)
+
+from csnn import neurons
+from csnn.compiler import NotCompilable, compile_network
+from csnn.engines.event import Record, simulate
+from csnn.nengodl_compat import nengo_dl, tf
+from csnn.network import with_synapse
+from csnn.verification import certificate, largest_difference, rounding_divergence
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "workflow" / "scripts"
+NEURONS = list(neurons.NEURONS)
+TAUS_S = [0.001, 0.005, 0.02, None]
+
+
+# --- closed forms -----------------------------------------------------------------------------------------------------
+
+
+def test_rate_neurons_through_one_filter_follow_the_step_response():
+    decay = np.exp(-0.001 / 0.005)
+    currents = np.array([50.0, 0.0, -3.0, 1.0])
+    network = dense_network("RectifiedLinear", {"amplitude": 0.1}, {}, currents)
+    logits = simulate(network, np.zeros((1, 4)), steps=60).logits[0]
+    expected = 0.1 * np.maximum(currents, 0) * (1 - decay ** np.arange(60))[:, np.newaxis]
+    assert np.abs(logits - expected).max() < 1e-12
+
+
+def test_rate_neurons_through_two_filters_follow_the_closed_form():
+    decay, t = np.exp(-0.001 / 0.005), np.arange(1, 251)
+    network = dense_network("RectifiedLinear", {"amplitude": 1.0}, {}, [2.0], next_layers=["RectifiedLinear"])
+    logits = simulate(network, np.zeros((1, 1)), steps=251).logits[0, 1:, 0]  # more steps than one block
+    expected = 2 * ((1 - decay**t) - (1 - decay) * t * decay ** (t - 1))
+    assert np.abs(logits - expected).max() < 1e-12
+
+
+@pytest.mark.parametrize("steps", [1, 99, 100, 101, 250])
+def test_integrate_and_fire_neurons_spike_as_often_as_their_current_says(steps):
+    currents = np.array([-20.0, 0.0, 3.3, 41.7, 415.1, 2500.3])
+    start = np.array([0.5, 0.99, 0.1, 0.2, 0.7, 0.4])
+    network = dense_network("SpikingRectifiedLinear", {"amplitude": 1.0}, {"voltage": start}, currents)
+    result = simulate(network, np.zeros((1, 6)), steps=steps, record=Record(True, {0: range(6)}))
+    expected = np.floor(start + np.maximum(currents, 0) * steps * 0.001)
+    assert np.array_equal(result.spikes[0][0].sum(axis=0).round(9), expected)
+    assert result.spike_counts[0, 0] == pytest.approx(expected.sum())
+
+
+@pytest.mark.parametrize("tau_rc", [0.005, 0.02, 0.05])  # the first is outside the range of the series
+@pytest.mark.parametrize("tau_ref", [0.001, 0.002, 0.005])  # after a shorter one a step loses its rest, in Nengo too
+def test_leaky_neurons_spike_at_the_times_of_the_exact_solution(tau_rc, tau_ref):
+    currents, start = np.array([0.9, 1.3, 2.2, 6.1, 17.3]), np.array([0.9, 0.0, 0.3, 0.6, 0.95])
+    steps, dt_s = 400, 0.001
+    network = dense_network(
+        "LIF",
+        {"tau_rc": tau_rc, "tau_ref": tau_ref, "min_voltage": 0.0, "amplitude": 1.0},
+        {"voltage": start, "refractory_time": np.zeros(5)},
+        currents,
+    )
+    spikes = simulate(network, np.zeros((1, 5)), steps=steps, record=Record(neurons={0: range(5)})).spikes[0][0]
+    assert not spikes[:, 0].any()
+    for number in range(1, 5):
+        current = currents[number]
+        first = tau_rc * np.log((current - start[number]) / (current - 1))
+        interval = tau_ref + tau_rc * np.log1p(1 / (current - 1))
+        times = np.arange(first, steps * dt_s, interval)
+        assert np.array_equal(np.flatnonzero(spikes[:, number]), np.floor(times / dt_s).astype(int))
+
+
+# --- NengoDL in double precision --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("neuron", NEURONS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_image_equals_nengodl_for_every_time_constant(neuron, seed):
+    shown = images((16, 16, 3), 20, seed)
+    model = small_cnn(seed)
+    converters = [converted(model, neurons.build(neuron, {}), synapse=tau, seed=seed) for tau in TAUS_S]
+    references = nengodl_logits(converters, shown)
+    network = compiled(converters[0])
+    for tau_syn_s, converter, reference in zip(TAUS_S, converters, references, strict=True):
+        assert reference.std(axis=0).max() > 0.01, "images must differ"
+        assert tau_syn_s is None or np.ptp(reference, axis=1).max() > 0.1, "logits must change over time"
+        logits = simulate(network, shown, tau_syn_s=tau_syn_s, threads=2).logits
+        assert largest_difference(reference, logits) < TOLERANCE
+        own = simulate(compiled(converter), shown).logits
+        assert np.array_equal(own, logits), "compiled with this time constant, or given it later: the same network"
+    unfiltered = simulate(network, shown[:2], tau_syn_s=0.0).logits
+    almost = simulate(network, shown[:2], tau_syn_s=0.00002).logits
+    assert np.array_equal(unfiltered, almost), "NengoDL does not smooth up to 0.03 dt"
+
+
+@pytest.mark.parametrize("neuron", NEURONS)
+def test_logits_spikes_and_voltages_equal_nengos_own_simulator(neuron):
+    shown = images((16, 16, 3), 2)
+    converter = converted(small_cnn(), neurons.build(neuron, {}), synapse=0.005)
+    network = compiled(converter)
+    followed = {0: [0, 5, 300, 1567], 1: [17, 399], 3: [0, 1, 2, 15]}
+    result = simulate(network, shown, steps=60, record=Record(True, followed))
+    populations = sorted((e for e in converter.net.all_ensembles), key=lambda e: e.label)
+    by_label = {e.label: e for e in populations}
+    spiking = neuron != "RLR"
+    with converter.net:
+        outputs = {k: nengo.Probe(by_label[network.layers[k].name].neurons) for k in range(4)}
+        voltages = {k: nengo.Probe(by_label[network.layers[k].name].neurons, "voltage") for k in range(4) if spiking}
+    source, logits = ends(converter)
+    for image in range(2):
+        source.output = shown[image].ravel().astype(float)
+        with nengo.Simulator(converter.net, progress_bar=False) as simulator:
+            simulator.run_steps(60, progress_bar=False)
+        assert np.abs(simulator.data[logits] - result.logits[image]).max() < TOLERANCE
+        per_spike = {k: network.layers[k].parameters["amplitude"] / 0.001 for k in range(4)}
+        for k in range(4):
+            assert result.spike_counts[image, k] == pytest.approx(simulator.data[outputs[k]].sum() / per_spike[k])
+        for k, chosen in followed.items():
+            spikes = simulator.data[outputs[k]][:, chosen] / per_spike[k]
+            assert np.abs(spikes - result.spikes[k][image]).max() < TOLERANCE
+            if spiking:
+                assert np.abs(simulator.data[voltages[k]][:, chosen] - result.voltages[k][image]).max() < TOLERANCE
+            else:
+                assert np.isnan(result.voltages[k]).all()
+
+
+def generated_case(number: int):
+    """A random network, neuron and simulation; the seed decides everything."""
+    rng = np.random.default_rng(1000 + number)
+    kind = ["convolution", "convolution", "dense", "residual"][number % 4]
+    shape = (*(int(n) for n in rng.choice([9, 11, 12, 14], 2)), int(rng.choice([1, 3])))
+    inputs = signal = tf.keras.Input(shape)
+    if kind == "dense":
+        signal = LAYERS.Flatten()(signal)
+    elif number % 8 < 4:
+        signal = LAYERS.ZeroPadding2D(((1, 0), (2, 1)))(signal)
+    for depth in range(int(rng.integers(1, 4))):
+        if kind == "dense":
+            signal = LAYERS.Dense(int(rng.choice([1, 3, 17, 64])), use_bias=bool(rng.integers(2)))(signal)
+        else:
+            size = tuple(int(k) for k in rng.integers(1, 1 + min(4, *signal.shape[1:3]), 2))
+            signal = LAYERS.Conv2D(
+                int(rng.choice([3, 17, 64] if depth == 0 else [1, 3, 17])),
+                size,
+                strides=tuple(int(s) for s in rng.integers(1, 3, 2)) if depth == 0 else 1,
+                padding=str(rng.choice(["same", "valid"])),
+                use_bias=bool(rng.integers(2)),
+            )(signal)
+        if rng.random() < 0.4:
+            signal = LAYERS.BatchNormalization()(signal)
+        signal = LAYERS.Activation("relu")(signal)
+        if kind == "residual" and depth == 0:
+            branch = LAYERS.Conv2D(signal.shape[-1], 3, padding="same", activation="relu")(signal)
+            signal = LAYERS.Activation("relu")(LAYERS.Add()([signal, branch]))
+        if kind != "dense" and min(signal.shape[1:3]) >= 4 and rng.random() < 0.7:
+            size = tuple(int(k) for k in rng.integers(2, 4, 2))
+            strides = size if rng.random() < 0.5 else tuple(int(s) for s in rng.integers(1, 4, 2))
+            signal = LAYERS.AveragePooling2D(size, strides)(signal)
+            if rng.random() < 0.3:
+                signal = LAYERS.BatchNormalization()(signal)
+    if kind != "dense":
+        signal = LAYERS.GlobalAveragePooling2D()(signal) if rng.random() < 0.4 else LAYERS.Flatten()(signal)
+    elif rng.random() < 0.5 and signal.shape[1] == 64:
+        signal = LAYERS.Conv2D(5, 3, padding="same", activation="relu")(LAYERS.Reshape((4, 8, 2))(signal))
+        signal = LAYERS.Flatten()(signal)
+    model = with_random_weights(tf.keras.Model(inputs, LAYERS.Dense(10)(signal)), number)
+    tau_rc, tau_ref = float(rng.uniform(0.005, 0.05)), float(rng.uniform(0, 0.005))
+    neuron = [
+        nengo.RectifiedLinear(amplitude=float(rng.uniform(0.5, 2))),
+        nengo.SpikingRectifiedLinear(amplitude=float(rng.uniform(0.5, 2)), initial_state={"voltage": nengo.dists.Uniform(0, 0.4)}),
+        nengo.LIF(tau_rc, tau_ref, min_voltage=float(rng.choice([0, -0.5, -np.inf])), initial_state={"voltage": nengo.dists.Choice([1.5])} if number % 3 == 0 else None),
+        nengo.AdaptiveLIF(tau_n=0.1, inc_n=float(rng.choice([0.01, 5.0])), tau_rc=tau_rc, tau_ref=tau_ref),
+    ][(number // 4 + number) % 4]  # fmt: skip
+    activations = [layer for layer in model.layers if getattr(layer, "activation", None) is tf.keras.activations.relu]
+    scale = float(rng.choice([30, 415, 1500]))
+    if number % 5 == 0:
+        scale = {layer: float(rng.choice([100, 415, 800])) for layer in activations}
+    dt_s, synapse = float(rng.choice([0.0005, 0.001, 0.002])), [0.003, 0.01, None][number % 3]
+    return model, neuron, scale, synapse, dt_s, images(shape, 3, number)
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_generated_networks_equal_nengodl(number):
+    model, neuron, scale, synapse, dt_s, shown = generated_case(number)
+    converter = converted(model, neuron, synapse=synapse, scale=scale, seed=number)
+    (reference,) = nengodl_logits([converter], shown, dt_s=dt_s, steps=50)
+    network = compiled(converter)
+    result = simulate(network, shown, dt_s=dt_s, steps=50, record=Record(spike_counts=True))
+    assert (result.spike_counts.sum(axis=0) > 0).all(), "every layer must be active"
+    assert largest_difference(reference, result.logits) < TOLERANCE
+    assert largest_difference(reference, simulate(network, shown, dt_s=dt_s, steps=50).logits) < TOLERANCE
+
+
+def test_neurons_at_the_output_are_filtered_by_their_probe():
+    inputs = tf.keras.Input((5, 5, 2))
+    signal = LAYERS.Conv2D(4, 3, activation="relu")(inputs)
+    outputs = LAYERS.Dense(6, activation="relu")(LAYERS.Flatten()(signal))
+    model, shown = with_random_weights(tf.keras.Model(inputs, outputs)), images((5, 5, 2), 3)
+    for neuron in ("RLR", "LIF"):
+        converter = converted(model, neurons.build(neuron, {}), synapse=0.01)
+        (reference,) = nengodl_logits([converter], shown, steps=40)
+        assert largest_difference(reference, simulate(compiled(converter), shown, steps=40).logits) < TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("neuron", NEURONS)
+def test_the_papers_network_with_its_weights_equals_nengodl(neuron):
+    from csnn import cnn
+    from csnn.conversion import convert
+    from csnn.engines import nengodl
+
+    if not (os.environ.get("CSNN_TEST_WEIGHTS") and os.environ.get("CSNN_TEST_NPZ")):
+        pytest.skip("CSNN_TEST_WEIGHTS and CSNN_TEST_NPZ are not set")
+    with np.load(os.environ["CSNN_TEST_NPZ"]) as file:
+        shown = file["x_test"][:20].astype(np.float32) / 255
+    inputs = signal = tf.keras.Input((32, 32, 3))
+    for filters in (32, 64, 64):
+        signal = LAYERS.Conv2D(filters, 3, activation="relu")(signal)
+        if signal.shape[1] > 10:
+            signal = LAYERS.MaxPooling2D(2)(signal)
+    signal = LAYERS.Dense(64, activation="relu")(LAYERS.Flatten()(signal))
+    model = tf.keras.Model(inputs, LAYERS.Dense(10)(signal))
+    cnn.load_weights(model, os.environ["CSNN_TEST_WEIGHTS"])
+    for tau_syn_s in (0.005, None):
+        options = {"tau_syn_s": tau_syn_s, "max_rate_hz": 415, "seed": 3}
+        converter = convert(model, neurons.build(neuron, {}), **options)
+        reference = nengodl.simulate(converter, shown, dt_s=0.001, steps=100, minibatch=20)
+        assert largest_difference(reference, simulate(compiled(converter), shown, threads=2).logits) < TOLERANCE
+
+
+# --- what a comparison must catch -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def compared():
+    """A rate network and a spiking one, with NengoDL's logits of a few images."""
+    shown = images((16, 16, 3), 4)
+    built = {}
+    for neuron in ("RLR", "SRL", "LIF"):
+        converter = converted(small_cnn(), neurons.build(neuron, {}), synapse=0.005)
+        built[neuron] = (compiled(converter), nengodl_logits([converter], shown)[0])
+    return shown, built
+
+
+def changed_layer(network, index, **changes):
+    """The network with some fields of one layer replaced."""
+    layers = list(network.layers)
+    layers[index] = dataclasses.replace(layers[index], **changes)
+    return dataclasses.replace(network, layers=tuple(layers))
+
+
+def planted_errors(network):
+    """Networks with one small error each, by name."""
+    for index, layer in enumerate(network.layers):
+        yield f"bias of layer {index}", changed_layer(network, index, offset=layer.offset + 1e-5)
+        if layer.connections[0].source >= 0:
+            early = dataclasses.replace(layer.connections[0], delayed=False)
+            yield f"no delay into layer {index}", changed_layer(network, index, connections=(early,))
+    other = changed_layer(network, 1, state={"voltage": network.layers[1].state["voltage"][::-1]}) if network.layers[1].state else None
+    if other is not None:
+        yield "initial voltages in another order", other
+
+
+@pytest.mark.parametrize("neuron", ["RLR", "SRL"])
+def test_planted_errors_are_caught(compared, neuron):
+    shown, built = compared
+    network, reference = built[neuron]
+    assert certificate(reference, simulate(network, shown).logits)["largest_difference"] < TOLERANCE
+    caught = {
+        name: certificate(reference, simulate(wrong, shown).logits)["largest_difference"] > TOLERANCE
+        for name, wrong in planted_errors(network)
+    }
+    # a bias that is off by 1e-5 Hz moves no spike of spiking neurons: rate neurons are there to show it
+    must = [name for name in caught if neuron == "RLR" or not name.startswith("bias of layer") or "4" in name]
+    assert [name for name in must if not caught[name]] == []
+    assert len(must) >= 6
+
+
+def test_a_comparison_refuses_what_shows_nothing(compared):
+    _, built = compared
+    reference = built["RLR"][1]
+    with pytest.raises(ValueError, match="shape"):
+        largest_difference(reference, reference[:, :-1])
+    broken = reference.copy()
+    broken[0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        largest_difference(reference, broken)
+
+
+def test_rounding_divergence_counts_images_and_scores():
+    double = np.zeros((4, 3, 2))
+    double[:, :, 1] = 1.0
+    single = double.copy()
+    single[1, 2, 0] = 2.0
+    found = rounding_divergence(double, single, np.array([1, 1, 0, 1]))
+    assert found["diverged_share"] == 0.25
+    assert found["largest_difference"] == 2.0
+    assert found["accuracy_last_double"] == 0.75
+    assert found["accuracy_last_single"] == 0.5
+    assert found["accuracy_mean_single"] == pytest.approx(8 / 12)
+
+
+# --- the same bits however the work is cut ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("neuron", ["RLR", "LIF"])
+def test_logits_depend_neither_on_other_images_nor_on_threads(compared, neuron, precision):
+    _, built = compared
+    network, shown = built[neuron][0], images((16, 16, 3), 9, 5)
+    alone = np.concatenate([simulate(network, shown[i : i + 1], precision=precision).logits for i in range(9)])
+    for threads in (1, 2, 5):
+        assert np.array_equal(simulate(network, shown, precision=precision, threads=threads).logits, alone)
+    assert np.array_equal(simulate(network, shown[::-1], precision=precision).logits[::-1], alone)
+
+
+def test_single_precision_is_close_and_not_the_same(compared):
+    shown, built = compared
+    network, reference = built["RLR"]
+    logits = simulate(network, shown, precision="single").logits
+    assert logits.dtype == np.float64
+    assert 1e-9 < largest_difference(reference, logits) < 1e-3
+
+
+def test_progress_counts_every_image(compared):
+    shown, built = compared
+    seen = []
+    simulate(built["SRL"][0], shown, steps=3, threads=2, on_images_done=seen.append)
+    assert seen == [1, 2, 3, 4]
+
+
+def test_an_error_in_a_thread_reaches_the_caller(compared):
+    shown, built = compared
+
+    def fail(done):
+        raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        simulate(built["SRL"][0], shown, steps=3, threads=2, on_images_done=fail)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"precision": "half"}, "precision"),
+        ({"steps": 0}, "steps"),
+        ({"threads": 0}, "threads"),
+        ({"dt_s": 0.0}, "dt_s"),
+        ({"tau_syn_s": -0.001}, "tau_syn_s"),
+        ({"record": Record(neurons={9: [0]})}, "layer 9"),
+        ({"record": Record(neurons={0: [99999]})}, "neurons 0 to"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(compared, arguments, message):
+    shown, built = compared
+    with pytest.raises(ValueError, match=message):
+        simulate(built["SRL"][0], shown, **arguments)
+
+
+def test_images_that_do_not_fit_are_refused(compared):
+    _, built = compared
+    with pytest.raises(ValueError, match=r"\(images, 16, 16, 3\)"):
+        simulate(built["SRL"][0], np.zeros((2, 8, 8, 3)))
+    with pytest.raises(ValueError, match="floating-point"):
+        simulate(built["SRL"][0], np.zeros((2, 16, 16, 3), np.uint8))
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+def small_nengo_network(change):
+    """Three neurons between an input and an output, changed by `change(net, node, neurons, out)`."""
+    with nengo.Network(seed=0) as net:
+        node = nengo.Node(np.zeros(3))
+        hidden = nengo.Ensemble(3, 1, neuron_type=nengo.LIF(), gain=np.ones(3), bias=np.zeros(3), label="hidden")
+        out = nengo.Node(size_in=3, label="out")
+        nengo.Connection(node, hidden.neurons, synapse=None)
+        options = change(net, node, hidden, out) or {}
+        nengo.Connection(hidden.neurons, out, **{"synapse": 0.005, **options})
+        probe = nengo.Probe(out)
+    return net, node, probe
+
+
+def recurrent(net, node, hidden, out):
+    nengo.Connection(hidden.neurons, hidden.neurons, synapse=0.005)
+
+
+def other_neuron(net, node, hidden, out):
+    hidden.neuron_type = nengo.Izhikevich()
+
+
+def noisy(net, node, hidden, out):
+    hidden.noise = nengo.processes.WhiteNoise()
+
+
+def function_node(net, node, hidden, out):
+    nengo.Connection(nengo.Node(lambda t: [t] * 3, label="clock"), hidden.neurons, synapse=None)
+
+
+def decoded(net, node, hidden, out):
+    nengo.Connection(hidden, out[:1])
+
+
+def learning(net, node, hidden, out):
+    connection = nengo.Connection(hidden.neurons, out, transform=nengo.Dense((3, 3), init=np.eye(3)))
+    connection.learning_rule_type = nengo.PES()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (recurrent, "recurrent"),
+        (other_neuron, "Izhikevich"),
+        (noisy, "noise of <Ensemble"),
+        (function_node, "clock"),
+        (decoded, "ensemble instead of its neurons"),
+        (learning, "learning rule"),
+        (lambda *_: {"synapse": nengo.Alpha(0.005)}, "Alpha"),
+        (lambda *_: {"synapse": nengo.synapses.LinearFilter([1], [0.01, 1])}, "LinearFilter"),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused_by_name(change, named):
+    net, node, probe = small_nengo_network(change)
+    with pytest.raises(NotCompilable, match=named) as refusal:
+        compile_network(net, node, probe, 0)
+    assert "engine: nengo-dl can run it" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_tensor_node_is_refused():
+    model = tf.keras.Sequential([tf.keras.Input((4,)), LAYERS.Dense(3, activation="relu"), LAYERS.Softmax()])
+    with pytest.warns(UserWarning):
+        converter = nengo_dl.Converter(model, inference_only=True, allow_fallback=True)
+    with pytest.raises(NotCompilable, match="softmax"):
+        compile_network(converter.net, *ends(converter), seed=0)
+
+
+def test_compiling_changes_nothing_in_the_nengo_network(compared):
+    converter = converted(small_cnn(), neurons.build("LIF", {}), synapse=0.005, seed=7)
+    before = compile_network(converter.net, *ends(converter), seed=3)
+    assert converter.net.seed == 7
+    again = compile_network(converter.net, *ends(converter), seed=3)
+    other = compile_network(converter.net, *ends(converter), seed=7)
+    assert np.array_equal(before.layers[0].state["voltage"], again.layers[0].state["voltage"])
+    assert not np.array_equal(before.layers[0].state["voltage"], other.layers[0].state["voltage"])
+    assert with_synapse(before, None).layers[1].connections[0].tau_syn_s is None
+    assert before.layers[1].connections[0].tau_syn_s == 0.005
+
+
+# --- importing and compiling ------------------------------------------------------------------------------------------
+
+
+def run_python(code: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run some Python in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), **environment}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_simulating_imports_neither_tensorflow_nor_nengo():
+    process = run_python(
+        "import sys\n"
+        "from csnn import network\n"
+        "from csnn.engines import event, kernels\n"
+        "print([name for name in ('tensorflow', 'tf_keras', 'nengo', 'nengo_dl', 'scipy') if name in sys.modules])\n"
+    )
+    assert process.stdout.strip() == "[]", process.stdout + process.stderr
+
+
+SIMULATE_ONCE = """
+import numpy as np
+from csnn.engines import event, kernel_cache, kernels
+event.compile_kernels(np.float64)
+misses = sum(sum(getattr(kernels, name).stats.cache_misses.values()) for name in (
+    'advance_layer', 'advance_layer_of_constant_current', 'add_sparse', 'add_whole_convolution',
+    'pool_events', 'events_of_image'))
+print(kernel_cache.cache_folder(), misses)
+"""
+
+
+def test_kernels_are_compiled_once_by_processes_that_start_together(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "CSNN_CACHE": str(tmp_path)}
+    started = [
+        subprocess.Popen([sys.executable, "-c", SIMULATE_ONCE], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    answers = [process.communicate(timeout=300)[0].split() for process in started]
+    assert all(folder.startswith(str(tmp_path)) for folder, _ in answers)
+    assert sorted(int(misses) for _, misses in answers) == [0, 6]
+    later = run_python(SIMULATE_ONCE, CSNN_CACHE=str(tmp_path))
+    assert later.stdout.split()[1] == "0"
+
+
+def test_where_the_cache_cannot_be_written_another_place_is_found(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    code = "from csnn.engines import kernel_cache\nprint(kernel_cache.cache_folder())"
+    process = run_python(code, CSNN_CACHE=str(blocked / "cache"), TMPDIR=str(tmp_path))
+    assert Path(process.stdout.strip()).is_relative_to(tmp_path), process.stderr
+    process = run_python(code, CSNN_CACHE="", XDG_CACHE_HOME=str(tmp_path / "xdg"))
+    assert Path(process.stdout.strip()).parent == tmp_path / "xdg" / "csnn", process.stderr
