@@ -29,9 +29,9 @@ def with_random_weights(model: "tf.keras.Model", seed: int = 0) -> "tf.keras.Mod
             weights.append(rng.uniform(0.5, 1.5, weight.shape))
         elif "kernel" in weight.name:
             fan_in = np.prod(weight.shape[:-1])
-            weights.append(rng.normal(0.3 / fan_in, 1.5 / np.sqrt(fan_in), weight.shape))
+            weights.append(rng.normal(0.6 / fan_in, 1.5 / np.sqrt(fan_in), weight.shape))
         else:
-            weights.append(rng.normal(0.05, 0.1, weight.shape))
+            weights.append(rng.uniform(-0.05, 0.3, weight.shape))
     model.set_weights(weights)
     return model
 

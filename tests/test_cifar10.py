@@ -57,9 +57,7 @@ def test_rate_network_scores(images, model):
     assert scores["accuracy_last_step"] == pytest.approx(0.454, abs=0.001)
 
 
-@pytest.mark.parametrize(
-    ("name", "published"), [("SRL", 0.3973), ("LIF", 0.3821), ("A-LIF", 0.3806)]
-)
+@pytest.mark.parametrize(("name", "published"), [("SRL", 0.3973), ("LIF", 0.3821), ("A-LIF", 0.3806)])
 def test_spiking_network_scores_are_the_papers_within_sampling(images, model, name, published):
     some = {key: images[key][:200] for key in ("images", "labels")}
     _, logits = simulated(model, some, name, 0.005)

@@ -27,7 +27,9 @@ def test_average_pooling():
 
 
 def test_images_too_small_for_the_layers_are_refused():
-    with pytest.raises(InputError, match=r"cnn.architecture has too many or too large layers for images of \(8, 8, 1\)"):
+    with pytest.raises(
+        InputError, match=r"cnn.architecture has too many or too large layers for images of \(8, 8, 1\)"
+    ):
         cnn.build((8, 8, 1), 10)
 
 
@@ -84,7 +86,12 @@ def keras3_layout(model, path):
 
 @pytest.mark.parametrize(
     "write",
-    [lambda model, path: model.save_weights(path), lambda model, path: cnn.save(model, path), old_layout, keras3_layout],
+    [
+        lambda model, path: model.save_weights(path),
+        lambda model, path: cnn.save(model, path),
+        old_layout,
+        keras3_layout,
+    ],
     ids=["weights", "whole model", "old", "keras 3"],
 )
 def test_weights_of_every_layout_load(tmp_path, write):
@@ -101,7 +108,9 @@ def test_weights_of_every_layout_load(tmp_path, write):
 def test_weights_that_do_not_fit_are_refused(tmp_path):
     path = tmp_path / "weights.h5"
     cnn.build(SHAPE, 10).save_weights(path)
-    with pytest.raises(InputError, match=r"does not fit cnn.architecture: array 1 is \(3, 3, 3, 32\) where \(3, 3, 3, 16\)"):
+    with pytest.raises(
+        InputError, match=r"does not fit cnn.architecture: array 1 is \(3, 3, 3, 32\) where \(3, 3, 3, 16\)"
+    ):
         cnn.load_weights(cnn.build(SHAPE, 10, filters=[16, 64, 64]), path)
     with pytest.raises(InputError, match="does not fit"):
         cnn.load_weights(cnn.build(SHAPE, 10, filters=[32, 64, 64, 64], kernel=1), path)

@@ -1,6 +1,7 @@
 """Mistakes in the configuration: each ends before any job, in one sentence with key, value and what is allowed."""
 
 import pytest
+
 from conftest import Workflow
 
 BAD = [
@@ -24,7 +25,10 @@ BAD = [
     ({"cnn.training.seed": -1}, "config key cnn.training.seed is -1; it must be an integer from 0"),
     ({"snn.neurons": {}}, "config key snn.neurons names no neuron"),
     ({"snn.neurons": {"Izhikevich": {}}}, "Izhikevich is not a known neuron type; known are RLR, SRL, LIF, A-LIF"),
-    ({"snn.neurons": {"LIF": {"tau_rc": 1}}}, "LIF.tau_rc is not a parameter of this neuron; it takes tau_rc_s, tau_ref_s"),
+    (
+        {"snn.neurons": {"LIF": {"tau_rc": 1}}},
+        "LIF.tau_rc is not a parameter of this neuron; it takes tau_rc_s, tau_ref_s",
+    ),
     ({"snn.neurons": {"RLR": {"tau_rc_s": 1}}}, "RLR.tau_rc_s is not a parameter of this neuron; it takes none"),
     ({"snn.neurons": {"LIF": {"tau_rc_s": 0}}}, "LIF.tau_rc_s is 0; it must be a finite number above 0"),
     ({"snn.neurons": {"LIF": {"tau_ref_s": float("nan")}}}, "config key snn.neurons.LIF.tau_ref_s is nan"),
@@ -48,7 +52,10 @@ BAD = [
     ({"verification.tolerance": 0}, "config key verification.tolerance is 0; it must be a number above 0"),
     ({"figures.formats": ["gif"]}, "config key figures.formats[0] is 'gif'; it must be png, svg or pdf"),
     ({"figures.logit_image.split": "both"}, "config key figures.logit_image.split is 'both'; it must be train or test"),
-    ({"figures.logit_image.index": -1}, "config key figures.logit_image.index is -1; it must be an integer of at least"),
+    (
+        {"figures.logit_image.index": -1},
+        "config key figures.logit_image.index is -1; it must be an integer of at least",
+    ),
     ({"colour": "red"}, "config key colour is unknown; the configuration takes experiment, data, cnn, snn"),
 ]
 

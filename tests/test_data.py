@@ -118,7 +118,9 @@ def test_own_images(tmp_path):
     named = data.read_images(written(tmp_path, class_names=np.array(["a", "b", "c", "d"])))
     assert list(named.class_names) == ["a", "b", "c", "d"]
     grey = data.read_images(
-        written(tmp_path, x_train=RNG.random((20, 5, 6)), x_test=RNG.random((8, 5, 6)), y_test=np.zeros((8, 1), np.uint8))
+        written(
+            tmp_path, x_train=RNG.random((20, 5, 6)), x_test=RNG.random((8, 5, 6)), y_test=np.zeros((8, 1), np.uint8)
+        )
     )
     assert grey.x_train.shape == (20, 5, 6, 1)
     assert grey.x_train.dtype == np.float32

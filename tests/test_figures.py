@@ -6,11 +6,12 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 import pytest
-from csnn import figures, tables
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
+
+from csnn import figures, tables
 
 NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 TAUS = [0.005, 0.010, 0.015, 0.020]

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from csnn import metrics
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import accuracy_score, log_loss
 from statsmodels.stats.proportion import proportion_confint
+
+from csnn import metrics
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import nengo
 import numpy as np
 import pytest
 
@@ -11,8 +12,6 @@ from csnn.conversion import convert
 from csnn.engines.nengodl import simulate
 from csnn.files import InputError
 from csnn.nengodl_compat import nengo_dl, tf
-
-import nengo  # isort: skip
 
 IMAGES = np.random.default_rng(0).random((3, 8, 8, 3), np.float32)
 
@@ -57,7 +56,9 @@ def test_rate_neurons_without_filter_give_the_logits_of_the_cnn():
 
 
 def test_max_pooling_becomes_average_pooling():
-    as_max = convert(small_cnn(tf.keras.layers.MaxPooling2D), neurons.build("RLR", {}), tau_syn_s=None, max_rate_hz=1, seed=0)
+    as_max = convert(
+        small_cnn(tf.keras.layers.MaxPooling2D), neurons.build("RLR", {}), tau_syn_s=None, max_rate_hz=1, seed=0
+    )
     average = convert(small_cnn(), neurons.build("RLR", {}), tau_syn_s=None, max_rate_hz=1, seed=0)
     both = [simulate(c, IMAGES, dt_s=0.001, steps=2, minibatch=3) for c in (as_max, average)]
     np.testing.assert_array_equal(*both)
@@ -65,7 +66,9 @@ def test_max_pooling_becomes_average_pooling():
 
 @pytest.mark.parametrize("activation", ["relu", tf.nn.relu, tf.keras.activations.relu])
 def test_every_spelling_of_relu_becomes_the_neuron(activation):
-    converter = convert(small_cnn(activation=activation), neurons.build("LIF", {}), tau_syn_s=0.005, max_rate_hz=415, seed=0)
+    converter = convert(
+        small_cnn(activation=activation), neurons.build("LIF", {}), tau_syn_s=0.005, max_rate_hz=415, seed=0
+    )
     kinds = {type(ensemble.neuron_type) for ensemble in converter.net.all_ensembles}
     assert kinds == {nengo.LIF}
     assert {ensemble.neuron_type.amplitude for ensemble in converter.net.all_ensembles} == {1 / 415}

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from csnn import metrics, tables
 
 PUBLISHED = Path(tables.__file__).parents[2] / "resources" / "published_table2.csv"

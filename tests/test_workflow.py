@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
 from conftest import REPOSITORY, SMALL, Workflow, changed
 
 # what every change of a number ends in
@@ -31,6 +32,16 @@ def logits(workflow: Workflow) -> dict[str, bytes]:
         with np.load(path) as file:
             found[str(path.relative_to(workflow.results).parent)] = file["logits"].tobytes()
     return found
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Return a copy of the code to change."""
+    folder = tmp_path / "repository"
+    shutil.copytree(REPOSITORY / "workflow", folder / "workflow", copy_function=shutil.copy2)
+    shutil.copytree(REPOSITORY / "envs", folder / "envs", copy_function=shutil.copy2)
+    shutil.copy2(REPOSITORY / "Snakefile", folder)
+    return folder
 
 
 @pytest.fixture
@@ -56,9 +67,7 @@ class TestDryRun:
                 shutil.copy2(REPOSITORY / name, clone / name)
         process = subprocess.run([sys.executable, "-c", script, "-n"], cwd=clone, capture_output=True, text=True)
         assert process.returncode == 0, process.stdout + process.stderr
-        listed = dict(
-            line.split() for line in (process.stdout + process.stderr).splitlines() if len(line.split()) == 2
-        )
+        listed = dict(line.split() for line in (process.stdout + process.stderr).splitlines() if len(line.split()) == 2)
         # 4 neurons x 4 time constants, each with 4 shards and the image of the figures
         assert {key: listed[key] for key in ("simulate", "gather", "verify", "train_cnn", "download_cifar10")} == {
             "simulate": "80",
@@ -161,12 +170,7 @@ class TestReruns:
             ("simulate_event.py", {"simulate"}, {"compile_network", "verify", "train_cnn", "figure1"}),
         ],
     )
-    def test_editing_code_reruns_what_it_computes(self, copy, tmp_path, file, reruns, leaves):
-        repository = tmp_path / "repository"
-        repository.mkdir()
-        shutil.copy2(REPOSITORY / "Snakefile", repository)
-        shutil.copytree(REPOSITORY / "workflow", repository / "workflow")
-        shutil.copytree(REPOSITORY / "envs", repository / "envs")
+    def test_editing_code_reruns_what_it_computes(self, copy, repository, file, reruns, leaves):
         copy.repository = repository
         assert copy.planned() == Counter()  # the same code in another place is the same code
         script = repository / "workflow" / "scripts" / file
@@ -178,11 +182,7 @@ class TestReruns:
         assert reruns <= set(planned)
         assert not leaves & set(planned)
 
-    def test_another_style_draws_figures_only(self, copy, tmp_path):
-        repository = tmp_path / "repository"
-        shutil.copytree(REPOSITORY / "workflow", repository / "workflow", copy_function=shutil.copy2)
-        shutil.copytree(REPOSITORY / "envs", repository / "envs", copy_function=shutil.copy2)
-        shutil.copy2(REPOSITORY / "Snakefile", repository)
+    def test_another_style_draws_figures_only(self, copy, repository):
         copy.repository = repository
         style = repository / "workflow/scripts/csnn/figures.mplstyle"
         style.write_text(style.read_text() + "axes.facecolor: white\n")
@@ -197,6 +197,31 @@ class TestReruns:
         assert copy.planned() == Counter()
         after = logits(copy)
         assert {key: value for key, value in after.items() if key in before} == before
+
+
+class TestVerification:
+    """No table without proof that the engine gives NengoDL's logits."""
+
+    def test_certificates(self, finished):
+        for path in (finished.results / "verification").iterdir():
+            certificate = json.loads(path.read_text())
+            assert certificate["largest_difference"] < certificate["tolerance"] == 1e-9
+            assert [check["tau_syn_s"] for check in certificate["checks"]] == [0.005, 0.01]
+            assert (certificate["images"], certificate["steps"]) == (2, 12)
+            assert certificate["versions"]["nengo-dl"] == "3.6.0"
+
+    def test_an_error_in_the_engine_stops_the_run(self, copy, repository):
+        engine = repository / "workflow/scripts/csnn/engines/event.py"
+        right, wrong = "math.exp(-dt_s / tau_syn_s)", "math.exp(-1.000001 * dt_s / tau_syn_s)"
+        assert right in engine.read_text()
+        engine.write_text(engine.read_text().replace(right, wrong))
+        copy.repository = repository
+        assert copy.planned()["score_table"] == 1
+        process = copy.run("results/small/verification/RLR-seed-0.json", check=False)
+        assert process.returncode != 0
+        sentence = "Error: the engine's logits for RLR, tau_syn_s 0.005, seed 0 differ by "
+        assert sentence in process.stderr + process.stdout
+        assert not (copy.results / "verification" / "RLR-seed-0.json").exists()
 
 
 class TestSharding:

@@ -104,11 +104,10 @@ def compile_network(net: nengo.Network, input: nengo.Node, output: nengo.Probe, 
             poolings, linear = _canonical(steps, shapes[path.source])
             source = IMAGE if path.source is input else targets.index(path.source)
             connections.append(Connection(source, poolings, linear, path.tau_syn_s, delayed=bool(path.connections)))
-        name = target.ensemble.label if is_neurons else output.target.label
         neuron_type = target.ensemble.neuron_type if is_neurons else None
         layers.append(
             Layer(
-                name=str(name),
+                name=str(target.ensemble.label if is_neurons else output.target),
                 shape=shapes[target],
                 neuron=type(neuron_type).__name__ if is_neurons else READOUT,
                 parameters=_parameters(neuron_type) if is_neurons else {},

@@ -1,0 +1,293 @@
+"""The parts of the event-driven engine, each against the obvious way to compute the same."""
+
+import math
+
+import numpy as np
+import pytest
+from numba import njit
+from scipy.signal import lfilter
+
+from csnn.engines import kernels
+from csnn.engines.event import NO_FILTER_BELOW, STEPS_PER_BLOCK, Record, lowpass, simulate
+from csnn.engines.neuron_steps import (
+    NEURON_STEPS,
+    SERIES_LIMIT,
+    expm1_series,
+    log1p_series,
+    series_coefficients,
+    step_neurons,
+)
+from csnn.engines.register_blocks import add_weighted_rows, lanes
+from csnn.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, SparseMatrix
+
+REALS = [np.float64, np.float32]
+LIF = {"tau_rc": 0.02, "tau_ref": 0.002, "min_voltage": 0.0, "amplitude": 1.0, "tau_n": 0.1, "inc_n": 0.5}
+
+
+# --- series -----------------------------------------------------------------------------------------------------------
+
+
+@njit
+def expm1_of(x, result):
+    for i in range(x.size):
+        result[i] = expm1_series(x[i], series_coefficients(x)[0])
+
+
+@njit
+def log1p_of(numerator, denominator, result):
+    for i in range(numerator.size):
+        result[i] = log1p_series(numerator[i], denominator[i], series_coefficients(numerator)[1])
+
+
+@pytest.mark.parametrize("real", REALS)
+def test_expm1_series_is_exact_to_rounding_in_its_range(real):
+    x = np.concatenate([np.linspace(-SERIES_LIMIT, 0, 20001), -np.logspace(-12, math.log10(SERIES_LIMIT), 999)]).astype(real)
+    result = np.empty_like(x)
+    expm1_of(x, result)
+    exact = np.expm1(x.astype(np.longdouble))
+    assert (np.abs(result - exact) <= 3 * np.finfo(real).eps * np.abs(exact)).all()
+
+
+@pytest.mark.parametrize("real", REALS)
+def test_log1p_series_is_exact_to_rounding_in_its_range(real):
+    rng = np.random.default_rng(0)
+    denominator = rng.uniform(0.001, 500, 20001).astype(real)
+    numerator = (-denominator * np.linspace(0, SERIES_LIMIT, 20001)).astype(real)
+    result = np.empty_like(numerator)
+    log1p_of(numerator, denominator, result)
+    exact = np.log1p(numerator.astype(np.longdouble) / denominator)
+    assert (np.abs(result - exact) <= 4 * np.finfo(real).eps * np.abs(exact)).all()
+
+
+def test_the_series_are_left_where_they_do_not_hold():
+    def uses_series(dt_s, voltage):
+        return NEURON_STEPS["LIF"].constants(LIF, dt_s, voltage)[-1]
+
+    assert uses_series(SERIES_LIMIT * 0.02, 1.0)
+    assert not uses_series(SERIES_LIMIT * 0.02 * 1.001, 1.0)
+    assert not uses_series(0.0001, 1.001), "the logarithm's argument is bounded only from a voltage of at most 1"
+
+
+# --- neurons ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["LIF", "AdaptiveLIF"])
+def test_series_and_functions_give_the_same_neurons(name):
+    rng, n, step = np.random.default_rng(1), 200, NEURON_STEPS[name]
+    constant = np.array(step.constants(LIF, 0.001, 1.0))
+    by_functions = constant.copy()
+    by_functions[7] = 0
+    start = np.zeros((len(step.state), n))
+    start[0] = rng.random(n)
+    states, outputs = [start.copy(), start.copy()], [np.empty(n), np.empty(n)]
+    total = 0.0
+    for _ in range(300):
+        current = rng.normal(20, 40, n)
+        for state, output, numbers in zip(states, outputs, (constant, by_functions), strict=True):
+            step_neurons(step.number, current, state, output, numbers)
+        assert np.array_equal(outputs[0], outputs[1])
+        total += outputs[0].sum()
+        assert np.abs(states[0] - states[1]).max() < 1e-12
+    assert total > 0
+
+
+@pytest.mark.parametrize("name", list(NEURON_STEPS))
+def test_neurons_below_the_threshold_are_silent(name):
+    step, rng = NEURON_STEPS[name], np.random.default_rng(2)
+    state = np.zeros((len(step.state), 500))
+    if step.state:
+        state[0] = rng.random(500)
+        state[0, :2] = 0, math.nextafter(1, 0)
+    named = dict(zip(step.state, state, strict=True))
+    threshold = step.threshold(named)
+    assert math.isfinite(threshold)
+    current = np.concatenate([np.full(250, threshold), rng.uniform(threshold - 50, threshold, 250)])
+    output = np.empty(500)
+    constant = np.array(step.constants(LIF, 0.001, 1.0))
+    for _ in range(200):
+        step_neurons(step.number, current, state, output, constant)
+        assert not output.any()
+
+
+@pytest.mark.parametrize(("name", "voltage"), [("SpikingRectifiedLinear", 1.0), ("SpikingRectifiedLinear", -0.1), ("LIF", 1.01)])
+def test_an_unusual_start_lifts_the_threshold(name, voltage):
+    state = {variable: np.zeros(3) for variable in NEURON_STEPS[name].state} | {"voltage": np.array([0.1, voltage, 0.2])}
+    assert NEURON_STEPS[name].threshold(state) == -math.inf
+
+
+# --- sums of rows, convolution, pooling -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("vectors", range(1, 20))
+def test_weighted_rows_equal_a_matrix_product(real, vectors):
+    rng, n = np.random.default_rng(vectors), vectors * lanes(np.dtype(real).itemsize)
+    weights = rng.normal(size=(30, n)).astype(real)
+    index = rng.integers(5, 25, 40).astype(np.int32)
+    value = rng.normal(size=40).astype(real)
+    for start, stop in ((0, 0), (3, 4), (7, 40), (9, 2)):
+        total = rng.normal(size=n + 5).astype(real)
+        expected = total.astype(np.float64)
+        for event in range(start, stop):
+            expected[3 : 3 + n] += value[event] * weights[index[event] - 5].astype(np.float64)
+        add_weighted_rows(weights, -5 * n, index, value, start, stop, total, 3)
+        assert np.abs(total - expected).max() < 50 * np.finfo(real).eps
+
+
+def with_events(image):
+    """An image (rows, columns, channels) as events."""
+    rows, columns, channels = image.shape
+    most = columns * channels + 1
+    events = kernels.Events(
+        np.zeros((rows, 1, most), np.int32), np.zeros((rows, 1, most)), np.zeros((rows, 1, columns + 1), np.int32)
+    )
+    kernels.events_of_image(image.reshape(rows, -1), channels, events)
+    return events
+
+
+def test_events_of_an_image_are_what_is_not_zero():
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(3, 4, 2)) * (rng.random((3, 4, 2)) < 0.4)
+    events = with_events(image)
+    for row in range(3):
+        count = events.first[row, 0, -1]
+        assert np.array_equal(events.unit[row, 0, :count], np.flatnonzero(image[row]))
+        assert np.array_equal(events.value[row, 0, :count], image[row][image[row] != 0])
+        assert np.array_equal(np.diff(events.first[row, 0]), (image[row] != 0).sum(axis=1))
+
+
+def one_layer(connection, image_shape, size):
+    """A network whose logits are a linear map of the image."""
+    readout = Layer("out", (1, 1, size), READOUT, {}, {}, np.zeros(size), (connection,))
+    return Network(image_shape, (readout,), 0)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_convolution_and_pooling_equal_the_obvious_loops(seed):
+    rng = np.random.default_rng(seed)
+    shape = (int(rng.integers(6, 11)), int(rng.integers(6, 11)), int(rng.choice([1, 3, 17])))
+    image = rng.normal(size=shape) * (rng.random(shape) < 0.5)
+    poolings, pooled = [], image
+    if seed % 2:
+        pooling = Pooling(tuple(rng.integers(1, 4, 2)), tuple(rng.integers(1, 3, 2)))
+        poolings.append(pooling)
+        rows, columns, _ = pooling.output_shape(shape)
+        (height, width), (down, right) = pooling.size, pooling.stride
+        pooled = np.array(
+            [
+                [image[r * down : r * down + height, c * right : c * right + width].mean(axis=(0, 1)) for c in range(columns)]
+                for r in range(rows)
+            ]
+        )
+    kernel = rng.normal(size=(int(rng.integers(1, 4)), int(rng.integers(1, 4)), shape[2], int(rng.choice([1, 5, 24]))))
+    stride, padding = tuple(rng.integers(1, 4, 2)), tuple(rng.integers(0, 3, 2))
+    padded = np.pad(pooled, ((padding[0], 3), (padding[1], 3), (0, 0)))
+    out_rows = (pooled.shape[0] + padding[0] + 1 - kernel.shape[0]) // stride[0] + 1
+    out_columns = (pooled.shape[1] + padding[1] + 1 - kernel.shape[1]) // stride[1] + 1
+    expected = np.array(
+        [
+            [
+                np.einsum(
+                    "hwi,hwio->o",
+                    padded[r * stride[0] :, c * stride[1] :][: kernel.shape[0], : kernel.shape[1]],
+                    kernel,
+                )
+                for c in range(out_columns)
+            ]
+            for r in range(out_rows)
+        ]
+    )
+    convolution = Convolution(kernel, stride, padding, pooled.shape, expected.shape)
+    network = one_layer(Connection(IMAGE, tuple(poolings), convolution, None), shape, expected.size)
+    logits = simulate(network, image[np.newaxis], steps=2).logits[0]
+    assert np.abs(logits - expected.ravel()).max() < 1e-12
+
+
+def test_a_sparse_matrix_equals_its_dense_form():
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(7, 24)) * (rng.random((7, 24)) < 0.3)
+    target, source = np.nonzero(matrix)
+    order = np.lexsort((target, source))
+    first = np.concatenate([[0], np.cumsum(np.bincount(source, minlength=24))])
+    sparse = SparseMatrix(first, target[order].astype(np.int32), matrix[target[order], source[order]], 7)
+    image = rng.normal(size=(2, 4, 3))
+    logits = simulate(one_layer(Connection(IMAGE, (), sparse, None), (2, 4, 3), 7), image[np.newaxis], steps=1).logits
+    assert np.abs(logits[0, 0] - matrix @ image.ravel()).max() < 1e-12
+
+
+# --- filters ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dt_s", [0.0005, 0.001, 0.002])
+@pytest.mark.parametrize("tau_syn_s", [0.0001, 0.003, 0.05])
+def test_the_filter_is_nengos(dt_s, tau_syn_s):
+    nengo = pytest.importorskip("nengo")
+    signal = np.random.default_rng(0).normal(size=50)
+    decay, gain, delayed = lowpass(Connection(0, (), None, tau_syn_s), dt_s)
+    assert delayed
+    ours = lfilter([gain], [1, -decay], signal)
+    assert np.abs(nengo.Lowpass(tau_syn_s).filt(signal, dt=dt_s, y0=0) - ours).max() < 1e-14
+
+
+def test_no_filter_and_a_very_short_one():
+    assert lowpass(Connection(0, (), None, None), 0.001) == (0, 1, False)
+    assert lowpass(Connection(0, (), None, NO_FILTER_BELOW * 0.001), 0.001) == (0, 1, True)
+    assert lowpass(Connection(0, (), None, NO_FILTER_BELOW * 0.00101), 0.001).decay > 0
+
+
+# --- blocks, cropping, recording --------------------------------------------------------------------------------------
+
+
+def two_convolutions(neuron="LIF", seed=0):
+    """Two layers of convolutions with pooling that leaves rows and columns over, then a dense readout."""
+    rng = np.random.default_rng(seed)
+    step = NEURON_STEPS[neuron]
+
+    def layer(name, shape, connection):
+        size = math.prod(shape)
+        state = {variable: np.zeros(size) for variable in step.state}
+        if state:
+            state["voltage"] = rng.random(size)
+        return Layer(name, shape, neuron, LIF | {"amplitude": 0.01}, state, rng.normal(0, 20, size), (connection,))
+
+    first = Convolution(rng.normal(0, 60, (3, 3, 2, 5)), (1, 1), (1, 1), (9, 10, 2), (9, 10, 5))
+    second = Convolution(rng.normal(0, 40, (2, 2, 5, 6)), (1, 1), (0, 0), (4, 3, 5), (3, 2, 6))
+    last = Convolution(rng.normal(0, 1, (1, 2, 6, 4)), (1, 1), (0, 0), (1, 2, 6), (1, 1, 4))
+    pool = Pooling((2, 3), (2, 3))
+    layers = (
+        layer("a", (9, 10, 5), Connection(IMAGE, (), first, None)),
+        layer("b", (3, 2, 6), Connection(0, (pool,), second, 0.004)),
+        Layer("out", (1, 1, 4), READOUT, {}, {}, np.ones(4), (Connection(1, (Pooling((3, 1), (3, 1)),), last, 0.004),)),
+    )
+    return Network((9, 10, 2), layers, 0)
+
+
+@pytest.mark.parametrize("neuron", list(NEURON_STEPS))
+def test_a_longer_simulation_begins_like_a_shorter_one(neuron):
+    image = np.random.default_rng(3).random((1, 9, 10, 2))
+    long = simulate(two_convolutions(neuron), image, steps=2 * STEPS_PER_BLOCK + 7).logits
+    for steps in (1, STEPS_PER_BLOCK, STEPS_PER_BLOCK + 1):
+        assert np.abs(simulate(two_convolutions(neuron), image, steps=steps).logits - long[:, :steps]).max() < 1e-12
+    assert np.ptp(long, axis=1).max() > 0.01
+
+
+@pytest.mark.parametrize("neuron", list(NEURON_STEPS))
+def test_recording_changes_no_logits_and_counts_all_neurons(neuron):
+    image = np.random.default_rng(3).random((2, 9, 10, 2))
+    network, steps = two_convolutions(neuron), STEPS_PER_BLOCK + 20
+    plain = simulate(network, image, steps=steps)
+    everything = {0: range(network.layers[0].size), 1: range(network.layers[1].size)}
+    recorded = simulate(network, image, steps=steps, record=Record(True, everything))
+    assert plain.spike_counts is None
+    assert plain.spikes == {}
+    assert np.abs(recorded.logits - plain.logits).max() < 1e-12
+    for index in (0, 1):
+        assert recorded.spikes[index].shape == (2, steps, network.layers[index].size)
+        assert recorded.spike_counts[:, index] == pytest.approx(recorded.spikes[index].sum(axis=(1, 2)))
+        assert recorded.spike_counts[:, index].min() > 0
+        if NEURON_STEPS[neuron].spikes:
+            assert np.abs(recorded.spikes[index] - recorded.spikes[index].round()).max() < 1e-9
+            assert np.isfinite(recorded.voltages[index]).all()
+    some = simulate(network, image, steps=steps, record=Record(neurons={1: [7, 2]}))
+    assert some.spike_counts is None
+    assert np.array_equal(some.spikes[1], recorded.spikes[1][..., [7, 2]])
