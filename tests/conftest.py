@@ -15,13 +15,13 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # as small as an experiment can be that still has two neurons, two time constants, shards and every rule
 SMALL = {
     "experiment": "small",
-    "data": {"source": "digits", "test_images": 10},
+    "data": {"source": "digits", "test_images": 15},
     "cnn": {
         "architecture": {"filters": [4, 4], "kernel": 3, "pool": 4, "dense_units": 8},
         "training": {"epochs": 1, "batch_size": 64},
     },
     "snn": {"neurons": {"RLR": {}, "LIF": {}}, "tau_syn_s": [0.005, 0.01], "steps": 12},
-    "simulation": {"images_per_shard": 4},
+    "simulation": {"images_per_shard": 6},
     "verification": {"images": 2},
     "tables": {"compare_with_paper": False},
     "figures": {"formats": ["png"]},

@@ -30,9 +30,10 @@ BAD = [
         "LIF.tau_rc is not a parameter of this neuron; it takes tau_rc_s, tau_ref_s",
     ),
     ({"snn.neurons": {"RLR": {"tau_rc_s": 1}}}, "RLR.tau_rc_s is not a parameter of this neuron; it takes none"),
+    ({"snn.neurons": {"A-LIF": {"inc_n": -1}}}, "A-LIF.inc_n is -1; it must be a finite number of at least 0"),
     ({"snn.neurons": {"LIF": {"tau_rc_s": 0}}}, "LIF.tau_rc_s is 0; it must be a finite number above 0"),
     ({"snn.neurons": {"LIF": {"tau_ref_s": float("nan")}}}, "config key snn.neurons.LIF.tau_ref_s is nan"),
-    ({"snn.neurons": {"A-LIF": {"inc_n": "big"}}}, "A-LIF.inc_n is 'big'; it must be a finite number of at least 0"),
+    ({"snn.neurons": {"A-LIF": {"inc_n": "big"}}}, "config key snn.neurons.A-LIF.inc_n is 'big'; it must be a number"),
     ({"snn.neurons": ["LIF"]}, "config key snn.neurons is ['LIF']; it must be a mapping of neuron types"),
     ({"snn.tau_syn_s": []}, "config key snn.tau_syn_s is []; it must be a list of numbers above 0"),
     ({"snn.tau_syn_s": 0.005}, "config key snn.tau_syn_s is 0.005; it must be a list of numbers above 0"),
@@ -66,6 +67,7 @@ def test_mistakes_are_refused_in_one_sentence(tmp_path, changes, sentence):
     assert process.returncode != 0
     output = process.stdout + process.stderr
     (line,) = [line for line in output.splitlines() if sentence in line]
+    assert line.startswith("Error: ")
     assert "Traceback" not in output
     assert output.rstrip().endswith(line)
 
@@ -77,6 +79,15 @@ def test_more_images_than_there_are_end_before_any_simulation(finished, tmp_path
     assert "Error: the test set has 500 images, so image 500 (from 0) does not exist" in output
     assert "rule simulate:" not in output
     assert "Traceback" not in output
+
+
+def test_nested_values_on_the_command_line_have_types(tmp_path):
+    arguments = ["--config", "snn={steps: 50, tau_syn_s: [null, 5e-3], neurons: {RLR: {}, LIF: null, SRL: {}}}"]
+    process = Workflow(tmp_path).run("--dry-run", *arguments, "verification={tolerance: 1e-8}")
+    output = process.stdout + process.stderr
+    assert "results/small/SRL/tau-none/seed-0/scores.json" in output
+    assert "results/small/SRL/tau-0.005/seed-0/scores.json" in output
+    assert "LIF" not in output.partition("Building DAG")[2]
 
 
 def test_a_neuron_that_is_null_is_skipped(tmp_path):

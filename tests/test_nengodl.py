@@ -74,6 +74,22 @@ def test_every_spelling_of_relu_becomes_the_neuron(activation):
     assert {ensemble.neuron_type.amplitude for ensemble in converter.net.all_ensembles} == {1 / 415}
 
 
+@pytest.mark.parametrize("name", ["RLR", "LIF"])
+def test_images_are_independent_of_what_they_are_simulated_with(name):
+    images = np.random.default_rng(1).random((15, 8, 8, 3), np.float32)
+
+    def in_shards(size):
+        parts = [images[start : start + size] for start in range(0, 15, size)]
+        network = {"tau_syn_s": 0.005, "max_rate_hz": 200, "seed": 0}
+        time = {"dt_s": 0.001, "steps": 15, "minibatch": 4}
+        return [simulate(convert(small_cnn(), neurons.build(name, {}), **network), part, **time) for part in parts]
+
+    whole, three, eight = (in_shards(size) for size in (15, 6, 2))
+    assert [len(parts) for parts in (whole, three, eight)] == [1, 3, 8]
+    np.testing.assert_array_equal(whole[0], np.concatenate(three))
+    np.testing.assert_array_equal(whole[0], np.concatenate(eight))
+
+
 def test_the_seed_sets_the_initial_membrane_potentials():
     def run(seed):
         converter = convert(small_cnn(), neurons.build("SRL", {}), tau_syn_s=0.005, max_rate_hz=200, seed=seed)

@@ -113,7 +113,7 @@ class TestRun:
             path = finished.results / row.neuron / f"tau-{row.tau_syn_s}" / f"seed-{row.seed:.0f}" / "test.npz"
             with np.load(path) as file:
                 right = file["logits"].argmax(2) == file["labels"][:, None]
-            assert right.shape == (10, 12)
+            assert right.shape == (15, 12)
             assert row.accuracy_time_averaged == pytest.approx(right.mean())
             assert row.accuracy_last_step == pytest.approx(right[:, -1].mean())
 
@@ -148,7 +148,7 @@ class TestReruns:
         assert planned == Counter(jobs) - Counter({"figure3": 1})
 
     def test_other_shards_leave_the_cnn_and_the_networks_alone(self, finished):
-        planned = finished.planned(changes={"simulation.images_per_shard": 5})
+        planned = finished.planned(changes={"simulation.images_per_shard": 8})
         assert planned["simulate"] == 4 * 2
         assert not {"train_cnn", "compile_network", "verify", "select_images"} & set(planned)
 
@@ -227,7 +227,7 @@ class TestVerification:
 class TestSharding:
     """How the work is cut changes no bit of any logit."""
 
-    @pytest.mark.parametrize(("images_per_shard", "shards", "cores"), [(10, 1, 1), (3, 4, 2), (2, 5, 1)])
+    @pytest.mark.parametrize(("images_per_shard", "shards", "cores"), [(15, 1, 1), (2, 8, 2)])
     def test_event_engine(self, finished, tmp_path, images_per_shard, shards, cores):
         changes = {"simulation.images_per_shard": images_per_shard}
         workflow = with_weights(finished, tmp_path, changes=changes)
@@ -239,7 +239,7 @@ class TestSharding:
     def test_nengo_dl_gives_the_same_bits_for_any_cut_and_the_same_scores_as_the_event_engine(self, finished, tmp_path):
         changes = {"simulation.engine": "nengo-dl", "simulation.minibatch": 4}
         target, runs = "LIF/tau-0.005/seed-0", []
-        for images_per_shard, cores in ((10, 1), (3, 2)):  # whole; four shards, the last one shorter
+        for images_per_shard, cores in ((15, 1), (6, 2)):  # whole; three shards, the last one shorter
             workflow = with_weights(
                 finished,
                 tmp_path / str(images_per_shard),

@@ -21,16 +21,18 @@ SCHEMA = Path(workflow.basedir) / "workflow" / "schemas" / "config.schema.yaml"
 # a file given by --configfile stands for itself: what it leaves out takes the schema's defaults, the paper's values
 if not workflow.overwrite_configfiles:
 
-    configfile: "config.yaml"
+    configfile: next(path for path in (Path("config.yaml"), Path(workflow.basedir) / "config.yaml") if path.is_file())
 
 
 try:
+    schema = yaml.safe_load(SCHEMA.read_text())
+    config = configuration.typed(config, schema)
     validate(config, str(SCHEMA))
-    config = configuration.check(config, yaml.safe_load(SCHEMA.read_text()))
+    config = configuration.check(config, schema)
 except WorkflowError as error:
-    raise WorkflowError(configuration.sentence(error.__cause__ or error.args[-1])) from None
+    sys.exit(f"Error: {configuration.sentence(error.__context__)}")
 except InputError as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(f"Error: {error}")
 
 SNN, SIMULATION, FIGURES = config["snn"], config["simulation"], config["figures"]
 # paths spell the configuration: results/<experiment>/<neuron>/tau-<tau in s>/seed-<seed>/

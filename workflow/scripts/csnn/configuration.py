@@ -12,6 +12,38 @@ from csnn.files import InputError
 from csnn.neurons import with_defaults
 
 
+def typed(value: Any, schema: Mapping) -> Any:
+    """Turn text into the numbers, booleans and nulls that the schema wants.
+
+    ``snakemake --config snn='{steps: 50}'`` hands every nested value over as text, and YAML reads ``1e-9`` as text.
+
+    Parameters
+    ----------
+    value
+        A configuration, or a part of one.
+    schema
+        The schema of that part.
+    """
+    if isinstance(value, Mapping):
+        others = schema.get("additionalProperties") or {}
+        properties = schema.get("properties", {})
+        return {key: typed(item, properties.get(key, others)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [typed(item, schema.get("items", {})) for item in value]
+    types = schema.get("type", "string")
+    if not isinstance(value, str) or types == "string":
+        return value
+    constants = {"null": None, "true": True, "false": False}
+    if value.lower() in constants:
+        return constants[value.lower()]
+    for number in (int, float) * ("string" not in types):
+        try:
+            return number(value)
+        except ValueError:
+            continue
+    return value
+
+
 def sentence(error: Any) -> str:
     """Say a schema violation in one sentence: the key, its value and what is allowed.
 
