@@ -1,6 +1,5 @@
 """What the tests share: running the real Snakemake on small experiments, each in a folder of its own."""
 
-import os
 import re
 import subprocess
 import sys
@@ -53,8 +52,7 @@ class Workflow:
         path.write_text(yaml.safe_dump(changed(self.config, changes or {})))
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.repository / "Snakefile")]
         command += ["--directory", str(self.folder), "--configfile", str(path), "--cores", str(cores)]
-        environment = {key: value for key, value in os.environ.items() if key != "CSNN_CIFAR10"}
-        process = subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment, timeout=900)
+        process = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=900)
         if check:
             assert process.returncode == 0, process.stdout + process.stderr
         return process

@@ -29,7 +29,9 @@ def with_random_weights(model: "tf.keras.Model", seed: int = 0) -> "tf.keras.Mod
             weights.append(rng.uniform(0.5, 1.5, weight.shape))
         elif "kernel" in weight.name:
             fan_in = np.prod(weight.shape[:-1])
-            weights.append(rng.normal(0.6 / fan_in, 1.5 / np.sqrt(fan_in), weight.shape))
+            kernel = rng.normal(0.6 / fan_in, 1.5 / np.sqrt(fan_in), weight.shape)
+            kernel[..., 0] = np.abs(kernel[..., 0])  # a layer of one channel is not to fall silent
+            weights.append(kernel)
         else:
             weights.append(rng.uniform(-0.05, 0.3, weight.shape))
     model.set_weights(weights)

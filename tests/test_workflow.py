@@ -251,3 +251,28 @@ class TestSharding:
         assert runs[0] == runs[1]
         ours, theirs = (json.loads((run.results / target / "scores.json").read_text()) for run in (finished, workflow))
         assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+class TestCifar10:
+    """CIFAR-10's official archive is downloaded unless it is there already."""
+
+    def test_downloads_are_planned_only_where_the_archive_is_missing(self, tmp_path, monkeypatch):
+        workflow = Workflow(tmp_path)
+        assert workflow.planned(changes={"data.source": "cifar10"})["download_cifar10"] == 1
+        archive = tmp_path / "elsewhere.tar.gz"
+        archive.write_bytes(b"")
+        named = workflow.planned(changes={"data.source": "cifar10", "data.archive": str(archive)})
+        assert (named["download_cifar10"], named["read_cifar10"]) == (0, 1)
+        monkeypatch.setenv("CSNN_CIFAR10", str(archive))
+        by_variable = workflow.planned(changes={"data.source": "cifar10"})
+        assert (by_variable["download_cifar10"], by_variable["read_cifar10"]) == (0, 1)
+
+    def test_something_else_than_the_archive_is_refused_before_any_simulation(self, tmp_path):
+        workflow = Workflow(tmp_path)
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "cifar-10-binary.tar.gz").write_bytes(b"something else")
+        process = workflow.run(changes={"data.source": "cifar10"}, check=False)
+        output = process.stdout + process.stderr
+        assert process.returncode != 0
+        assert "Error: data/cifar-10-binary.tar.gz is not CIFAR-10's official binary archive" in output
+        assert "rule train_cnn" not in output

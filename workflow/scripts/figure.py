@@ -23,7 +23,7 @@ with logged(snakemake.log[0]):
     def figure4():
         image = read_npz(snakemake.input.image)
         name = str(image["class_names"][image["labels"][0]])
-        caption = f"image {image['indices'][0]} of the {image['split']} set"
+        caption = f"image {image['indices'][0]} of the {'training' if image['split'] == 'train' else 'test'} set"
         return figures.labelled_image(image["images"][0], name, caption)
 
     def figure5():

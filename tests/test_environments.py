@@ -1,0 +1,121 @@
+"""The conda environments of the rules: the versions of the lock, and enough for the scripts that run in them."""
+
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions
+
+import pytest
+import yaml
+
+from conftest import REPOSITORY
+
+ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
+LOCK = REPOSITORY / "envs" / "requirements.lock"
+SCRIPTS = REPOSITORY / "workflow" / "scripts"
+
+
+def normal(name: str) -> str:
+    """Return a package's name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins(path) -> dict[str, str]:
+    """Return the version of every package that a conda environment or the lock names."""
+    if path.suffix == ".yaml":
+        lines = next(item["pip"] for item in yaml.safe_load(path.read_text())["dependencies"] if isinstance(item, dict))
+    else:
+        lines = [line.split()[0] for line in path.read_text().splitlines() if re.match(r"[A-Za-z0-9]", line)]
+    found = {}
+    for line in lines:
+        name, pinned, version = line.partition("==")
+        assert pinned and version, f"{path.name}: {line} is not pinned"
+        found[normal(name)] = version
+    return found
+
+
+def rule_scripts() -> list[tuple[str, str]]:
+    """Return the environment and the script of every rule that runs one."""
+    found = []
+    for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
+        for rule in re.split(r"\n\s*(?:use )?rule \w+", path.read_text())[1:]:
+            script = re.search(r'script:\s+"\.\./scripts/([^"]+)"', rule)
+            environment = re.search(r'conda:\s+"\.\./\.\./envs/([^"]+)"', rule)
+            if script:
+                assert environment, f"{path.name}: the rule of {script[1]} names no environment"
+                found.append((environment[1], script[1]))
+    return found
+
+
+def imported(body: list[ast.stmt]) -> set[str]:
+    """Return the modules that statements import whenever they run, which those of a function's body need not."""
+    names = set()
+    for statement in body:
+        if isinstance(statement, ast.Import):
+            names |= {alias.name for alias in statement.names}
+        elif isinstance(statement, ast.ImportFrom):
+            names |= {statement.module} | {f"{statement.module}.{alias.name}" for alias in statement.names}
+        elif isinstance(statement, ast.With | ast.Try | ast.If):
+            names |= imported(statement.body)
+    return names
+
+
+def packages(script: str) -> set[str]:
+    """Return the packages outside of the standard library that a script imports, itself or through csnn."""
+    waiting, seen, found = [SCRIPTS / script], set(), set()
+    while waiting:
+        file = waiting.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        for name in imported(ast.parse(file.read_text()).body):
+            inner = SCRIPTS.joinpath(*name.split("."))
+            waiting += [path for path in (inner.with_suffix(".py"), inner / "__init__.py") if path.is_file()]
+            found.add(name.partition(".")[0])
+    return {name for name in found if name not in sys.stdlib_module_names and name != "csnn"}
+
+
+# the packages that bring each module: cv2 comes with opencv-python, say
+DISTRIBUTIONS = {module: set(map(normal, found)) for module, found in packages_distributions().items()}
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_environment_has_the_versions_of_the_lock(path):
+    lock = pins(LOCK)
+    assert {name: lock.get(name) for name in pins(path)} == pins(path)
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_environment_has_the_versions_that_its_source_asks_for(path):
+    asked, waiting = {}, [path.with_suffix(".in")]
+    while waiting:
+        for line in waiting.pop().read_text().splitlines():
+            if line.startswith("-r "):
+                waiting.append(path.parent / line.removeprefix("-r ").strip())
+            elif line and not line.startswith("#"):
+                name, _, version = line.partition("==")
+                asked[normal(name)] = version
+    pinned = pins(path)
+    assert asked.keys() <= pinned.keys()
+    assert {name: pinned[name] for name, version in asked.items() if version} == {
+        name: version for name, version in asked.items() if version
+    }
+
+
+@pytest.mark.parametrize(("environment", "script"), sorted(set(rule_scripts())))
+def test_environment_has_what_its_scripts_import(environment, script):
+    path = REPOSITORY / "envs" / environment
+    assert path in ENVIRONMENTS
+    provided = {
+        name for name, found in packages_distributions().items() if {normal(n) for n in found} & pins(path).keys()
+    }
+    assert packages(script) <= provided
+
+
+def test_every_script_belongs_to_a_rule_with_an_environment():
+    assert {script for _, script in rule_scripts()} == {path.name for path in SCRIPTS.glob("*.py")}
+
+
+@pytest.mark.parametrize("path", [LOCK, *ENVIRONMENTS], ids=lambda path: path.name)
+def test_no_file_names_a_host(path):
+    assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host| @ ", path.read_text())
