@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PROFILE ?= profiles/local
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo run test lint format bench lock clean
+.PHONY: help setup demo run test test-slurm lint format bench bench-dag lock clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -28,6 +28,9 @@ run: setup ## the experiment of config.yaml on this machine
 test: setup ## all tests but those of a cluster
 	pytest
 
+test-slurm: setup ## the tests of a cluster; as root, after apt-get install slurmctld slurmd slurm-client munge
+	timeout -s INT -k 120 3600 pytest tests/slurm -m slurm -v --durations=0
+
 lint: setup ## ruff, snakefmt and snakemake --lint
 	ruff check .
 	ruff format --check .
@@ -41,6 +44,9 @@ format: setup ## format all code
 
 bench: setup ## measure the engines against each other: benchmarks/results.json
 	python benchmarks/engine.py
+
+bench-dag: setup ## measure how long Snakemake plans large sweeps: benchmarks/dag.json
+	python benchmarks/dag.py
 
 lock: ## pin the packages of envs/*.in anew
 	envs/lock.sh

@@ -75,7 +75,7 @@ def ends(converter):
 
 
 def nengodl_logits(converters, shown: np.ndarray, *, dt_s: float = 0.001, steps: int = 100) -> list[np.ndarray]:
-    """NengoDL's logits in double precision for several converted networks, simulated together: building one takes long."""
+    """NengoDL's logits in double precision for several converted networks, built and simulated together."""
     with nengo.Network(seed=0) as together:
         nengo_dl.configure_settings(dtype="float64", inference_only=True, stateful=False, trainable=None)
         for converter in converters:

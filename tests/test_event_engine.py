@@ -9,6 +9,14 @@ from pathlib import Path
 import nengo
 import numpy as np
 import pytest
+
+from csnn import neurons
+from csnn.compiler import NotCompilable, compile_network
+from csnn.engines import plan
+from csnn.engines.event import Record, simulate
+from csnn.nengodl_compat import nengo_dl, tf
+from csnn.network import with_synapse
+from csnn.verification import certificate, largest_difference, rounding_divergence
 from event_networks import (
     LAYERS,
     TOLERANCE,
@@ -21,14 +29,6 @@ from event_networks import (
     small_cnn,
     with_random_weights,
 )
-
-from csnn import neurons
-from csnn.compiler import NotCompilable, compile_network
-from csnn.engines import event
-from csnn.engines.event import Record, lowpass, simulate
-from csnn.nengodl_compat import nengo_dl, tf
-from csnn.network import with_synapse
-from csnn.verification import certificate, largest_difference, rounding_divergence
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "workflow" / "scripts"
 NEURONS = list(neurons.NEURONS)
@@ -182,12 +182,15 @@ def generated_case(number: int):
         signal = LAYERS.Flatten()(signal)
     model = with_random_weights(tf.keras.Model(inputs, LAYERS.Dense(10)(signal)), number)
     tau_rc, tau_ref = float(rng.uniform(0.005, 0.05)), float(rng.uniform(0, 0.005))
+    low_start = {"voltage": nengo.dists.Uniform(0, 0.4)}
+    high_start = {"voltage": nengo.dists.Choice([1.5])} if number % 3 == 0 else None
+    min_voltage = float(rng.choice([0, -0.5, -np.inf]))
     neuron = [
         nengo.RectifiedLinear(amplitude=float(rng.uniform(0.5, 2))),
-        nengo.SpikingRectifiedLinear(amplitude=float(rng.uniform(0.5, 2)), initial_state={"voltage": nengo.dists.Uniform(0, 0.4)}),
-        nengo.LIF(tau_rc, tau_ref, min_voltage=float(rng.choice([0, -0.5, -np.inf])), initial_state={"voltage": nengo.dists.Choice([1.5])} if number % 3 == 0 else None),
+        nengo.SpikingRectifiedLinear(amplitude=float(rng.uniform(0.5, 2)), initial_state=low_start),
+        nengo.LIF(tau_rc, tau_ref, min_voltage=min_voltage, initial_state=high_start),
         nengo.AdaptiveLIF(tau_n=0.1, inc_n=float(rng.choice([0.01, 5.0])), tau_rc=tau_rc, tau_ref=tau_ref),
-    ][(number // 4 + number) % 4]  # fmt: skip
+    ][(number // 4 + number) % 4]
     activations = [layer for layer in model.layers if getattr(layer, "activation", None) is tf.keras.activations.relu]
     scale = float(rng.choice([30, 415, 1500]))
     if number % 5 == 0:
@@ -279,7 +282,8 @@ def test_a_wrong_bias_is_caught(compared, layer):
 def test_a_missing_delay_is_caught(compared, neuron, monkeypatch):
     shown, built = compared
     network, reference = built[neuron]
-    monkeypatch.setattr(event, "lowpass", lambda *arguments: lowpass(*arguments)._replace(delayed=False))
+    lowpass = plan.lowpass
+    monkeypatch.setattr(plan, "lowpass", lambda *arguments: lowpass(*arguments)._replace(delayed=False))
     assert certificate(reference, simulate(network, shown).logits)["largest_difference"] > TOLERANCE
 
 

@@ -8,7 +8,7 @@ from numba import njit
 from scipy.signal import lfilter
 
 from csnn.engines import kernels
-from csnn.engines.event import NO_FILTER_BELOW, STEPS_PER_BLOCK, Record, lowpass, simulate
+from csnn.engines.event import STEPS_PER_BLOCK, Record, compile_kernels, simulate
 from csnn.engines.neuron_steps import (
     NEURON_STEPS,
     SERIES_LIMIT,
@@ -17,7 +17,7 @@ from csnn.engines.neuron_steps import (
     series_coefficients,
     step_neurons,
 )
-from csnn.engines.register_blocks import add_weighted_rows, lanes
+from csnn.engines.plan import ALIGNMENT, NO_FILTER_BELOW, PRECISIONS, aligned, lowpass, scattered_weights
 from csnn.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, SparseMatrix
 
 REALS = [np.float64, np.float32]
@@ -125,19 +125,32 @@ def test_an_unusual_start_lifts_the_threshold(name, voltage):
 
 
 @pytest.mark.parametrize("real", REALS)
-@pytest.mark.parametrize("vectors", range(1, 20))
-def test_weighted_rows_equal_a_matrix_product(real, vectors):
-    rng, n = np.random.default_rng(vectors), vectors * lanes(np.dtype(real).itemsize)
-    weights = rng.normal(size=(30, n)).astype(real)
-    index = rng.integers(5, 25, 40).astype(np.int32)
-    value = rng.normal(size=40).astype(real)
-    for start, stop in ((0, 0), (3, 4), (7, 40), (9, 2)):
-        total = rng.normal(size=n + 5).astype(real)
-        expected = total.astype(np.float64)
-        for event in range(start, stop):
-            expected[3 : 3 + n] += value[event] * weights[index[event] - 5].astype(np.float64)
-        add_weighted_rows(weights, -5 * n, index, value, start, stop, total, 3)
-        assert np.abs(total - expected).max() < 50 * np.finfo(real).eps
+@pytest.mark.parametrize("events", [0, 1, 3, 4, 5, 8, 11])
+def test_scattering_equals_a_matrix_product(real, events):
+    rng = np.random.default_rng(events)
+    weights = rng.normal(size=(20, 24)).astype(real)
+    unit, value = np.sort(rng.integers(5, 25, 30)).astype(np.int32), rng.normal(size=30).astype(real)
+    result = rng.normal(size=40).astype(real)
+    expected = result.astype(np.float64)
+    expected[3:20] += value[7 : 7 + events].astype(np.float64) @ weights[unit[7 : 7 + events] - 5, 6:23]
+    kernels.scatter(unit, value, 7, 7 + events, weights.ravel(), 6 - 5 * 24, 24, result, 3, 17)
+    assert np.abs(result - expected).max() < 50 * np.finfo(real).eps
+
+
+def test_scattered_weights_list_the_windows_from_left_to_right():
+    kernel = np.arange(5.0).reshape(1, 5, 1, 1)
+    assert scattered_weights(kernel, 1).tolist() == [4, 3, 2, 1, 0]
+    assert scattered_weights(kernel, 2).tolist() == [4, 2, 0, 0, 3, 1], "the second phase reaches one window less"
+    assert scattered_weights(kernel, 7).tolist() == [0, 1, 2, 3, 4, 0, 0]
+
+
+@pytest.mark.parametrize("real", REALS)
+def test_work_space_begins_at_a_cache_line(real):
+    for size in (1, 17, 4096):
+        array = aligned(size, real)
+        assert array.shape == (size,)
+        assert array.dtype == real
+        assert array.ctypes.data % ALIGNMENT == 0
 
 
 def with_events(image):
@@ -300,3 +313,16 @@ def test_recording_changes_no_logits_and_counts_all_neurons(neuron):
     some = simulate(network, image, steps=steps, record=Record(neurons={1: [7, 2]}))
     assert some.spike_counts is None
     assert np.array_equal(some.spikes[1], recorded.spikes[1][..., [7, 2]])
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_simulating_compiles_nothing_beyond_what_is_compiled_beforehand(precision):
+    compile_kernels(PRECISIONS[precision])
+    names = [name for name, value in vars(kernels).items() if hasattr(value, "signatures") and value.signatures]
+    before = {name: len(getattr(kernels, name).signatures) for name in names}
+    image = np.random.default_rng(3).random((1, 9, 10, 2))
+    for neuron in NEURON_STEPS:
+        simulate(two_convolutions(neuron), image, precision=precision, steps=3, record=Record(True, {0: [1]}))
+        simulate(two_convolutions(neuron), image, precision=precision, steps=3)
+    assert {name: len(getattr(kernels, name).signatures) for name in names} == before
+    assert {"advance_layer", "advance_layer_of_constant_current", "add_whole_convolution"} <= set(names)

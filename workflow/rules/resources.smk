@@ -12,7 +12,7 @@ def growing(first):
 
 # Measured on one core for the paper's network in double precision (benchmarks/cost.py). Jobs ask for ten times as long:
 # for slower cores and larger networks, and because a job that ends early costs nothing.
-SECONDS_PER_IMAGE_STEP = {"event": 1e-4, "nengo-dl": 6e-3}
+SECONDS_PER_IMAGE_STEP = {"event": 2e-4, "nengo-dl": 6e-3}
 
 
 def minutes(images, engine):
@@ -22,4 +22,4 @@ def minutes(images, engine):
 
 def megabytes(images_read, images_simulated):
     """Memory to ask for where no TensorFlow runs: of Python itself, pixels and logits, with the copies made of them."""
-    return 700 + 0.04 * images_read + 1e-3 * SNN["steps"] * images_simulated
+    return 700 + 0.04 * images_read + 5e-4 * SNN["steps"] * images_simulated

@@ -83,7 +83,9 @@ def compile_network(net: nengo.Network, input: nengo.Node, output: nengo.Probe, 
     model = _build(net, seed)
     targets = list(paths)
     chains = {
-        target: [(path, simplify([step for c in path.connections for step in _steps(c, model)])) for path in paths[target]]
+        target: [
+            (path, simplify([step for c in path.connections for step in _steps(c, model)])) for path in paths[target]
+        ]
         for target in targets
     }
     gains = {target: np.array(model.params[target.ensemble].gain) for target in targets if isinstance(target, Neurons)}
@@ -103,7 +105,7 @@ def compile_network(net: nengo.Network, input: nengo.Node, output: nengo.Probe, 
                 continue
             poolings, linear = _canonical(steps, shapes[path.source])
             source = IMAGE if path.source is input else targets.index(path.source)
-            connections.append(Connection(source, poolings, linear, path.tau_syn_s, delayed=bool(path.connections)))
+            connections.append(Connection(source, poolings, linear, path.tau_syn_s))
         neuron_type = target.ensemble.neuron_type if is_neurons else None
         layers.append(
             Layer(
@@ -210,7 +212,9 @@ def _check_connection(connection: nengo.Connection) -> None:
     transform = connection.transform
     if isinstance(transform, nengo.Convolution):
         if not transform.channels_last or transform.dimensions not in (1, 2) or getattr(transform, "groups", 1) != 1:
-            raise NotCompilable(f"{transform} on {connection}: convolutions need one group, one or two dimensions, channels last")
+            raise NotCompilable(
+                f"{transform} on {connection}: convolutions need one group, one or two dimensions, channels last"
+            )
     elif not isinstance(transform, nengo.transforms.NoTransform | nengo.Dense | nengo.Sparse):
         raise NotCompilable(f"{transform} on {connection}")
 
@@ -396,7 +400,7 @@ def _convolution_matrix(step: Convolution) -> sparse.csr_array:
     """A convolution as a sparse matrix, one tap of the kernel after the other."""
     if math.prod(step.output_shape[:2]) * step.kernel.size > MAX_SPARSE_ENTRIES:
         raise NotCompilable(
-            f"a convolution of {step.input_shape} to {step.output_shape} within a linear map that is not a convolution itself"
+            f"a convolution of {step.input_shape} to {step.output_shape} within a linear map that is none itself"
         )
     shape = (math.prod(step.output_shape), math.prod(step.input_shape))
     inputs = np.arange(shape[1]).reshape(step.input_shape)
@@ -431,7 +435,7 @@ def _shapes(chains: dict[object, list[tuple[_Path, list[LinearStep]]]], input: n
     Nengo knows only vectors. Where nothing is said, or different things are, units lie in one row and column.
     """
     shapes: dict[object, Shape] = {}
-    for target, feeding in chains.items():
+    for feeding in chains.values():
         for path, steps in feeding:
             if steps and isinstance(steps[0], Convolution):
                 shapes.setdefault(path.source, steps[0].input_shape)
@@ -477,5 +481,8 @@ def _canonical(steps: list[LinearStep], shape: Shape) -> tuple[tuple[Pooling, ..
     columns = sparse.csc_array(matrix)
     columns.sort_indices()
     return tuple(poolings), SparseMatrix(
-        columns.indptr.astype(np.int64), columns.indices.astype(np.int32), columns.data.astype(np.float64), matrix.shape[0]
+        columns.indptr.astype(np.int64),
+        columns.indices.astype(np.int32),
+        columns.data.astype(np.float64),
+        matrix.shape[0],
     )

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from csnn.files import InputError, whole_file
 
 FORMAT = "csnn-network"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 IMAGE = -1
 """The `source` of a connection that comes from the image itself."""
 
@@ -44,7 +44,9 @@ class Pooling:
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of the pooled image of an image of `shape`."""
-        rows, columns = ((length - size) // step + 1 for length, size, step in zip(shape, self.size, self.stride, strict=False))
+        rows, columns = (
+            (length - size) // step + 1 for length, size, step in zip(shape, self.size, self.stride, strict=False)
+        )
         return (rows, columns, shape[2])
 
 
@@ -101,17 +103,13 @@ class Connection:
         Applied to the source's outputs, in this order.
     linear : Convolution or SparseMatrix
     tau_syn_s : float or None
-        Synaptic time constant in seconds; None for no filter and no delay.
-    delayed : bool
-        Whether the filtered signal arrives one step later, as on every filtered connection of Nengo; a filtered
-        probe reads its signal without delay. Without a filter there is no delay either way.
+        Synaptic time constant in seconds, with which comes a delay of one step; None for neither filter nor delay.
     """
 
     source: int
     poolings: tuple[Pooling, ...]
     linear: Convolution | SparseMatrix
     tau_syn_s: float | None
-    delayed: bool = True
 
 
 @dataclass(frozen=True)
@@ -196,7 +194,9 @@ def with_synapse(network: Network, tau_syn_s: float | None) -> Network:
         If the time constant is negative or not finite.
     """
     if tau_syn_s is not None and not (math.isfinite(tau_syn_s) and tau_syn_s >= 0):
-        raise ValueError(f"tau_syn_s is {tau_syn_s!r}; it must be a time in seconds of at least 0, or None for no filter")
+        raise ValueError(
+            f"tau_syn_s is {tau_syn_s!r}; it must be a time in seconds of at least 0, or None for no filter"
+        )
     layers = tuple(
         dataclasses.replace(
             layer,

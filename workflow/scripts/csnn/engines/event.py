@@ -21,17 +21,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from csnn.engines import kernels
 from csnn.engines.kernel_cache import compiling_alone
-from csnn.engines.neuron_steps import NEURON_STEPS
-from csnn.engines.register_blocks import lanes
-from csnn.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, Shape, SparseMatrix, with_synapse
+from csnn.engines.plan import ALIGNMENT, PRECISIONS, Path, Plan, Stage, aligned, prepare
+from csnn.network import (
+    IMAGE,
+    READOUT,
+    Connection,
+    Convolution,
+    Layer,
+    Network,
+    Pooling,
+    Shape,
+    SparseMatrix,
+    with_synapse,
+)
 
 STEPS_PER_BLOCK = 100
 """Time steps that a layer takes before the next layer follows; bounds memory in the number of steps."""
-
-NO_FILTER_BELOW = 0.03
-"""Nengo and NengoDL do not smooth where tau <= 0.03 dt (nengo_dl/process_builders.py, LowpassBuilder)."""
-
-PRECISIONS = {"double": np.float64, "single": np.float32}
 
 
 @dataclass(frozen=True)
@@ -71,218 +76,6 @@ class Simulation:
     voltages: Mapping[int, NDArray[np.float64]]
 
 
-def lowpass(connection: Connection, dt_s: float) -> kernels.Lowpass:
-    """The filter of a connection at a time step: the lowpass with time constant tau, its input held over each step.
-
-    ``y[t] = d y[t-1] + (1 - d) x[t]`` with ``d = exp(-dt / tau)`` (nengo/synapses.py, LinearFilter, zero-order hold).
-    """
-    tau_syn_s = connection.tau_syn_s
-    if tau_syn_s is None:
-        return kernels.Lowpass(0.0, 1.0, False)
-    if tau_syn_s <= NO_FILTER_BELOW * dt_s:
-        return kernels.Lowpass(0.0, 1.0, connection.delayed)
-    return kernels.Lowpass(math.exp(-dt_s / tau_syn_s), -math.expm1(-dt_s / tau_syn_s), connection.delayed)
-
-
-@dataclass(frozen=True)
-class _Path:
-    """A connection made ready for the kernels; `shape` is what it computes of the layer that it feeds."""
-
-    source: int
-    poolings: tuple[Pooling, ...]
-    lowpass: kernels.Lowpass
-    weights: kernels.ConvolutionWeights | None
-    sparse: tuple[NDArray, NDArray, NDArray] | None
-    shape: Shape
-
-    @property
-    def has_memory(self) -> bool:
-        """Whether a constant signal leaves this connection as one that changes."""
-        return self.lowpass.decay != 0 or self.lowpass.delayed
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """A layer made ready for the kernels.
-
-    Attributes
-    ----------
-    shape : (int, int, int)
-        Of that part of the layer which reaches the readout: pooling and strides can leave last rows and columns unused.
-    fused : _Path or None
-        The convolution that is computed tile by tile together with the neurons.
-    given : tuple of _Path
-        All other connections; their currents are computed beforehand.
-    window : (int, int)
-        Average pooling applied as the neurons' outputs leave the layer.
-    constant_current, constant : bool
-        Whether the current from `given`, and whether the layer's output, is the same at every step.
-    """
-
-    shape: Shape
-    number: int
-    constants: NDArray
-    state: NDArray
-    offset: NDArray
-    fused: _Path | None
-    given: tuple[_Path, ...]
-    window: tuple[int, int]
-    constant_current: bool
-    constant: bool
-    recorded: NDArray[np.int64]
-    silent_up_to: float
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """A network made ready for the kernels at one precision and time step."""
-
-    input_shape: Shape
-    stages: tuple[_Stage, ...]
-    dt_s: float
-    real: type
-    count_spikes: bool
-    records: bool
-    output_per_spike: tuple[float, ...]
-
-
-def _needed(length: int, size: int, stride: int, before: int, available: int) -> int:
-    """How many of `available` inputs `length` windows of `size`, one per `stride`, reach."""
-    return min((length - 1) * stride + size - before, available)
-
-
-def _used_shapes(network: Network) -> list[Shape]:
-    """The part of each layer, from its first row and column, on which the readout depends."""
-    used = [[0, 0, layer.shape[2]] for layer in network.layers]
-    used[-1] = list(network.layers[-1].shape)
-    for index in range(len(network.layers) - 1, -1, -1):
-        layer = network.layers[index]
-        if any(_reshapes(connection, layer) for connection in layer.connections):
-            used[index] = list(layer.shape)
-        for connection in layer.connections:
-            if connection.source == IMAGE:
-                continue
-            source = network.layers[connection.source]
-            shapes = [source.shape]
-            for pooling in connection.poolings:
-                shapes.append(pooling.output_shape(shapes[-1]))
-            linear = connection.linear
-            for axis in (0, 1):
-                needed = shapes[-1][axis]
-                if isinstance(linear, Convolution):
-                    needed = _needed(
-                        used[index][axis] if not _reshapes(connection, layer) else linear.output_shape[axis],
-                        linear.kernel.shape[axis], linear.stride[axis], linear.padding[axis], needed,
-                    )  # fmt: skip
-                for pooling, shape in zip(reversed(connection.poolings), reversed(shapes[:-1]), strict=True):
-                    needed = _needed(needed, pooling.size[axis], pooling.stride[axis], 0, shape[axis])
-                used[connection.source][axis] = max(used[connection.source][axis], needed)
-    return [(rows, columns, channels) for rows, columns, channels in used]
-
-
-def _reshapes(connection: Connection, layer: Layer) -> bool:
-    """Whether a connection numbers the layer's neurons otherwise than by the layer's rows and columns."""
-    return not isinstance(connection.linear, Convolution) or connection.linear.output_shape != layer.shape
-
-
-def _reshapes_convolution(connection: Connection, layer: Layer) -> bool:
-    """Whether a connection is a convolution whose output has another shape than the layer."""
-    return isinstance(connection.linear, Convolution) and _reshapes(connection, layer)
-
-
-def _prepare_connection(connection: Connection, shape: Shape, dt_s: float, real: type) -> _Path:
-    """Make a connection ready for the kernels."""
-    decay, gain, delayed = lowpass(connection, dt_s)
-    filter_ = kernels.Lowpass(real(decay), real(gain), delayed)
-    linear = connection.linear
-    if not isinstance(linear, Convolution):
-        sparse = (linear.first, linear.target, linear.weight.astype(real))
-        return _Path(connection.source, connection.poolings, filter_, None, sparse, shape)
-    kernel_rows, kernel_columns, channels, outputs = linear.kernel.shape
-    vector = lanes(np.dtype(real).itemsize)
-    rows = np.zeros((kernel_rows * kernel_columns * channels, -(-outputs // vector) * vector), real)
-    rows[:, :outputs] = linear.kernel.reshape(-1, outputs)
-    weights = kernels.ConvolutionWeights(rows, kernel_rows, kernel_columns, channels, *linear.stride, *linear.padding)
-    return _Path(connection.source, connection.poolings, filter_, weights, None, shape)
-
-
-def _prepare(network: Network, dt_s: float, precision: str, record: Record) -> _Plan:
-    """Make a network ready for the kernels."""
-    real = PRECISIONS[precision]
-    neurons = {index: np.asarray(chosen, np.int64) for index, chosen in (record.neurons or {}).items()}
-    everything = record.spike_counts or bool(neurons)
-    used = [layer.shape for layer in network.layers] if everything else _used_shapes(network)
-    stages: list[_Stage] = []
-    for index, layer in enumerate(network.layers):
-        paths = [
-            _prepare_connection(
-                connection, connection.linear.output_shape if _reshapes_convolution(connection, layer) else used[index], dt_s, real
-            )
-            for connection in layer.connections
-        ]
-        changing = [
-            path.has_memory or (path.source != IMAGE and not stages[path.source].constant) for path in paths
-        ]
-        fused = None
-        if layer.neuron != READOUT:
-            candidates = [
-                path
-                for path, connection, changes in zip(paths, layer.connections, changing, strict=True)
-                if changes and not _reshapes(connection, layer)
-            ]
-            fused = max(candidates, key=lambda path: path.weights.rows.size) if candidates else None
-        given = tuple(path for path in paths if path is not fused)
-        constant_current = not any(changes for path, changes in zip(paths, changing, strict=True) if path is not fused)
-        shape = used[index]
-        cropped = np.arange(layer.size).reshape(layer.shape)[: shape[0], : shape[1]].ravel()
-        if layer.neuron == READOUT:
-            number, names, constants, silent_up_to = -1, (), [0.0], -math.inf
-        else:
-            step = NEURON_STEPS[layer.neuron]
-            number, names = step.number, step.state
-            largest_voltage = float(np.max(layer.state.get("voltage", 0.0)))
-            constants = step.constants(layer.parameters, dt_s, largest_voltage)
-            silent_up_to = step.threshold(layer.state)
-        state = np.array([layer.state[name][cropped] for name in names], real).reshape(len(names), len(cropped))
-        if layer.neuron == "AdaptiveLIF":
-            # NengoDL steps these neurons by Nengo's own function, which subtracts dt before it looks at the refractory
-            # time instead of after; the difference shows only where the refractory time does not start at 0
-            state[names.index("refractory_time")] -= real(dt_s)
-        stages.append(
-            _Stage(
-                shape=shape,
-                number=number,
-                constants=np.array(constants, real),
-                state=state,
-                offset=layer.offset[cropped].astype(real)[np.newaxis],
-                fused=fused,
-                given=given,
-                window=_window(network, index),
-                constant_current=constant_current,
-                constant=fused is None and constant_current and not names,
-                recorded=neurons.get(index, np.zeros(0, np.int64)),
-                silent_up_to=real(silent_up_to),
-            )
-        )
-    output_per_spike = tuple(layer.parameters.get("amplitude", 1.0) / dt_s for layer in network.layers)
-    return _Plan(network.input_shape, tuple(stages), dt_s, real, record.spike_counts, everything, output_per_spike)
-
-
-def _window(network: Network, index: int) -> tuple[int, int]:
-    """The pooling that can be applied as outputs leave a layer: all that follows shares it, and its windows are disjoint."""
-    first = {
-        connection.poolings[0] if connection.poolings else None
-        for layer in network.layers
-        for connection in layer.connections
-        if connection.source == index
-    }
-    if len(first) == 1:
-        pooling = first.pop()
-        if pooling is not None and pooling.size == pooling.stride:
-            return pooling.size
-    return (1, 1)
-
-
 class _Workspace:
     """Arrays that one thread uses again for each image and block of steps."""
 
@@ -294,7 +87,7 @@ class _Workspace:
         """Return an array with arbitrary content, the same memory whenever the same key is asked for."""
         size = math.prod(shape)
         if key not in self.arrays or self.arrays[key].size < size:
-            self.arrays[key] = np.empty(size, dtype)
+            self.arrays[key] = aligned(size, dtype)
         return self.arrays[key][:size].reshape(shape)
 
     def events(self, key: object, shape: Shape, steps: int) -> kernels.Events:
@@ -311,7 +104,7 @@ class _Workspace:
 class _Signals:
     """Events of the image and of the layers over the current block of steps, pooled as connections ask for."""
 
-    def __init__(self, plan: _Plan, workspace: _Workspace):
+    def __init__(self, plan: Plan, workspace: _Workspace):
         self.plan = plan
         self.workspace = workspace
         self.events: dict[tuple[int, tuple[Pooling, ...]], tuple[kernels.Events, Shape]] = {}
@@ -344,26 +137,26 @@ _NO_EVENTS = {
     real: kernels.Events(np.zeros((1, 1, 1), np.int32), np.zeros((1, 1, 1), real), np.zeros((1, 1, 2), np.int32))
     for real in PRECISIONS.values()
 }
-
-
 _NOTHING = {real: np.zeros(0, real) for real in PRECISIONS.values()}
 _NO_PATH = {
-    real: _Path(
+    real: Path(
         IMAGE, (), kernels.Lowpass(real(0), real(1), False),
-        kernels.ConvolutionWeights(np.zeros((0, lanes(np.dtype(real).itemsize)), real), 1, 1, 1, 1, 1, 0, 0), None, (0, 0, 0),
+        kernels.ConvolutionWeights(np.zeros(0, real), 1, 1, 1, 1, 1, 1, 0, 0), None, (0, 0, 0),
     )
     for real in PRECISIONS.values()
 }  # fmt: skip
 
 
 def _given_current(
-    stage: _Stage, signals: _Signals, filtered: Mapping[int, NDArray], steps: int, key: object
+    stage: Stage, signals: _Signals, filtered: Mapping[int, NDArray], steps: int, key: object
 ) -> NDArray:
     """Input current of a layer from all but its fused connection, shape (steps or 1, neurons)."""
     if not stage.given:
         return stage.offset
     workspace = signals.workspace
-    current = workspace.array((key, "given"), (1 if stage.constant_current else steps, stage.offset.size), workspace.real)
+    current = workspace.array(
+        (key, "given"), (1 if stage.constant_current else steps, stage.offset.size), workspace.real
+    )
     current[:] = stage.offset
     for number, path in enumerate(stage.given):
         events, shape = signals.pooled(path.source, path.poolings)
@@ -371,15 +164,15 @@ def _given_current(
             kernels.add_sparse(events, shape[2], *path.sparse, path.lowpass, filtered[number], current)
         else:
             rows, columns, channels = path.shape
-            drive = workspace.array("drive", (rows * columns * path.weights.rows.shape[1],), workspace.real)
+            drive = workspace.array("drive", (rows * columns * channels,), workspace.real)
             kernels.add_whole_convolution(
-                events, path.weights, path.lowpass, filtered[number], rows, columns, channels, drive, current
+                events, path.weights, path.lowpass, filtered[number], rows, columns, drive, current
             )
     return current
 
 
 def _simulate_image(
-    plan: _Plan,
+    plan: Plan,
     image: NDArray,
     workspace: _Workspace,
     logits: NDArray[np.float64],
@@ -412,7 +205,7 @@ def _simulate_image(
         state[:] = stage.state
         for array in filtered.values():
             array[:] = 0
-    totals = np.zeros((len(plan.stages), 1 if plan.count_spikes else 0), real)
+    totals = np.zeros((len(plan.stages), 1 if plan.count_spikes else 0))
     for start in range(0, steps, length):
         stop = min(start + length, steps)
         signals.start_block()
@@ -429,7 +222,14 @@ def _simulate_image(
             signals.events[index, pooling] = (result, pooled_shape)
             if stage.fused is None and stage.constant_current and not plan.records:
                 kernels.advance_layer_of_constant_current(
-                    stage.number, stage.constants, states[index], given[0], stage.silent_up_to, stage.shape, stage.window, result
+                    stage.number,
+                    stage.constants,
+                    states[index],
+                    given[0],
+                    stage.silent_up_to,
+                    stage.shape,
+                    stage.window,
+                    result,
                 )
                 continue
             path, events, weights, filtered = _NO_PATH[real], _NO_EVENTS[real], _NO_PATH[real].weights, _NOTHING[real]
@@ -437,14 +237,16 @@ def _simulate_image(
                 path, filtered = stage.fused, filters[index][-1]
                 events, weights = signals.pooled(path.source, path.poolings)[0], path.weights
             recording = kernels.Recording(
-                np.zeros(totals.shape[1], real),
+                np.zeros(totals.shape[1]),
                 stage.recorded,
                 np.empty((block, stage.recorded.size), real),
                 np.full((block, stage.recorded.size), np.nan, real),
             )
+            tile = -(-stage.window[0] * columns * channels // ALIGNMENT) * ALIGNMENT
+            scratch = workspace.array("scratch", (4 + len(stage.state), tile), real)
             kernels.advance_layer(
                 stage.number, stage.constants, states[index], given, stage.fused is not None, events, weights,
-                path.lowpass, filtered, stage.shape, stage.window, recording, result,
+                path.lowpass, filtered, stage.shape, stage.window, recording, scratch, result,
             )  # fmt: skip
             totals[index] += recording.total * ((stop - start) // block)
             if index in followed:
@@ -464,7 +266,7 @@ def simulate(
     network: Network,
     images: ArrayLike,
     *,
-    tau_syn_s: float | None | Literal["as compiled"] = AS_COMPILED,
+    tau_syn_s: float | Literal["as compiled"] | None = AS_COMPILED,
     dt_s: float = 0.001,
     steps: int = 100,
     precision: str = "double",
@@ -525,7 +327,7 @@ def simulate(
             raise ValueError(f"layer {index} cannot be recorded; layers of neurons are 0 to {len(network.layers) - 2}")
         if len(chosen) and not 0 <= min(chosen) <= max(chosen) < network.layers[index].size:
             raise ValueError(f"layer {index} has neurons 0 to {network.layers[index].size - 1} only")
-    plan = _prepare(network, dt_s, precision, record)
+    plan = prepare(network, dt_s, precision, count_spikes=record.spike_counts, followed=record.neurons)
     logits = np.empty((len(images), steps, network.classes))
     spike_counts = np.empty((len(images), len(network.layers) - 1 if record.spike_counts else 0))
     spikes, voltages = (
@@ -575,7 +377,13 @@ def compile_kernels(real: type) -> None:
     convolution = Convolution(np.ones((1, 1, 1, 1)), (1, 1), (0, 0), (1, 1, 1), (1, 1, 1))
     sparse = SparseMatrix(np.array([0, 1]), np.zeros(1, np.int32), np.ones(1), 1)
     layer = Layer(
-        "", (1, 1, 1), "RectifiedLinear", {"amplitude": 1.0}, {}, np.zeros(1), (Connection(IMAGE, (pooling,), convolution, None),)
+        "",
+        (1, 1, 1),
+        "RectifiedLinear",
+        {"amplitude": 1.0},
+        {},
+        np.zeros(1),
+        (Connection(IMAGE, (pooling,), convolution, None),),
     )
     hidden = dataclasses.replace(layer, connections=(Connection(0, (pooling,), convolution, 0.0),))
     readout = Layer(
@@ -584,6 +392,6 @@ def compile_kernels(real: type) -> None:
     )  # fmt: skip
     network = Network((1, 1, 1), (layer, hidden, readout), 0)
     precision = next(name for name, known in PRECISIONS.items() if known is real)
-    plan = _prepare(network, 1.0, precision, Record())
+    plan = prepare(network, 1.0, precision)
     with compiling_alone(precision):
         _simulate_image(plan, np.ones(1), _Workspace(real), np.empty((1, 1)), np.empty(0), {})

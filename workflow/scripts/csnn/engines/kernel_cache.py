@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 import numba
+from llvmlite.binding import get_host_cpu_name
 from numba.core import config
 
 try:
@@ -76,7 +77,7 @@ def compiling_alone(what: str) -> Iterator[None]:
     what
         Name of the set of kernels, for example their precision. Once it was compiled nobody waits any more.
     """
-    done = cache_folder() / f"{what}-{config.CPU_NAME or 'host'}.compiled"
+    done = cache_folder() / f"{what}-{get_host_cpu_name()}.compiled"
     if fcntl is None or done.exists():
         yield
         return

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from csnn.engines.kernel_cache import kernel
 from csnn.engines.neuron_steps import step_neurons
-from csnn.engines.register_blocks import add_weighted_rows
 
 _compiled = njit(error_model="numpy", fastmath={"contract"})
 
@@ -39,22 +38,24 @@ class Events(NamedTuple):
 
 
 class ConvolutionWeights(NamedTuple):
-    """A convolution prepared for `convolve`.
+    """A convolution prepared for `convolve`, see `csnn.engines.event.scattered_weights`.
 
     Attributes
     ----------
-    rows : float array, shape (kernel rows * kernel columns * input channels, padded output channels)
-        Padded with zeros to whole vectors.
-    kernel_rows, kernel_columns, channels : int
-        Size of the kernel and number of input channels.
+    taps : one-dimensional float array
+        For each kernel row, column phase and input channel the weights to all windows side by side that an input
+        reaches, each with all its output channels.
+    kernel_rows, kernel_columns, channels, outputs : int
+        Size of the kernel, numbers of input and output channels.
     row_stride, column_stride, rows_above, columns_left : int
         Distance of neighbouring windows; zeros around the image.
     """
 
-    rows: NDArray
+    taps: NDArray
     kernel_rows: int
     kernel_columns: int
     channels: int
+    outputs: int
     row_stride: int
     column_stride: int
     rows_above: int
@@ -70,8 +71,42 @@ class Lowpass(NamedTuple):
 
 
 @_compiled
+def weights_of(unit, weights, origin, stride, count):
+    """The `count` weights of a unit, which begin at ``origin + stride * unit``."""
+    first = origin + stride * unit
+    return weights[first : first + count]
+
+
+@_compiled
+def scatter(unit, value, start, stop, weights, origin, stride, result, at, count):
+    """Add to ``result[at : at + count]`` the weights of some events, each times its value.
+
+    An event's weights begin at ``origin + stride * unit``. Four events go together, so that their sum is read
+    and written once instead of four times.
+    """
+    total = result[at : at + count]
+    event = start
+    while event + 4 <= stop:
+        value_0, value_1, value_2, value_3 = value[event], value[event + 1], value[event + 2], value[event + 3]
+        weights_0 = weights_of(unit[event], weights, origin, stride, count)
+        weights_1 = weights_of(unit[event + 1], weights, origin, stride, count)
+        weights_2 = weights_of(unit[event + 2], weights, origin, stride, count)
+        weights_3 = weights_of(unit[event + 3], weights, origin, stride, count)
+        for i in range(count):
+            total[i] += (
+                value_0 * weights_0[i] + value_1 * weights_1[i] + value_2 * weights_2[i] + value_3 * weights_3[i]
+            )
+        event += 4
+    while event < stop:
+        value_0, weights_0 = value[event], weights_of(unit[event], weights, origin, stride, count)
+        for i in range(count):
+            total[i] += value_0 * weights_0[i]
+        event += 1
+
+
+@_compiled
 def convolve(events, step, weights, first_row, rows, columns, result):
-    """Convolve the events of one step: each adds its row of weights to the windows that contain it.
+    """Convolve the events of one step: each adds its weights to the windows that contain it.
 
     Parameters
     ----------
@@ -80,35 +115,50 @@ def convolve(events, step, weights, first_row, rows, columns, result):
     weights : ConvolutionWeights
     first_row, rows, columns : int
         Which part of the output: `rows` rows from `first_row`, the first `columns` columns.
-    result : float array, shape (rows * columns * padded output channels,)
+    result : float array, shape (rows * columns * output channels,)
         Overwritten.
     """
     image_rows, image_columns = events.first.shape[0], events.first.shape[2] - 1
-    length = weights.rows.shape[1]
-    result[: rows * columns * length] = 0
+    stride, outputs = weights.column_stride, weights.outputs
+    reach = -(-weights.kernel_columns // stride)
+    phases_of_all = (
+        weights.kernel_columns - (reach - 1) * stride
+    )  # so many phases lie in `reach` windows, others in less
+    length = reach * outputs
+    result[:] = 0
     for row in range(rows):
         for kernel_row in range(weights.kernel_rows):
             image_row = (first_row + row) * weights.row_stride + kernel_row - weights.rows_above
             if image_row < 0 or image_row >= image_rows:
                 continue
-            first, unit, value = events.first[image_row, step], events.unit[image_row, step], events.value[image_row, step]
-            for column in range(columns):
-                # the window's events are neighbours in the list, and their rows of weights lie as they do:
-                # unit (column, channel) of the image is row (column - left, channel) of the kernel
-                left = column * weights.column_stride - weights.columns_left
-                start = first[min(max(left, 0), image_columns)]
-                stop = first[min(max(left + weights.kernel_columns, 0), image_columns)]
-                origin = (kernel_row * weights.kernel_columns - left) * weights.channels * length
-                at = (row * columns + column) * length
-                add_weighted_rows(weights.rows, origin, unit, value, start, stop, result, at)
+            first, unit, value = (
+                events.first[image_row, step],
+                events.unit[image_row, step],
+                events.value[image_row, step],
+            )
+            # the last window that contains a column, and where in it the column lies (its phase)
+            last, phase = divmod(weights.columns_left, stride)
+            for column in range(image_columns):
+                windows = reach if phase < phases_of_all else reach - 1
+                from_window, to_window = max(last - windows + 1, 0), min(last, columns - 1) + 1
+                if from_window < to_window:
+                    here = (kernel_row * stride + phase) * weights.channels - column * weights.channels
+                    origin = here * length + (from_window - last + reach - 1) * outputs
+                    at, count = (row * columns + from_window) * outputs, (to_window - from_window) * outputs
+                    scatter(
+                        unit, value, first[column], first[column + 1], weights.taps, origin, length, result, at, count
+                    )
+                phase += 1
+                if phase == stride:
+                    last, phase = last + 1, 0
 
 
 @_compiled
 def add_filtered(given, drive, lowpass, filtered, current):
     """Take one step of a connection's filter: ``current = given + y``, where `drive` is filtered into ``y``.
 
-    All arrays are one-dimensional and as long as `current`, or longer. `filtered` is the filter's state, changed in place;
-    `current` is overwritten and may be `given`.
+    All arrays are one-dimensional and at least as long as `current`. `filtered` is the filter's state, changed in
+    place; `current` is overwritten and may be `given`.
     """
     decay, gain = lowpass.decay, lowpass.gain
     if lowpass.delayed:
@@ -124,9 +174,7 @@ def add_filtered(given, drive, lowpass, filtered, current):
 
 
 @_compiled
-def add_convolution(
-    given, events, step, weights, lowpass, filtered, first_row, rows, columns, channels, drive, current
-):
+def add_convolution(given, events, step, weights, lowpass, filtered, first_row, rows, columns, drive, current):
     """Add a filtered convolution to the input current of some rows of a layer, for one step.
 
     Parameters
@@ -138,22 +186,16 @@ def add_convolution(
     lowpass : Lowpass
     filtered : float array, the shape of `given`
         The filter's state, changed in place.
-    first_row, rows, columns, channels : int
-        The rows, and the layer's shape.
-    drive : float array, at least rows * columns * padded channels long
+    first_row, rows, columns : int
+        The rows, and how long they are.
+    drive : float array, the shape of `given`
         The convolution before it is filtered; kept from step to step.
     current : float array, the shape of `given`
         Overwritten with the sum; may be `given`.
     """
-    length = weights.rows.shape[1]
     if step < events.first.shape[1]:  # else the outputs, and with them the drive, stay as they are
         convolve(events, step, weights, first_row, rows, columns, drive)
-    if length == channels:
-        add_filtered(given, drive, lowpass, filtered, current)
-    else:
-        for position in range(rows * columns):
-            here = slice(position * channels, (position + 1) * channels)
-            add_filtered(given[here], drive[position * length :], lowpass, filtered[here], current[here])
+    add_filtered(given, drive, lowpass, filtered, current)
 
 
 @kernel
@@ -187,15 +229,13 @@ def add_sparse(events, channels, first, target, weight, lowpass, filtered, curre
 
 
 @kernel
-def add_whole_convolution(events, weights, lowpass, filtered, rows, columns, channels, drive, current):
+def add_whole_convolution(events, weights, lowpass, filtered, rows, columns, drive, current):
     """Add a filtered convolution to the input current of a whole layer, for every step of `current`.
 
     Parameters are those of `add_convolution`, but `current` has the shape (steps, neurons).
     """
     for step in range(current.shape[0]):
-        add_convolution(
-            current[step], events, step, weights, lowpass, filtered, 0, rows, columns, channels, drive, current[step]
-        )
+        add_convolution(current[step], events, step, weights, lowpass, filtered, 0, rows, columns, drive, current[step])
 
 
 @_compiled
@@ -256,12 +296,13 @@ def pool_events(events, channels, row_size, column_size, row_stride, column_stri
             for image_row in range(row * row_stride, row * row_stride + row_size):
                 for column in range(columns):
                     left = column * column_stride
-                    shift = (column - left) * channels
                     first = events.first[image_row, step]
                     for event in range(first[left], first[left + column_size]):
                         unit = events.unit[image_row, step, event]
                         outputs[column * channels + unit % channels] += events.value[image_row, step, event] * share
-            collect_events(outputs, columns, channels, pooled.unit[row, step], pooled.value[row, step], pooled.first[row, step])
+            collect_events(
+                outputs, columns, channels, pooled.unit[row, step], pooled.value[row, step], pooled.first[row, step]
+            )
 
 
 @_compiled
@@ -282,16 +323,25 @@ def pool_row(outputs, layer_columns, channels, rows, columns, pooled):
     share = outputs.dtype.type(1) / outputs.dtype.type(rows * columns)
     line = layer_columns * channels
     for window in range(layer_columns // columns):
-        target = window * channels
+        target = pooled[window * channels : (window + 1) * channels]
         corner = window * columns * channels
-        for c in range(channels):
-            pooled[target + c] = outputs[corner + c]
-        for member in range(1, rows * columns):
-            source = corner + member // columns * line + member % columns * channels
+        if rows == 2 and columns == 2:
+            upper, lower = (
+                outputs[corner : corner + 2 * channels],
+                outputs[corner + line : corner + line + 2 * channels],
+            )
             for c in range(channels):
-                pooled[target + c] += outputs[source + c]
-        for c in range(channels):
-            pooled[target + c] *= share
+                target[c] = (upper[c] + upper[channels + c] + lower[c] + lower[channels + c]) * share
+        else:
+            target[:] = 0
+            for row in range(rows):
+                for column in range(columns):
+                    at = corner + row * line + column * channels
+                    source = outputs[at : at + channels]
+                    for c in range(channels):
+                        target[c] += source[c]
+            for c in range(channels):
+                target[c] *= share
 
 
 class Recording(NamedTuple):
@@ -299,8 +349,8 @@ class Recording(NamedTuple):
 
     Attributes
     ----------
-    total : float array, shape (1,) or (0,)
-        Sum of all outputs of all neurons, added up.
+    total : float64 array, shape (1,) or (0,)
+        Sum of the outputs of all neurons over all steps, added to.
     neuron : int64 array, shape (recorded,)
         Flat indices of the neurons that are followed.
     output, voltage : float array, shape (steps, recorded)
@@ -328,7 +378,20 @@ def record_step(recording, step, first, outputs, state):
 
 @kernel
 def advance_layer(
-    number, constant, state, given, convolutional, events, weights, lowpass, filtered, shape, window, recording, result
+    number,
+    constant,
+    state,
+    given,
+    convolutional,
+    events,
+    weights,
+    lowpass,
+    filtered,
+    shape,
+    window,
+    recording,
+    scratch,
+    result,
 ):
     """Compute the outputs of a layer of neurons over a block of steps, tile by tile.
 
@@ -344,7 +407,7 @@ def advance_layer(
     given : float array, shape (steps or 1, neurons)
         Input current from everything but `events`; one step if it is constant.
     convolutional : bool
-        Whether a convolution of `events` is to be added; `events`, `weights`, `lowpass` and `filtered` are used only then.
+        Whether a convolution of `events` is to be added; only then are the four that follow used.
     events, weights, lowpass, filtered
         As in `add_convolution`; `filtered` has one value per neuron.
     shape : (int, int, int)
@@ -352,18 +415,15 @@ def advance_layer(
     window : (int, int)
         Rows and columns of the average pooling of the outputs; (1, 1) for none.
     recording : Recording
+    scratch : float array, shape (4 + state variables, at least the neurons of a tile)
+        Work space, aligned for the sake of speed.
     result : Events
         The pooled outputs. Its number of steps is the length of the block, or 1 for outputs that never change.
     """
     rows, columns, channels = shape
     window_rows, window_columns = window
     steps = result.first.shape[1]
-    capacity = window_rows * columns * channels
-    drive = np.zeros(window_rows * columns * weights.rows.shape[1], state.dtype)
-    tile_state = np.empty((state.shape[0], capacity), state.dtype)
-    summed = np.empty(capacity, state.dtype)
-    outputs = np.empty(capacity, state.dtype)
-    pooled = np.empty(columns // window_columns * channels, state.dtype)
+    drive, summed, outputs, pooled, tile_state = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4:]
     for first_row in range(0, rows, window_rows):
         tile_rows = min(window_rows, rows - first_row)
         row = first_row // window_rows
@@ -377,7 +437,7 @@ def advance_layer(
             if convolutional:
                 add_convolution(
                     current, events, step, weights, lowpass, filtered[first:last],
-                    first_row, tile_rows, columns, channels, drive, tile_summed,
+                    first_row, tile_rows, columns, drive[: last - first], tile_summed,
                 )  # fmt: skip
                 current = tile_summed
             step_neurons(number, current, tile_state, tile_outputs, constant)
@@ -409,7 +469,7 @@ def advance_layer_of_constant_current(number, constant, state, current, threshol
     threshold : float
         Neurons with a current of at most this much never spike.
     """
-    rows, columns, channels = shape
+    _, columns, channels = shape
     window_rows, window_columns = window
     size = window_rows * window_columns
     pooled_rows, steps, pooled_columns = result.first.shape[0], result.first.shape[1], result.first.shape[2] - 1

@@ -3,9 +3,9 @@
 To add a neuron type: write its step function, register it in `NEURON_STEPS`, and add its line to `step_neurons`.
 
 All step functions take the ``current`` (n,), ``state`` (state variables, at least n) and ``output`` (at least n) of n
-neurons and ``constant``, the numbers that the registered function computed, all of one float type; they change `state` and
-`output` in place. An output is what Nengo puts out: ``amplitude / dt`` per spike, ``amplitude`` times the rate for rate
-neurons.
+neurons and ``constant``, the numbers that the registered function computed, all of one float type; they change `state`
+and `output` in place. An output is what Nengo puts out: ``amplitude / dt`` per spike, ``amplitude`` times the rate for
+rate neurons.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def series_coefficients(array):
     """
     real = array.dtype.type
     taylor = (
-        real(1), real(1 / 2), real(1 / 6), real(1 / 24), real(1 / 120), real(1 / 720), real(1 / 5040), real(1 / 40320), real(1 / 362880),
+        real(1), real(1 / 2), real(1 / 6), real(1 / 24), real(1 / 120), real(1 / 720),
+        real(1 / 5040), real(1 / 40320), real(1 / 362880),
     )  # fmt: skip
     odd = (real(1), real(1 / 3), real(1 / 5), real(1 / 7), real(1 / 9), real(1 / 11))
     return taylor, odd
@@ -98,8 +99,8 @@ def step_spiking_rectified_linear(current, state, output, constant):
 def relax_by_series(target, voltage, refractory, constant):
     """One LIF neuron over one step by short series and without branches, so that a loop over neurons runs on vectors.
 
-    ``voltage`` relaxes towards ``target`` with ``tau_rc`` for the part of the step that is not refractory. Where it ends
-    above 1 there is a spike: it is 0 and the refractory period runs from the moment in which it passed 1.
+    ``voltage`` relaxes towards ``target`` with ``tau_rc`` for the part of the step that is not refractory. Where it
+    ends above 1 there is a spike: it is 0 and the refractory period runs from the moment in which it passed 1.
 
     Returns
     -------
@@ -193,8 +194,8 @@ def step_lif(current, state, output, constant):
 def step_adaptive_lif(current, state, output, constant):
     """LIF neurons whose current is lowered by an adaptation ``n`` that each spike raises.
 
-    ``n`` follows ``tau_n dn/dt = inc_n output - n`` by Euler's rule after the step, where the output is the one scaled by
-    the amplitude (nengo/neurons.py, AdaptiveLIF.step).
+    ``n`` follows ``tau_n dn/dt = inc_n output - n`` by Euler's rule after the step, where the output is the one scaled
+    by the amplitude (nengo/neurons.py, AdaptiveLIF.step).
     """
     if constant[7] > 0:
         _adaptive_by_series(current, state, output, constant)
@@ -233,7 +234,8 @@ class NeuronStep:
     def threshold(self, state: Mapping[str, NDArray[np.float64]]) -> float:
         """The constant current up to which neurons with this initial state are silent."""
         ordinary = all(
-            low <= np.min(state[name]) and np.max(state[name]) <= high for name, (low, high) in self.ordinary_state.items()
+            low <= np.min(state[name]) and np.max(state[name]) <= high
+            for name, (low, high) in self.ordinary_state.items()
         )
         return self.silent_up_to if ordinary else -math.inf
 
