@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from csnn.engines.neuron_steps import NEURON_STEPS
+from csnn.files import InputError
 from csnn.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, Shape, SparseMatrix
 
 MAX_SPARSE_ENTRIES = 50_000_000
 """Largest linear map without a structure of its own, in weights: 600 MB."""
 
 
-class NotCompilable(ValueError):
+class NotCompilable(InputError):
     """The network contains something that the event-driven engine cannot simulate; the message names it."""
 
     def __init__(self, what: str):
