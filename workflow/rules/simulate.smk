@@ -14,6 +14,7 @@ if SIMULATION["engine"] == "event":
         conda:
             "../../envs/tensorflow.yaml"
         threads: 1
+        priority: 2  # what takes longest, and what much waits for, starts first
         resources:
             mem_mb=growing(3000),
             runtime=growing(20),
@@ -38,6 +39,7 @@ if SIMULATION["engine"] == "event":
         conda:
             "../../envs/tensorflow.yaml"
         threads: 1
+        priority: 1
         resources:
             mem_mb=growing(4000),
             runtime=growing(len(TAUS) * minutes(config["verification"]["images"], "nengo-dl")),

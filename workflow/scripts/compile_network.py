@@ -12,8 +12,10 @@ with logged(snakemake.log[0]):
     from csnn.compiler import compile_network
     from csnn.conversion import convert
     from csnn.engines.event import simulate
+    from csnn.nengodl_compat import use_threads
     from csnn.network import save_network
 
+    use_threads(snakemake.threads)
     seed = int(snakemake.wildcards.seed)
     converter = convert(
         cnn.load(snakemake.input.model),

@@ -6,7 +6,9 @@ with logged(snakemake.log[0]):
     from csnn import cnn
     from csnn.data import read_images
     from csnn.files import write_json
+    from csnn.nengodl_compat import use_threads
 
+    use_threads(snakemake.threads)
     dataset = read_images(snakemake.input.dataset)
     model = cnn.build(dataset.x_train.shape[1:], len(dataset.class_names), **snakemake.params.architecture)
     cnn.load_weights(model, snakemake.input.weights)

@@ -16,10 +16,11 @@ with logged(snakemake.log[0]):
     images = read_npz(snakemake.input.images)["images"][: params.images]
     neuron, seed = snakemake.wildcards.neuron, int(snakemake.wildcards.seed)
     time_s = {"dt_s": params.dt_s, "steps": params.steps}
+    model = cnn.load(snakemake.input.model)
     checks = []
     for tau_syn_s in params.tau_syn_s:
         converter = convert(
-            cnn.load(snakemake.input.model),
+            model,
             neurons.build(neuron, params.neuron_parameters),
             tau_syn_s=tau_syn_s,
             max_rate_hz=params.max_rate_hz,
