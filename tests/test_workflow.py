@@ -211,7 +211,7 @@ class TestVerification:
             assert certificate["versions"]["nengo-dl"] == "3.6.0"
 
     def test_an_error_in_the_engine_stops_the_run(self, copy, repository):
-        engine = repository / "workflow/scripts/csnn/engines/event.py"
+        engine = repository / "workflow/scripts/csnn/engines/plan.py"
         right, wrong = "math.exp(-dt_s / tau_syn_s)", "math.exp(-1.000001 * dt_s / tau_syn_s)"
         assert right in engine.read_text()
         engine.write_text(engine.read_text().replace(right, wrong))
