@@ -11,10 +11,10 @@ if SIMULATION["engine"] == "event":
             "<logs>/compile_network/{neuron}/seed-{seed}.log",
         benchmark:
             "<benchmarks>/compile_network/{neuron}/seed-{seed}.tsv"
+        priority: 2  # what takes longest, and what much waits for, starts first
         conda:
             "../../envs/tensorflow.yaml"
         threads: 1
-        priority: 2  # what takes longest, and what much waits for, starts first
         resources:
             mem_mb=growing(3000),
             runtime=growing(20),
@@ -36,10 +36,10 @@ if SIMULATION["engine"] == "event":
             "<logs>/verify/{neuron}/seed-{seed}.log",
         benchmark:
             "<benchmarks>/verify/{neuron}/seed-{seed}.tsv"
+        priority: 1
         conda:
             "../../envs/tensorflow.yaml"
         threads: 1
-        priority: 1
         resources:
             mem_mb=growing(4000),
             runtime=growing(len(TAUS) * minutes(config["verification"]["images"], "nengo-dl")),
