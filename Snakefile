@@ -9,6 +9,7 @@ min_version("9.16")
 
 
 include: "workflow/rules/experiment.smk"  # the configuration, validated, and the sweep that it spans
+include: "workflow/rules/sweep.smk"  # its networks, and where each one's files are
 include: "workflow/rules/resources.smk"  # what jobs need of a machine
 include: "workflow/rules/cluster.smk"  # what runs where there is a cluster
 include: "workflow/rules/data.smk"  # images
@@ -16,12 +17,11 @@ include: "workflow/rules/model.smk"  # CNN
 include: "workflow/rules/simulate.smk"  # spiking networks, one job for each shard of each configuration
 include: "workflow/rules/tables.smk"  # accuracy and cross-entropy
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/analyses.smk"  # beyond the paper
 
 
 rule all:
     default_target: True
     input:
-        rules.score_table.output,
-        rules.tables.output,
-        rules.figures.input,
+        [TARGETS[analysis] for analysis in ANALYSES],
     localrule: True

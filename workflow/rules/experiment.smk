@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from snakemake.utils import validate
 # the package that holds the science lies beside the scripts, where they find it by themselves
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from csnn import configuration
+from csnn import configuration, sweep
 from csnn.files import InputError
 from csnn.sources import digest
 
@@ -35,11 +36,13 @@ except InputError as error:
     sys.exit(f"Error: {error}")
 
 SNN, SIMULATION, FIGURES = config["snn"], config["simulation"], config["figures"]
-# paths spell the configuration: results/<experiment>/<neuron>/tau-<tau in s>/seed-<seed>/
-NEURONS = SNN["neurons"]
-TAUS = {"none" if tau is None else str(float(tau)): tau for tau in SNN["tau_syn_s"]}
-SEEDS = SNN["seeds"]
-TEST_IMAGES = config["data"]["test_images"]
+ANALYSES, VARIANTS = config["analyses"], config["cnn"]["variants"]
+# paths spell the configuration: results/<experiment>/<network>/tau-<tau in s>/seed-<seed>/, where the network is
+# <neuron>, <variant of the CNN>/<neuron>, and so on (csnn/sweep.py)
+NETWORKS = sweep.networks(SNN, VARIANTS)
+TAUS = {sweep.tau_text(tau): tau for network in NETWORKS.values() for tau in network["tau_syn_s"]}
+TEST_IMAGES, VALIDATION_IMAGES = config["data"]["test_images"], config["data"]["validation_images"]
+IMAGES = {"test": TEST_IMAGES, "validation": VALIDATION_IMAGES, "logit_image": 1}
 
 
 pathvars:
@@ -49,20 +52,24 @@ pathvars:
 
 
 wildcard_constraints:
-    neuron="[^/]+",
+    network="|".join(map(re.escape, NETWORKS)),
+    cnn="|".join(map(re.escape, map(sweep.cnn_folder, [sweep.BASE, *VARIANTS]))),
     tau=r"none|[0-9.e-]+",
     seed=r"\d+",
-    images="test|logit_image",
+    images="|".join(IMAGES),
 
 
 scattergather:
     test=math.ceil(TEST_IMAGES / SIMULATION["images_per_shard"]),
+    validation=math.ceil(VALIDATION_IMAGES / SIMULATION["images_per_shard"]),
 
 
 def indices(wildcards):
     """Split and positions [first, last + 1] of the images that a set of images holds."""
     if wildcards.images == "test":
         return {"split": "test", "first": 0, "end": TEST_IMAGES}
+    if wildcards.images == "validation":
+        return {"split": "train", "first": -VALIDATION_IMAGES, "end": 0}
     chosen = FIGURES["logit_image"]
     return {
         "split": chosen["split"],
@@ -77,12 +84,7 @@ def positions(wildcards):
         return [0, 1]
     shard, _, shards = wildcards.scatteritem.partition("-of-")
     size = SIMULATION["images_per_shard"]
-    return [(int(shard) - 1) * size, min(int(shard) * size, TEST_IMAGES)]
-
-
-def neuron_parameters(wildcards):
-    """The parameters of the configuration's neuron."""
-    return NEURONS[wildcards.neuron]
+    return [(int(shard) - 1) * size, min(int(shard) * size, IMAGES[wildcards.images])]
 
 
 def tau_syn_s(wildcards):
@@ -95,11 +97,9 @@ def in_formats(figure):
     return expand("<results>/figures/{figure}.{format}", figure=figure, format=FIGURES["formats"])
 
 
-def shown_responses(neurons):
-    """Responses of these neurons at every time constant to the image whose logits are shown, for the first seed."""
-    return expand(
-        "<results>/{neuron}/tau-{tau}/seed-{seed}/logit_image-1-of-1.npz",
-        neuron=neurons,
-        tau=TAUS,
-        seed=SEEDS[0],
-    )
+def shown_responses(names):
+    """Responses of these networks at every time constant to the image whose logits are shown, for the first seed."""
+    return [
+        f"<results>/{network}/tau-{tau}/seed-{seed}/logit_image-1-of-1.npz"
+        for network, tau, seed in sweep.configurations({name: NETWORKS[name] for name in names}, seeds=1)
+    ]

@@ -43,7 +43,7 @@ use rule figure1 as figure2 with:  # architecture of the CNN
 use rule figure1 as figure3 with:  # logits of the first neuron (the paper's RLR), one panel per time constant
     input:
         image="<results>/images/logit_image.npz",
-        responses=shown_responses("RLR" if "RLR" in NEURONS else next(iter(NEURONS))),
+        responses=shown_responses(["RLR" if "RLR" in NETWORKS else next(iter(NETWORKS))]),
     output:
         in_formats("figure3"),
     log:
@@ -72,7 +72,7 @@ use rule figure1 as figure4 with:  # the image whose logits are shown
 use rule figure1 as figure5 with:  # logits of every neuron at every time constant
     input:
         image="<results>/images/logit_image.npz",
-        responses=shown_responses(NEURONS),
+        responses=shown_responses(NETWORKS),
     output:
         in_formats("figure5"),
     log:

@@ -1,4 +1,4 @@
-"""The CNN: trained, or built with given weights; then evaluated."""
+"""The CNN: trained, or built with given weights; variants made from it; and what they answer."""
 
 CNN = config["cnn"]
 BUILDER = CNN["architecture"]["builder"]
@@ -31,6 +31,7 @@ if CNN["weights"] is None:
             code=digest("train_cnn.py"),
             architecture=ARCHITECTURE,
             training=CNN["training"],
+            held_out=VALIDATION_IMAGES,
         script:
             "../scripts/train_cnn.py"
 
@@ -83,3 +84,56 @@ rule evaluate_cnn:
         code=digest("evaluate_cnn.py"),
     script:
         "../scripts/evaluate_cnn.py"
+
+
+rule variant:
+    input:
+        dataset=DATASET,
+        parent=parent,
+    output:
+        model="<results>/cnn/{variant}/model.h5",
+        architecture="<results>/cnn/{variant}/architecture.json",
+        history="<results>/cnn/{variant}/history.json",
+    log:
+        "<logs>/variant/{variant}.log",
+    benchmark:
+        "<benchmarks>/variant/{variant}.tsv"
+    priority: 3  # what most others wait for
+    conda:
+        "../../envs/tensorflow.yaml"
+    threads: 1  # sums over threads would make the weights depend on their number
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        code=digest("variant.py"),
+        architecture=changed_architecture,
+        tune=tuning,
+        held_out=VALIDATION_IMAGES,
+    script:
+        "../scripts/variant.py"
+
+
+rule cnn_answers:
+    input:
+        images="<results>/images/{images}.npz",
+        model="<results>/{cnn}/model.h5",
+    output:
+        logits="<results>/{cnn}/{images}-logits.npz",
+        activations="<results>/{cnn}/{images}-activations.npz",
+    log:
+        "<logs>/cnn_answers/{cnn}/{images}.log",
+    benchmark:
+        "<benchmarks>/cnn_answers/{cnn}/{images}.tsv"
+    conda:
+        "../../envs/tensorflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(20),
+    params:
+        code=digest("cnn_answers.py"),
+        rate_curve=own_rate_curve,
+        activation_images=config["activity"]["images"],
+    script:
+        "../scripts/cnn_answers.py"

@@ -1,16 +1,16 @@
-"""The spiking networks: one job for each shard of each configuration (neuron x time constant x seed)."""
+"""The spiking networks: one job for each shard of each configuration (network x time constant x seed)."""
 
 if SIMULATION["engine"] == "event":
 
     rule compile_network:
         input:
-            model="<results>/cnn/model.h5",
+            model=model_of_network,
         output:
-            "<results>/{neuron}/networks/seed-{seed}.npz",
+            "<results>/{network}/networks/seed-{seed}.npz",
         log:
-            "<logs>/compile_network/{neuron}/seed-{seed}.log",
+            "<logs>/compile_network/{network}/seed-{seed}.log",
         benchmark:
-            "<benchmarks>/compile_network/{neuron}/seed-{seed}.tsv"
+            "<benchmarks>/compile_network/{network}/seed-{seed}.tsv"
         priority: 2  # what takes longest, and what much waits for, starts first
         conda:
             "../../envs/tensorflow.yaml"
@@ -20,22 +20,24 @@ if SIMULATION["engine"] == "event":
             runtime=growing(20),
         params:
             code=digest("compile_network.py"),
-            neuron_parameters=neuron_parameters,
-            max_rate_hz=SNN["max_rate_hz"],
+            neuron=setting("neuron"),
+            neuron_parameters=setting("neuron_parameters"),
+            max_rate_hz=setting("max_rate_hz"),
+            initial_voltage=setting("initial_voltage"),
         script:
             "../scripts/compile_network.py"
 
     rule verify:
         input:
-            model="<results>/cnn/model.h5",
+            model=model_of_network,
             images="<results>/images/test.npz",
-            network="<results>/{neuron}/networks/seed-{seed}.npz",
+            network="<results>/{network}/networks/seed-{seed}.npz",
         output:
-            "<results>/verification/{neuron}-seed-{seed}.json",
+            "<results>/verification/{network}-seed-{seed}.json",
         log:
-            "<logs>/verify/{neuron}/seed-{seed}.log",
+            "<logs>/verify/{network}/seed-{seed}.log",
         benchmark:
-            "<benchmarks>/verify/{neuron}/seed-{seed}.tsv"
+            "<benchmarks>/verify/{network}/seed-{seed}.tsv"
         priority: 1
         conda:
             "../../envs/tensorflow.yaml"
@@ -45,10 +47,12 @@ if SIMULATION["engine"] == "event":
             runtime=growing(len(TAUS) * minutes(config["verification"]["images"], "nengo-dl")),
         params:
             code=digest("verify.py"),
-            neuron_parameters=neuron_parameters,
-            max_rate_hz=SNN["max_rate_hz"],
+            neuron=setting("neuron"),
+            neuron_parameters=setting("neuron_parameters"),
+            max_rate_hz=setting("max_rate_hz"),
+            initial_voltage=setting("initial_voltage"),
             # all time constants in one job: starting TensorFlow takes longer than their simulation
-            tau_syn_s=list(TAUS.values()),
+            tau_syn_s=setting("tau_syn_s"),
             dt_s=SNN["dt_s"],
             steps=SNN["steps"],
             images=min(config["verification"]["images"], TEST_IMAGES),
@@ -59,13 +63,13 @@ if SIMULATION["engine"] == "event":
     rule simulate:
         input:
             images="<results>/images/{images}.npz",
-            network="<results>/{neuron}/networks/seed-{seed}.npz",
+            network="<results>/{network}/networks/seed-{seed}.npz",
         output:
-            "<results>/{neuron}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.npz",
+            "<results>/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.npz",
         log:
-            "<logs>/simulate/{neuron}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.log",
+            "<logs>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.log",
         benchmark:
-            "<benchmarks>/simulate/{neuron}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.tsv"
+            "<benchmarks>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.tsv"
         conda:
             "../../envs/simulate.yaml"
         threads: 1
@@ -74,8 +78,10 @@ if SIMULATION["engine"] == "event":
             runtime=growing(minutes(SIMULATION["images_per_shard"], "event")),
         params:
             code=digest("simulate_event.py"),
-            neuron_parameters=neuron_parameters,
-            max_rate_hz=SNN["max_rate_hz"],
+            neuron=setting("neuron"),
+            neuron_parameters=setting("neuron_parameters"),
+            max_rate_hz=setting("max_rate_hz"),
+            initial_voltage=setting("initial_voltage"),
             tau_syn_s=tau_syn_s,
             dt_s=SNN["dt_s"],
             steps=SNN["steps"],
@@ -89,13 +95,13 @@ else:
     rule simulate:
         input:
             images="<results>/images/{images}.npz",
-            model="<results>/cnn/model.h5",
+            model=model_of_network,
         output:
-            "<results>/{neuron}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.npz",
+            "<results>/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.npz",
         log:
-            "<logs>/simulate/{neuron}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.log",
+            "<logs>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.log",
         benchmark:
-            "<benchmarks>/simulate/{neuron}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.tsv"
+            "<benchmarks>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.tsv"
         conda:
             "../../envs/tensorflow.yaml"
         threads: 1
@@ -104,8 +110,10 @@ else:
             runtime=growing(minutes(SIMULATION["images_per_shard"], "nengo-dl")),
         params:
             code=digest("simulate_nengodl.py"),
-            neuron_parameters=neuron_parameters,
-            max_rate_hz=SNN["max_rate_hz"],
+            neuron=setting("neuron"),
+            neuron_parameters=setting("neuron_parameters"),
+            max_rate_hz=setting("max_rate_hz"),
+            initial_voltage=setting("initial_voltage"),
             tau_syn_s=tau_syn_s,
             dt_s=SNN["dt_s"],
             steps=SNN["steps"],
@@ -119,14 +127,14 @@ else:
 rule gather:
     input:
         images="<results>/images/test.npz",
-        shards=gather.test("<results>/{{neuron}}/tau-{{tau}}/seed-{{seed}}/test-{scatteritem}.npz"),
+        shards=gather.test("<results>/{{network}}/tau-{{tau}}/seed-{{seed}}/test-{scatteritem}.npz"),
     output:
-        responses="<results>/{neuron}/tau-{tau}/seed-{seed}/test.npz",
-        scores="<results>/{neuron}/tau-{tau}/seed-{seed}/scores.json",
+        responses="<results>/{network}/tau-{tau}/seed-{seed}/test.npz",
+        scores="<results>/{network}/tau-{tau}/seed-{seed}/scores.json",
     log:
-        "<logs>/gather/{neuron}/tau-{tau}/seed-{seed}.log",
+        "<logs>/gather/{network}/tau-{tau}/seed-{seed}.log",
     benchmark:
-        "<benchmarks>/gather/{neuron}/tau-{tau}/seed-{seed}.tsv"
+        "<benchmarks>/gather/{network}/tau-{tau}/seed-{seed}.tsv"
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -137,3 +145,16 @@ rule gather:
         code=digest("gather.py"),
     script:
         "../scripts/gather.py"
+
+
+use rule gather as gather_validation with:
+    input:
+        images="<results>/images/validation.npz",
+        shards=gather.validation("<results>/{{network}}/tau-{{tau}}/seed-{{seed}}/validation-{scatteritem}.npz"),
+    output:
+        responses="<results>/{network}/tau-{tau}/seed-{seed}/validation.npz",
+        scores="<results>/{network}/tau-{tau}/seed-{seed}/validation-scores.json",
+    log:
+        "<logs>/gather_validation/{network}/tau-{tau}/seed-{seed}.log",
+    benchmark:
+        "<benchmarks>/gather_validation/{network}/tau-{tau}/seed-{seed}.tsv"

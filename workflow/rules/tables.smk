@@ -4,15 +4,12 @@
 rule score_table:
     input:
         cnn="<results>/cnn/evaluation.json",
-        scores=expand(
-            "<results>/{neuron}/tau-{tau}/seed-{seed}/scores.json",
-            neuron=NEURONS,
-            tau=TAUS,
-            seed=SEEDS,
-        ),
+        scores=each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/scores.json"),
         # no table without proof that the engine gives NengoDL's own logits
         certificates=(
-            expand(rules.verify.output, neuron=NEURONS, seed=SEEDS) if SIMULATION["engine"] == "event" else []
+            each_network("<results>/verification/{network}-seed-{seed}.json")
+            if SIMULATION["engine"] == "event"
+            else []
         ),
     output:
         "<results>/tables/scores.csv",

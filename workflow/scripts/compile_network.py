@@ -15,14 +15,16 @@ with logged(snakemake.log[0]):
     from csnn.nengodl_compat import use_threads
     from csnn.network import save_network
 
+    params = snakemake.params
     use_threads(snakemake.threads)
     seed = int(snakemake.wildcards.seed)
     converter = convert(
         cnn.load(snakemake.input.model),
-        neurons.build(snakemake.wildcards.neuron, snakemake.params.neuron_parameters),
+        neurons.build(params.neuron, params.neuron_parameters, params.initial_voltage),
         tau_syn_s=0.005,  # any: what matters is which connections have a filter
-        max_rate_hz=snakemake.params.max_rate_hz,
+        max_rate_hz=params.max_rate_hz,
         seed=seed,
+        effective_adaptation=neurons.adapts_effectively(params.neuron_parameters),
     )
     network = compile_network(
         converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], seed

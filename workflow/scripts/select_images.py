@@ -10,4 +10,7 @@ with logged(snakemake.log[0]):
 
     chosen = snakemake.params.indices
     dataset = read_images(snakemake.input[0])
-    write_npz(snakemake.output[0], select(dataset, chosen["split"], np.arange(chosen["first"], chosen["end"])))
+    indices = np.arange(chosen["first"], chosen["end"])
+    if chosen["first"] < 0:  # counted from the end of the set
+        indices += len(dataset.x_train)
+    write_npz(snakemake.output[0], select(dataset, chosen["split"], indices))

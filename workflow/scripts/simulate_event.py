@@ -23,9 +23,9 @@ with logged(snakemake.log[0]):
     ).logits
     provenance = {
         "engine": "event",
-        "neuron": snakemake.wildcards.neuron,
+        "neuron": snakemake.wildcards.network,
         "seed": int(snakemake.wildcards.seed),
-        **{key: value for key, value in params.items() if key != "positions"},
+        **{key: value for key, value in params.items() if key not in ("positions", "neuron")},
         "network": responses.source(snakemake.input.network),
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "numba"),

@@ -15,11 +15,12 @@ with logged(snakemake.log[0]):
     shard = slice(*params.positions)
     converter = convert(
         cnn.load(snakemake.input.model),
-        neurons.build(snakemake.wildcards.neuron, params.neuron_parameters),
+        neurons.build(params.neuron, params.neuron_parameters, params.initial_voltage),
         tau_syn_s=params.tau_syn_s,
         max_rate_hz=params.max_rate_hz,
         seed=int(snakemake.wildcards.seed),
         precision=params.precision,
+        effective_adaptation=neurons.adapts_effectively(params.neuron_parameters),
     )
     logits = simulate(
         converter,
@@ -31,9 +32,9 @@ with logged(snakemake.log[0]):
     )
     provenance = {
         "engine": "nengo-dl",
-        "neuron": snakemake.wildcards.neuron,
+        "neuron": snakemake.wildcards.network,
         "seed": int(snakemake.wildcards.seed),
-        **{key: value for key, value in params.items() if key != "positions"},
+        **{key: value for key, value in params.items() if key not in ("positions", "neuron")},
         "model": responses.source(snakemake.input.model),
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "tensorflow", "nengo", "nengo-dl"),

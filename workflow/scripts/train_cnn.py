@@ -4,7 +4,7 @@ from csnn.job import logged, progress
 
 with logged(snakemake.log[0]):
     from csnn import cnn
-    from csnn.data import pixels, read_images
+    from csnn.data import read_images, training_set
     from csnn.files import write_json
     from csnn.nengodl_compat import tf, use_threads
 
@@ -18,8 +18,7 @@ with logged(snakemake.log[0]):
     done = progress(training["epochs"], "epochs", every_s=0)
     history = cnn.train(
         model,
-        pixels(dataset.x_train),
-        dataset.y_train,
+        *training_set(dataset, snakemake.params.held_out),
         epochs=training["epochs"],
         batch_size=training["batch_size"],
         callbacks=[tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: done(epoch + 1))],

@@ -14,17 +14,18 @@ with logged(snakemake.log[0]):
     use_threads(snakemake.threads)
     network = load_network(snakemake.input.network)
     images = read_npz(snakemake.input.images)["images"][: params.images]
-    neuron, seed = snakemake.wildcards.neuron, int(snakemake.wildcards.seed)
+    neuron, seed = snakemake.wildcards.network, int(snakemake.wildcards.seed)
     time_s = {"dt_s": params.dt_s, "steps": params.steps}
     model = cnn.load(snakemake.input.model)
     checks = []
     for tau_syn_s in params.tau_syn_s:
         converter = convert(
             model,
-            neurons.build(neuron, params.neuron_parameters),
+            neurons.build(params.neuron, params.neuron_parameters, params.initial_voltage),
             tau_syn_s=tau_syn_s,
             max_rate_hz=params.max_rate_hz,
             seed=seed,
+            effective_adaptation=neurons.adapts_effectively(params.neuron_parameters),
         )
         reference = nengodl.simulate(converter, images, minibatch=len(images), **time_s)
         logits = event.simulate(network, images, tau_syn_s=tau_syn_s, **time_s).logits

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from csnn import sweep
 from csnn.files import InputError
 from csnn.neurons import with_defaults
 
@@ -108,10 +109,11 @@ def check(config: Mapping, schema: Mapping) -> dict:
     for place, value, allowed in _floats_for_integers(config, schema):
         raise InputError(f"config key {place} is {value}; it must be {allowed}")
     snn = dict(config["snn"])
-    for key in ("tau_syn_s", "seeds"):
-        values = snn[key]
-        if len(set(values)) < len(values):
-            raise InputError(f"config key snn.{key} is {values}; each value must stand in it once")
+    for place, row in [("snn", snn)] + [(f"snn.networks[{i}]", row) for i, row in enumerate(snn["networks"])]:
+        for key in ("tau_syn_s", "seeds"):
+            values = row.get(key, [])
+            if len(set(values)) < len(values):
+                raise InputError(f"config key {place}.{key} is {values}; each value must stand in it once")
     try:
         snn["neurons"] = {
             name: with_defaults(name, parameters)
@@ -122,10 +124,44 @@ def check(config: Mapping, schema: Mapping) -> dict:
         raise InputError(f"config key snn.neurons: {error}") from error
     if not snn["neurons"]:
         raise InputError("config key snn.neurons names no neuron; it must name at least one")
+    sweep.networks(snn, config["cnn"]["variants"])
+    _check_variants(config, snn["neurons"])
+    _check_analyses(config)
     for key, path in _named_files(config):
         if path is not None and not Path(path).is_file():
             raise InputError(f"config key {key} names {path}, which does not exist; it must be the path of a file")
     return dict(config) | {"snn": snn}
+
+
+def _check_variants(config: Mapping, neurons: Mapping) -> None:
+    """Check each variant's name, what it is made from, and its activation."""
+    variants = config["cnn"]["variants"]
+    curves = [name for name, parameters in neurons.items() if parameters.get("type", name) == "LIF"]
+    for name, variant in variants.items():
+        if name in sweep.RESERVED or name in neurons:
+            raise InputError(f"config key cnn.variants has the name {name}, which stands for something else already")
+        sweep.lineage(variants, name)
+        if variant["tune"]["activation"] not in ["relu", *curves]:
+            raise InputError(
+                f"config key cnn.variants.{name}.tune.activation is {variant['tune']['activation']!r}; "
+                f"it must be {' or '.join(['relu', *curves])}"
+            )
+    if variants and config["cnn"]["architecture"]["builder"]:
+        raise InputError("config key cnn.variants changes the sizes of cnn.architecture; it cannot go with a builder")
+
+
+def _check_analyses(config: Mapping) -> None:
+    """Check that choices are made on images of their own, and are reported once."""
+    analyses, images = config["analyses"], config["data"]["validation_images"]
+    if "gap" in analyses and not images:
+        raise InputError(
+            "config key data.validation_images is 0; it must be at least 1 for the analysis gap, which chooses on them"
+        )
+    if "gap" in analyses and (others := {"paper", "readouts", "claims"} & set(analyses)):
+        raise InputError(
+            f"config key analyses is {analyses}; {', '.join(sorted(others))} would show every configuration on the "
+            "test images, from which gap reports what was chosen without them: it must stand in another experiment"
+        )
 
 
 def _named_files(config: Mapping) -> Iterator[tuple[str, str | None]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import nengo
 
+from csnn.cnn import relu_layers
 from csnn.files import InputError
 from csnn.nengodl_compat import nengo_dl, tf
 
@@ -15,9 +17,10 @@ def convert(
     neuron: nengo.neurons.NeuronType,
     *,
     tau_syn_s: float | None,
-    max_rate_hz: float,
+    max_rate_hz: float | Sequence[float],
     seed: int,
     precision: str = "double",
+    effective_adaptation: bool = False,
 ) -> nengo_dl.Converter:
     """Convert a CNN: its rectified linear units become `neuron`, its max pooling average pooling.
 
@@ -32,11 +35,15 @@ def convert(
     tau_syn_s
         Time constant of the lowpass filter on every connection from neurons, in seconds; None for no filter.
     max_rate_hz
-        Firing rate of a neuron whose activation in the CNN is 1, in Hz (``scale_firing_rates`` of NengoDL).
+        Firing rate of a neuron whose activation in the CNN is 1, in Hz (``scale_firing_rates`` of NengoDL); a sequence
+        has one for each layer with neurons.
     seed
         Seed of the initial membrane potentials.
     precision
         ``double`` or ``single``: what NengoDL computes in.
+    effective_adaptation
+        Whether the ``inc_n`` of an adaptive neuron is meant as it acts on unscaled output: then it is divided by the
+        amplitude with which Nengo multiplies it.
 
     Returns
     -------
@@ -46,8 +53,17 @@ def convert(
     Raises
     ------
     InputError
-        If a layer has no native Nengo form.
+        If a layer has no native Nengo form, or there are not as many rates as layers of neurons.
     """
+    scale: float | dict = max_rate_hz
+    if isinstance(max_rate_hz, Sequence):
+        layers = relu_layers(model)
+        if len(max_rate_hz) != len(layers):
+            raise InputError(
+                f"config key snn.max_rate_hz is {list(max_rate_hz)}; this CNN has {len(layers)} layers of neurons, so "
+                "it must be one rate or as many"
+            )
+        scale = dict(zip(layers, max_rate_hz, strict=True))
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*max_to_avg_pool.*")
@@ -57,13 +73,17 @@ def convert(
                 allow_fallback=False,
                 inference_only=True,
                 max_to_avg_pool=True,
-                scale_firing_rates=max_rate_hz,
+                scale_firing_rates=scale,
                 # NengoDL first maps every spelling of ReLU to this neuron type, then applies the swap
                 swap_activations={nengo.RectifiedLinear(): neuron},
                 synapse=tau_syn_s,
             )
     except TypeError as error:
         raise InputError(f"the CNN cannot be converted to a spiking network: {' '.join(str(error).split())}") from error
+    if effective_adaptation:
+        for ensemble in converter.net.all_ensembles:
+            adaptive = ensemble.neuron_type  # the Converter made one for each ensemble, with its amplitude
+            type(adaptive).inc_n.data[adaptive] = adaptive.inc_n / adaptive.amplitude
     converter.net.seed = seed
     with converter.net:
         nengo_dl.configure_settings(dtype={"double": "float64", "single": "float32"}[precision], stateful=False)

@@ -192,6 +192,31 @@ def pixels(images: np.ndarray) -> np.ndarray:
     return images.astype(np.float32) / np.float32(255) if images.dtype == np.uint8 else images
 
 
+def training_set(dataset: Dataset, held_out: int, images: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return images, as the CNN takes them, and labels to train with.
+
+    Parameters
+    ----------
+    held_out
+        How many images, the last of the training set, are kept out.
+    images
+        How many of the rest, from the first, are taken; None for all.
+
+    Raises
+    ------
+    InputError
+        If that leaves no image, or fewer than are wanted.
+    """
+    left = len(dataset.x_train) - held_out
+    wanted = left if images is None else images
+    if left < 1 or wanted > left:
+        raise InputError(
+            f"the training set has {len(dataset.x_train)} images, of which data.validation_images keeps {held_out} "
+            f"out; {max(wanted, 1)} of the others cannot be trained with"
+        )
+    return pixels(dataset.x_train[:wanted]), dataset.y_train[:wanted]
+
+
 def select(dataset: Dataset, split: str, indices: np.ndarray) -> dict[str, np.ndarray]:
     """Take some images of one split.
 
@@ -216,6 +241,8 @@ def select(dataset: Dataset, split: str, indices: np.ndarray) -> dict[str, np.nd
         If the split has fewer images.
     """
     images, labels = (dataset.x_train, dataset.y_train) if split == "train" else (dataset.x_test, dataset.y_test)
+    if indices.min() < 0:
+        raise InputError(f"the {split} set has {len(images)} images, fewer than data.validation_images keeps out of it")
     if indices.max() >= len(images):
         raise InputError(f"the {split} set has {len(images)} images, so image {indices.max()} (from 0) does not exist")
     return {

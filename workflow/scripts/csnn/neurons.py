@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 
 class Parameter(NamedTuple):
-    """A parameter of a neuron type: Nengo's name for it, its default and its lower bound."""
+    """A parameter of a neuron type: Nengo's name for it, its default and its lower bound.
+
+    A parameter without a default takes the place of the one with the same name in Nengo where it is given.
+    """
 
     nengo_name: str
-    default: float
+    default: float | None
     minimum: float = 0.0
     zero_allowed: bool = True
 
@@ -52,9 +55,24 @@ NEURONS: dict[str, NeuronType] = {
     "LIF": NeuronType("LIF", _MEMBRANE),
     "A-LIF": NeuronType(
         "AdaptiveLIF",
-        _MEMBRANE | {"tau_n_s": Parameter("tau_n", 1.0, zero_allowed=False), "inc_n": Parameter("inc_n", 0.01)},
+        _MEMBRANE
+        | {
+            "tau_n_s": Parameter("tau_n", 1.0, zero_allowed=False),
+            "inc_n": Parameter("inc_n", 0.01),
+            "inc_n_effective": Parameter("inc_n", None),
+        },
     ),
 }
+"""The neuron types.
+
+Nengo's AdaptiveLIF feeds the output scaled by its amplitude into the adaptation, and conversion sets the amplitude to
+``1 / max_rate_hz``: ``inc_n`` acts that much weaker than it reads. ``inc_n_effective``, given instead of it, is what
+acts: a neuron that fires at r Hz comes to receive a current lower by ``inc_n_effective * r`` (in units of the
+threshold).
+"""
+
+INITIAL_VOLTAGES = {"random": None, "zero": 0.0, "half": 0.5}
+"""Membrane potentials at the start, in units of the threshold; None for Nengo's own, uniform between 0 and 1."""
 
 
 def with_defaults(name: str, parameters: Mapping[str, float]) -> dict[str, float]:
@@ -63,7 +81,7 @@ def with_defaults(name: str, parameters: Mapping[str, float]) -> dict[str, float
     Parameters
     ----------
     name
-        A key of `NEURONS`.
+        A key of `NEURONS`, or any name if the parameters hold ``type``, which is one.
     parameters
         Values by their name in ``config.yaml``; times in seconds.
 
@@ -72,26 +90,52 @@ def with_defaults(name: str, parameters: Mapping[str, float]) -> dict[str, float
     ValueError
         If the neuron type or a parameter is unknown or a value is not allowed; says what is.
     """
-    if name not in NEURONS:
-        raise ValueError(f"{name} is not a known neuron type; known are {', '.join(NEURONS)}")
-    known = NEURONS[name].parameters
-    for key, value in parameters.items():
+    kind = neuron_type(name, parameters)
+    if kind not in NEURONS:
+        raise ValueError(f"{kind} is not a known neuron type; known are {', '.join(NEURONS)}")
+    known = NEURONS[kind].parameters
+    given = {key: value for key, value in parameters.items() if key != "type"}
+    for key, value in given.items():
         if key not in known:
             raise ValueError(f"{name}.{key} is not a parameter of this neuron; it takes {', '.join(known) or 'none'}")
         if not known[key].allows(value):
             raise ValueError(f"{name}.{key} is {value!r}; it must be {known[key].allowed}")
-    return {key: float(parameters.get(key, parameter.default)) for key, parameter in known.items()}
+    replaced = [known[key].nengo_name for key in given if known[key].default is None]
+    complete = {}
+    for key, parameter in known.items():
+        if key in given and parameter.default is not None and parameter.nengo_name in replaced:
+            raise ValueError(f"{name} has both {key} and {key}_effective; it must have one of them")
+        if key in given or (parameter.default is not None and parameter.nengo_name not in replaced):
+            complete[key] = float(given.get(key, parameter.default))
+    return complete | ({"type": kind} if kind != name else {})
 
 
-def build(name: str, parameters: Mapping[str, float]) -> nengo.neurons.NeuronType:
+def neuron_type(name: str, parameters: Mapping) -> str:
+    """Return the type of a configured neuron: what its parameters say, or its name."""
+    return parameters.get("type", name)
+
+
+def spikes(name: str, parameters: Mapping) -> bool:
+    """Whether a configured neuron sends spikes rather than a rate."""
+    return NEURONS[neuron_type(name, parameters)].nengo_class != "RectifiedLinear"
+
+
+def adapts_effectively(parameters: Mapping[str, float]) -> bool:
+    """Whether the adaptation is given as it acts, so that conversion must make up for the neurons' amplitude."""
+    return "inc_n_effective" in parameters
+
+
+def build(name: str, parameters: Mapping[str, float], initial_voltage: str = "random") -> nengo.neurons.NeuronType:
     """Build the Nengo neuron type with the given parameters.
 
     Parameters
     ----------
     name
-        A key of `NEURONS`.
+        A key of `NEURONS`, or any name if the parameters hold ``type``.
     parameters
         Values by their name in ``config.yaml``, times in seconds; what is left out takes its default.
+    initial_voltage
+        A key of `INITIAL_VOLTAGES`; neurons without membrane potential have none.
 
     Raises
     ------
@@ -100,6 +144,11 @@ def build(name: str, parameters: Mapping[str, float]) -> nengo.neurons.NeuronTyp
     """
     import nengo
 
-    known = NEURONS[name].parameters if name in NEURONS else {}
     values = with_defaults(name, parameters)
-    return getattr(nengo, NEURONS[name].nengo_class)(**{known[key].nengo_name: value for key, value in values.items()})
+    kind = NEURONS[neuron_type(name, values)]
+    arguments = {kind.parameters[key].nengo_name: value for key, value in values.items() if key != "type"}
+    nengo_class = getattr(nengo, kind.nengo_class)
+    voltage = INITIAL_VOLTAGES[initial_voltage]
+    if voltage is not None and "voltage" in nengo_class.state:
+        arguments["initial_state"] = {"voltage": nengo.dists.Choice([voltage])}
+    return nengo_class(**arguments)

@@ -1,0 +1,172 @@
+"""The real Snakemake beyond the paper, on a small experiment: variants, choices on validation images, reports."""
+
+import shutil
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from conftest import REPOSITORY, SMALL, Workflow, changed
+from csnn import decisions
+
+GAP = changed(
+    SMALL,
+    {
+        "experiment": "gap",
+        "data.validation_images": 20,
+        "cnn.variants": {
+            "tuned": {"architecture": {"pooling": "average"}, "tune": {"epochs": 1, "images": 500, "mirror": True}},
+            "lif": {"from": "tuned", "tune": {"epochs": 1, "images": 500, "activation": "LIF"}},
+        },
+        "snn.neurons": {"SRL": {}, "LIF": {}},
+        "snn.networks": [
+            {"cnn": ["tuned"], "neurons": ["SRL"], "seeds": [0, 1]},
+            {"cnn": ["lif"], "neurons": ["LIF"], "initial_voltage": ["half"]},
+        ],
+        "analyses": ["gap", "activity"],
+        "readouts": {"windows": [3, 6], "margins": [0.1], "hold": 2},
+        "activity": {"images": 3},
+    },
+)
+
+
+@pytest.fixture(scope="session")
+def gap(tmp_path_factory) -> Workflow:
+    """Return an experiment that chose on validation images and has run to its end."""
+    workflow = Workflow(tmp_path_factory.mktemp("gap"), config=GAP)
+    workflow.run()
+    return workflow
+
+
+class TestGap:
+    """Choices are made on validation images and reported once."""
+
+    def test_makes_its_tables_and_figures_and_nothing_is_left(self, gap):
+        assert {path.name for path in (gap.results / "tables").iterdir()} == {
+            "validation.csv", "choices.csv", "gap.csv", "gap.md", "layers.csv", "costs.csv",
+        }  # fmt: skip
+        assert {path.stem for path in (gap.results / "figures").iterdir()} == {
+            "gap", "accuracy_vs_latency", "accuracy_vs_operations", "readouts_vs_tau",
+        }  # fmt: skip
+        assert gap.planned() == Counter()
+
+    def test_only_what_was_chosen_saw_the_test_images(self, gap):
+        choices = pd.read_csv(gap.results / "tables" / "choices.csv")
+        allowed = {f"{network}/tau-{tau}" for network, tau in choices[["network", "tau_syn_s"]].itertuples(index=False)}
+        seen = {str(path.parent.parent.relative_to(gap.results)) for path in gap.results.rglob("seed-*/test.npz")}
+        assert seen == allowed
+        validated = {str(path.parent.parent.relative_to(gap.results)) for path in gap.results.rglob("validation.npz")}
+        assert validated >= {f"{network}/tau-{tau}" for network in choices["network"] for tau in (0.005, 0.01)}
+
+    def test_validation_images_are_the_last_of_the_training_set(self, gap):
+        with np.load(gap.results / "images" / "validation.npz") as file:
+            assert file["indices"].tolist() == list(range(1277, 1297))
+            assert str(file["split"]) == "train"
+
+    def test_the_gap_is_that_of_the_stored_decisions(self, gap):
+        table = pd.read_csv(gap.results / "tables" / "gap.csv")
+        assert len(table) == 2 * 3
+        for row in table.itertuples():
+            network = f"{row.variant}/{row.neuron}" + ("/start-half" if row.neuron == "LIF" else "")
+            folder = gap.results / network / f"tau-{row.tau_syn_s}"
+            seeds = [decisions.read(path) for path in sorted(folder.glob("seed-*/decisions-test.npz"))]
+            assert row.seeds == len(seeds) == (2 if row.neuron == "SRL" else 1)
+            number = [readout.name for readout in seeds[0].readouts].index(row.readout)
+            accuracy = np.mean([one.right(number).mean() for one in seeds])
+            assert row.accuracy == pytest.approx(accuracy)
+            assert row.gap_points == pytest.approx(100 * (row.cnn_accuracy - accuracy))
+        assert table["best"].sum() == 1
+
+    def test_costs_are_of_the_chosen_configurations(self, gap):
+        costs = pd.read_csv(gap.results / "tables" / "costs.csv")
+        assert set(costs["neuron"]) == {"SRL", "LIF"}
+        assert (costs["energy_estimate_j"] > 0).all()
+        assert costs["assumptions"].str.startswith("Estimates, not measurements").all()
+        layers = pd.read_csv(gap.results / "tables" / "layers.csv")
+        assert layers["layer"].tolist() == [1, 2, 3] * 2
+
+    def test_a_further_rate_adds_its_own_jobs(self, gap):
+        rows = [GAP["snn"]["networks"][0] | {"max_rate_hz": [415, 200]}, GAP["snn"]["networks"][1]]
+        planned = gap.planned(changes={"snn.networks": rows})
+        assert {key: planned[key] for key in ("compile_network", "simulate", "decide", "variant", "verify")} == {
+            "compile_network": 1,
+            "simulate": 2 * 4,  # two time constants, four shards of validation images each
+            "decide": 2,
+            "variant": 0,
+            "verify": 1,
+        }
+
+    def test_another_window_simulates_nothing(self, gap):
+        planned = gap.planned(changes={"readouts.windows": [3, 6, 9]})
+        assert planned["decide"] > 0
+        assert not {"simulate", "compile_network", "variant", "train_cnn", "verify"} & set(planned)
+
+    def test_a_variants_tuning_reruns_what_is_made_of_it(self, gap):
+        variants = yaml.safe_load(yaml.safe_dump(GAP["cnn"]["variants"]))
+        variants["lif"]["tune"]["epochs"] = 2
+        planned = gap.planned(changes={"cnn.variants": variants})
+        assert (planned["variant"], planned["train_cnn"], planned["compile_network"]) == (1, 0, 1)
+        variants["tuned"]["tune"]["epochs"] = 2
+        assert gap.planned(changes={"cnn.variants": variants})["variant"] == 2
+
+
+def test_readouts_and_claims_of_the_papers_sweep(finished, tmp_path):
+    shutil.copytree(finished.folder, tmp_path / "copy", copy_function=shutil.copy2)
+    copy = Workflow(tmp_path / "copy")
+    changes = {"analyses": ["readouts", "claims"]}
+    planned = copy.planned(changes=changes)
+    assert not {"simulate", "gather", "compile_network", "train_cnn"} & set(planned)
+    copy.run(changes=changes)
+    table = pd.read_csv(copy.results / "tables" / "readouts.csv")
+    scores = pd.read_csv(copy.results / "tables" / "scores.csv")
+    for kind, column in (("last step", "accuracy_last_step"), ("time averaged", "accuracy_time_averaged")):
+        ours = table[table["kind"] == kind].set_index(["neuron", "tau_syn_s"])["accuracy"]
+        theirs = scores[scores["neuron"] != "CNN"].set_index(["neuron", "tau_syn_s"])[column]
+        pd.testing.assert_series_equal(ours.sort_index(), theirs.sort_index(), check_names=False)
+    claims = pd.read_csv(copy.results / "tables" / "claims.csv")
+    assert set(claims["comparison"]) == {"loss of LIF - loss of RLR, tau 5 to 10 ms"}
+
+
+@pytest.mark.parametrize("name", ["closing-the-gap", "robustness"])
+def test_experiments_are_accepted_and_list_their_jobs(tmp_path, name):
+    config = yaml.safe_load((REPOSITORY / "experiments" / f"{name}.yaml").read_text())
+    planned = Workflow(tmp_path, config=config).planned()
+    assert planned["variant"] == len(config["cnn"]["variants"])
+    assert planned["train_cnn"] == 1
+    assert planned["simulate"] > 20
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"analyses": ["gap"]}, "config key data.validation_images is 0; it must be at least 1 for the analysis gap"),
+        (
+            {"analyses": ["gap", "readouts"], "data.validation_images": 10},
+            "readouts would show every configuration on the test images",
+        ),
+        ({"analyses": ["all"]}, "config key analyses[0] is 'all'; it must be paper, readouts, claims, activity or gap"),
+        ({"cnn.variants": {"RLR": {}}}, "config key cnn.variants has the name RLR, which stands for something else"),
+        ({"cnn.variants": {"a": {"from": "b"}}}, "config key cnn.variants has no b; known are base, a"),
+        (
+            {"cnn.variants": {"a": {"tune": {"epochs": 1, "activation": "SRL"}}}},
+            "config key cnn.variants.a.tune.activation is 'SRL'; it must be relu or LIF",
+        ),
+        ({"snn.networks": [{"taus": [1]}]}, "config key snn.networks[0].taus is unknown"),
+        ({"snn.networks": [{"seeds": [1, 1]}]}, "config key snn.networks[0].seeds is [1, 1]; each value must stand"),
+        ({"snn.networks": [{"max_rate_hz": [[100, 0]]}]}, "config key snn.networks[0].max_rate_hz[0][1] is 0"),
+        ({"snn.initial_voltage": "full"}, "config key snn.initial_voltage is 'full'; it must be random, zero or half"),
+        (
+            {"snn.neurons": {"A-LIF": {"inc_n": 0.01, "inc_n_effective": 0.01}}},
+            "A-LIF has both inc_n and inc_n_effective; it must have one of them",
+        ),
+        ({"snn.neurons": {"mine": {"type": "Izhikevich"}}}, "Izhikevich is not a known neuron type"),
+    ],
+)
+def test_mistakes_are_refused_in_one_sentence(tmp_path, changes, sentence):
+    process = Workflow(tmp_path).run("--dry-run", changes=changes, check=False)
+    assert process.returncode != 0
+    output = process.stdout + process.stderr
+    assert [line for line in output.splitlines() if sentence in line], output
+    assert "Traceback" not in output

@@ -1,0 +1,164 @@
+"""Variants of a CNN: rate curves against Nengo's own, folding against conversion, and tuning on small images."""
+
+import numpy as np
+import pytest
+
+from csnn import cnn, neurons, tuning
+from csnn.conversion import convert
+from csnn.engines.nengodl import simulate
+from csnn.files import InputError
+from csnn.nengodl_compat import nengo_dl, tf
+
+import nengo  # isort: skip
+
+NEURON = {"tau_rc_s": 0.02, "tau_ref_s": 0.002}
+RANDOM = np.random.default_rng(0)
+LABELS = RANDOM.integers(0, 2, 60)
+IMAGES = RANDOM.random((60, 12, 12, 3)).astype(np.float32)
+IMAGES[LABELS == 1, :6] += 0.5  # brighter above
+OPTIONS = {"epochs": 2, "batch_size": 16, "learning_rate": 0.001, "mirror": True, "seed": 0}
+
+
+def small(pooling="average", dense_units=6) -> tf.keras.Model:
+    """Return a CNN of the paper's kind."""
+    cnn.seed_everything(0)
+    return cnn.build((12, 12, 3), 2, filters=[4, 5], kernel=3, pool=2, pooling=pooling, dense_units=dense_units)
+
+
+def test_rate_is_nengos_own():
+    current = np.array([-3, 0, 1, 1 + 1e-5, 1.001, 1.5, 2, 20, 300])
+    rates = tuning.lif_rate(tf.constant(current), **NEURON).numpy()
+    expected = nengo.LIFRate(tau_rc=0.02, tau_ref=0.002).rates(current, 1, 0).ravel()
+    np.testing.assert_allclose(rates, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_gradient_is_nengodls_soft_curve():
+    current = np.array([0.5, 0.9, 1, 1.1, 2, 20])
+    soft = nengo_dl.SoftLIFRate(sigma=tuning.SMOOTHING, tau_rc=0.02, tau_ref=0.002)
+    ours = tf.Variable(current)
+    with tf.GradientTape() as tape:
+        rates = tuning.lif_rate(ours, **NEURON)
+    step = 1e-5
+    expected = np.diff([soft.rates(current + s, 1, 0).ravel() for s in (-step, step)], axis=0)[0] / (2 * step)
+    np.testing.assert_allclose(tape.gradient(rates, ours), expected, rtol=1e-3)
+    assert expected[0] > 0  # where the exact curve is flat
+
+
+@pytest.mark.parametrize("max_rate_hz", [415, [300, 400, 500]])
+def test_the_rate_curve_cnn_is_what_neurons_of_the_converted_network_compute(max_rate_hz):
+    model = small()
+    model.set_weights([10 * weight + 0.02 for weight in model.get_weights()])  # so that neurons fire
+    converter = convert(model, nengo.LIFRate(), tau_syn_s=None, max_rate_hz=max_rate_hz, seed=0)
+    expected = simulate(converter, IMAGES[:4], dt_s=0.001, steps=1, minibatch=4)[:, 0]
+    logits = cnn.logits(tuning.with_rate_curve(model, max_rate_hz, NEURON), IMAGES[:4])
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+    assert np.ptp(logits) > 0.1
+
+
+@pytest.mark.parametrize("max_rate_hz", [415.0, [300.0, 400.0, 500.0]])
+def test_folding_changes_no_logit(max_rate_hz):
+    model = small()
+    gains, slopes = [3.0, 2.0, 5.0], [40.0, 70.0, 20.0]
+    curves = [lambda x, g=g, k=k: tuning.lif_rate(1 + g * x, **NEURON) / k for g, k in zip(gains, slopes, strict=True)]
+    image = x = tf.keras.Input((12, 12, 3))
+    for layer in model.layers[1:]:
+        x = layer(x) if layer not in cnn.relu_layers(model) else curves.pop(0)(linear(layer, x))
+    expected = tf.keras.Model(image, x).predict(IMAGES, verbose=0)
+    folded = small()
+    folded.set_weights(tuning.fold(model.get_weights(), gains, slopes, max_rate_hz))
+    logits = cnn.logits(tuning.with_rate_curve(folded, max_rate_hz, NEURON), IMAGES)
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
+    assert np.ptp(logits) > 0.1
+
+
+def linear(layer, x):
+    """Apply a layer without its activation."""
+    copy = type(layer).from_config(layer.get_config() | {"activation": None, "name": f"{layer.name}_linear"})
+    y = copy(x)
+    copy.set_weights(layer.get_weights())
+    return y
+
+
+def test_tuning_to_the_rate_curve_starts_close_to_the_relu_network_and_learns():
+    model = small(dense_units=16)
+    tuning.tune(model, IMAGES, LABELS, **OPTIONS | {"epochs": 40, "learning_rate": 0.003})
+    relu = cnn.logits(model, IMAGES)
+    assert (relu.argmax(1) == LABELS).mean() >= 0.9
+    to_lif = {"neuron": NEURON, "max_rate_hz": 415}
+
+    def tuned(**options):
+        copy = small(dense_units=16)
+        copy.set_weights(model.get_weights())
+        return tuning.tune_to_rate_curve(copy, IMAGES, LABELS, **to_lif, **OPTIONS | options)
+
+    # with steps too small to change anything, what is left is the calibration
+    start, _ = tuned(epochs=1, learning_rate=1e-9)
+    own = cnn.logits(tuning.with_rate_curve(start, 415, NEURON), IMAGES)
+    assert (own.argmax(1) == relu.argmax(1)).mean() > 0.85
+    # as a ReLU network, what was folded for LIF neurons is another network
+    assert np.abs(cnn.logits(start, IMAGES) - own).max() > 0.1
+    assert [layer.activation for layer in cnn.relu_layers(start)] == [tf.keras.activations.relu] * 3
+
+    end, history = tuned(epochs=30, learning_rate=0.003)
+    own = cnn.logits(tuning.with_rate_curve(end, 415, NEURON), IMAGES)
+    assert history["loss"][-1] < history["loss"][0]
+    assert (own.argmax(1) == LABELS).mean() >= 0.9
+
+
+def test_weights_that_fit_are_kept():
+    source, target = small("max", 6), small("average", 9)
+    fresh = target.get_weights()
+    new = tuning.take_weights(target, source)
+    assert new == [layer.name for layer in target.layers if isinstance(layer, tf.keras.layers.Dense)]
+    for i, (ours, theirs, before) in enumerate(zip(target.get_weights(), source.get_weights(), fresh, strict=True)):
+        np.testing.assert_array_equal(ours, theirs if i < 4 else before)
+
+
+def test_tuning_is_repeatable_and_mirrors_half_of_the_images():
+    runs = []
+    for _ in range(2):
+        model = small()
+        tuning.tune(model, IMAGES, LABELS, **OPTIONS)
+        runs.append(model.get_weights())
+    for first, second in zip(*runs, strict=True):
+        np.testing.assert_array_equal(first, second)
+    batches = tuning._Batches(IMAGES, np.arange(60), 16, mirror=True, seed=1)
+    shown = {}
+    for number in range(len(batches)):
+        for image, index in zip(*batches[number], strict=True):
+            mirrored = np.array_equal(image, IMAGES[index, :, ::-1])
+            assert mirrored or np.array_equal(image, IMAGES[index])
+            shown[index] = mirrored
+    assert sorted(shown) == list(range(60))
+    assert 15 < sum(shown.values()) < 45
+
+
+def test_a_network_that_is_no_chain_is_refused():
+    with pytest.raises(InputError, match="must be a chain of layers"):
+        tuning.fold([np.ones((2, 2))] * 3, [1.0], [1.0], 415)
+
+
+def test_initial_voltages_and_effective_adaptation_reach_the_network():
+    model = small()
+    for start, voltage in (("zero", 0.0), ("half", 0.5)):
+        converter = convert(model, neurons.build("LIF", {}, start), tau_syn_s=0.005, max_rate_hz=200, seed=0)
+        with nengo.Simulator(converter.net, progress_bar=False) as simulator:
+            voltages = [
+                simulator.signals[simulator.model.sig[ensemble.neurons]["voltage"]]
+                for ensemble in converter.net.all_ensembles
+            ]
+        assert all((values == voltage).all() for values in voltages)
+    parameters = {"inc_n_effective": 0.02}
+    for rate in (200, [100, 200, 400]):
+        converter = convert(
+            model, neurons.build("A-LIF", parameters), tau_syn_s=0.005, max_rate_hz=rate, seed=0,
+            effective_adaptation=neurons.adapts_effectively(parameters),
+        )  # fmt: skip
+        kinds = [ensemble.neuron_type for ensemble in converter.net.all_ensembles]
+        assert [kind.inc_n * kind.amplitude for kind in kinds] == pytest.approx([0.02] * 3)
+        assert [1 / kind.amplitude for kind in kinds] == pytest.approx(np.broadcast_to(rate, 3))
+
+
+def test_as_many_rates_as_layers_are_needed():
+    with pytest.raises(InputError, match="this CNN has 3 layers of neurons, so it must be one rate or as many"):
+        convert(small(), neurons.build("LIF", {}), tau_syn_s=0.005, max_rate_hz=[100, 200], seed=0)

@@ -1,0 +1,266 @@
+"""Beyond the paper: readouts, the gap between CNN and spiking networks, claims tested, and what a decision costs."""
+
+CERTIFICATES = (
+    each_network("<results>/verification/{network}-seed-{seed}.json", seeds=1)
+    if SIMULATION["engine"] == "event"
+    else []
+)
+
+
+rule decide:
+    input:
+        responses="<results>/{network}/tau-{tau}/seed-{seed}/{images}.npz",
+        cnn=model_answers("logits"),
+    output:
+        "<results>/{network}/tau-{tau}/seed-{seed}/decisions-{images}.npz",
+    log:
+        "<logs>/decide/{network}/tau-{tau}/seed-{seed}/{images}.log",
+    benchmark:
+        "<benchmarks>/decide/{network}/tau-{tau}/seed-{seed}/{images}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(megabytes(TEST_IMAGES, 2 * TEST_IMAGES)),
+        runtime=10,
+    params:
+        code=digest("decide.py"),
+        network=network_of,
+        readouts=config["readouts"],
+    script:
+        "../scripts/decide.py"
+
+
+rule readout_table:
+    input:
+        certificates=CERTIFICATES,
+        decisions=each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/decisions-test.npz"),
+    output:
+        "<results>/tables/readouts.csv",
+    log:
+        "<logs>/readout_table.log",
+    benchmark:
+        "<benchmarks>/readout_table.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=digest("readout_table.py"),
+    script:
+        "../scripts/readout_table.py"
+
+
+use rule readout_table as validation_table with:
+    input:
+        certificates=CERTIFICATES,
+        decisions=each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/decisions-validation.npz", seeds=1),
+    output:
+        "<results>/tables/validation.csv",
+    log:
+        "<logs>/validation_table.log",
+    benchmark:
+        "<benchmarks>/validation_table.tsv"
+
+
+checkpoint choose:
+    input:
+        "<results>/tables/validation.csv",
+    output:
+        "<results>/tables/choices.csv",
+    log:
+        "<logs>/choose.log",
+    benchmark:
+        "<benchmarks>/choose.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest("choose.py"),
+    script:
+        "../scripts/choose.py"
+
+
+rule gap:
+    input:
+        choices="<results>/tables/choices.csv",
+        decisions=chosen_decisions,
+    output:
+        csv="<results>/tables/gap.csv",
+        markdown="<results>/tables/gap.md",
+    log:
+        "<logs>/gap.log",
+    benchmark:
+        "<benchmarks>/gap.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=digest("gap.py"),
+        validation_images=VALIDATION_IMAGES,
+    script:
+        "../scripts/gap.py"
+
+
+rule claims:
+    input:
+        certificates=CERTIFICATES,
+        decisions=each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/decisions-test.npz"),
+    output:
+        csv="<results>/tables/claims.csv",
+        markdown="<results>/tables/claims.md",
+    log:
+        "<logs>/claims.log",
+    benchmark:
+        "<benchmarks>/claims.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        code=digest("claims.py"),
+    script:
+        "../scripts/claims.py"
+
+
+rule record_activity:
+    input:
+        network="<results>/{network}/networks/seed-{seed}.npz",
+        images="<results>/images/test.npz",
+        activations=model_answers("activations"),
+    output:
+        activity="<results>/{network}/tau-{tau}/seed-{seed}/activity.npz",
+        metrics="<results>/{network}/tau-{tau}/seed-{seed}/activity.json",
+    log:
+        "<logs>/record_activity/{network}/tau-{tau}/seed-{seed}.log",
+    benchmark:
+        "<benchmarks>/record_activity/{network}/tau-{tau}/seed-{seed}.tsv"
+    conda:
+        "../../envs/simulate.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(minutes(10 * config["activity"]["images"], "event")),
+    params:
+        code=digest("record_activity.py"),
+        network=network_of,
+        tau_syn_s=tau_syn_s,
+        dt_s=SNN["dt_s"],
+        steps=SNN["steps"],
+        images=config["activity"]["images"],
+    script:
+        "../scripts/record_activity.py"
+
+
+rule cost_tables:
+    input:
+        metrics=first_seeds("activity.json"),
+    output:
+        layers="<results>/tables/layers.csv",
+        costs="<results>/tables/costs.csv",
+    log:
+        "<logs>/cost_tables.log",
+    benchmark:
+        "<benchmarks>/cost_tables.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest("cost_tables.py"),
+    script:
+        "../scripts/cost_tables.py"
+
+
+rule accuracy_vs_latency:
+    input:
+        decisions=first_seeds("decisions-test.npz"),
+    output:
+        in_formats("accuracy_vs_latency"),
+    log:
+        "<logs>/figures/accuracy_vs_latency.log",
+    benchmark:
+        "<benchmarks>/figures/accuracy_vs_latency.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=digest("analysis_figure.py", "csnn/figures.mplstyle"),
+        figure="accuracy_vs_latency",
+    script:
+        "../scripts/analysis_figure.py"
+
+
+use rule accuracy_vs_latency as accuracy_vs_operations with:
+    input:
+        decisions=first_seeds("decisions-test.npz"),
+        metrics=first_seeds("activity.json"),
+    output:
+        in_formats("accuracy_vs_operations"),
+    log:
+        "<logs>/figures/accuracy_vs_operations.log",
+    benchmark:
+        "<benchmarks>/figures/accuracy_vs_operations.tsv"
+    params:
+        code=digest("analysis_figure.py", "csnn/figures.mplstyle"),
+        figure="accuracy_vs_operations",
+
+
+use rule accuracy_vs_latency as readouts_vs_tau with:
+    input:
+        table="<results>/tables/validation.csv" if "gap" in ANALYSES else "<results>/tables/readouts.csv",
+    output:
+        in_formats("readouts_vs_tau"),
+    log:
+        "<logs>/figures/readouts_vs_tau.log",
+    benchmark:
+        "<benchmarks>/figures/readouts_vs_tau.tsv"
+    params:
+        code=digest("analysis_figure.py", "csnn/figures.mplstyle"),
+        figure="readouts_vs_tau",
+
+
+use rule accuracy_vs_latency as gap_figure with:
+    input:
+        table="<results>/tables/gap.csv",
+    output:
+        in_formats("gap"),
+    log:
+        "<logs>/figures/gap.log",
+    benchmark:
+        "<benchmarks>/figures/gap.tsv"
+    params:
+        code=digest("analysis_figure.py", "csnn/figures.mplstyle"),
+        figure="gap",
+
+
+READOUTS = [rules.readout_table.output, rules.accuracy_vs_latency.output, rules.readouts_vs_tau.output]
+# what each analysis ends in
+TARGETS = {
+    "paper": [rules.score_table.output, rules.tables.output, rules.figures.input],
+    "readouts": READOUTS,
+    "claims": [*rules.claims.output, READOUTS],
+    "activity": [*rules.cost_tables.output, rules.accuracy_vs_operations.output],
+    "gap": [*rules.gap.output, rules.gap_figure.output, rules.accuracy_vs_latency.output, rules.readouts_vs_tau.output],
+}

@@ -1,0 +1,105 @@
+"""From the wildcards of a path to the settings and files of its network, and the files that a sweep consists of."""
+
+import csv
+
+
+def setting(name):
+    """A function of the wildcards that gives a setting of their network."""
+    return lambda wildcards: NETWORKS[wildcards.network][name]
+
+
+def model_of_network(wildcards):
+    """The CNN that a network is converted from."""
+    return f"<results>/{sweep.cnn_folder(NETWORKS[wildcards.network]['variant'])}/model.h5"
+
+
+def each_configuration(pattern, seeds=None):
+    """A file of every configuration; with `seeds`, of no more seeds than that for each network."""
+    return [
+        pattern.format(network=network, tau=tau, seed=seed)
+        for network, tau, seed in sweep.configurations(NETWORKS, seeds)
+    ]
+
+
+def each_network(pattern, seeds=None):
+    """A file of every network and seed; with `seeds`, of no more seeds than that."""
+    return [
+        pattern.format(network=name, seed=seed)
+        for name, network in NETWORKS.items()
+        for seed in network["seeds"][:seeds]
+    ]
+
+
+def parent(wildcards):
+    """The CNN that a variant is made from, if there is one."""
+    name = VARIANTS[wildcards.variant]["from"]
+    return f"<results>/{sweep.cnn_folder(name)}/model.h5" if name else []
+
+
+def changed_architecture(wildcards):
+    """The sizes of a variant."""
+    return sweep.architecture(VARIANTS, ARCHITECTURE, wildcards.variant)
+
+
+def tuning(wildcards):
+    """How a variant is tuned, with the neuron whose rate curve is the activation, if there is one."""
+    tune = VARIANTS[wildcards.variant]["tune"]
+    return tune | {"rate_curve": rate_curve(tune["activation"])}
+
+
+def rate_curve(activation):
+    """The neuron, and its rate in Hz at an activation of 1, whose rate curve is an activation; None for ReLU."""
+    if activation == "relu":
+        return None
+    return {"neuron": SNN["neurons"][activation], "max_rate_hz": SNN["max_rate_hz"]}
+
+
+def own_rate_curve(wildcards):
+    """The rate curve that a CNN was tuned to, or None."""
+    variant = wildcards.cnn.partition("/")[2] or sweep.BASE
+    return rate_curve(sweep.activation(VARIANTS, variant))
+
+
+def model_answers(name):
+    """A function of the wildcards that names what a network's CNN answered to the same images."""
+
+    def answers(wildcards):
+        folder = sweep.cnn_folder(NETWORKS[wildcards.network]["variant"])
+        return f"<results>/{folder}/{wildcards.get('images', 'test')}-{name}.npz"
+
+    return answers
+
+
+def network_of(wildcards):
+    """The settings of a network."""
+    return NETWORKS[wildcards.network]
+
+
+def chosen():
+    """Network and time constant, as in paths, of what was chosen on validation images."""
+    with checkpoints.choose.get().output[0].open() as file:
+        rows = [(row["network"], row["tau_syn_s"]) for row in csv.DictReader(file)]
+    return dict.fromkeys((network, sweep.tau_text(float(tau) if tau else None)) for network, tau in rows)
+
+
+def chosen_decisions(wildcards):
+    """Decisions of what was chosen on the test images, for all seeds: no other network ever sees them."""
+    return [
+        f"<results>/{network}/tau-{tau}/seed-{seed}/decisions-test.npz"
+        for network, tau in chosen()
+        for seed in NETWORKS[network]["seeds"]
+    ]
+
+
+def first_seeds(file):
+    """A function of the wildcards that names a file of each configuration reported on the test images, first seed."""
+    pattern = f"<results>/{{network}}/tau-{{tau}}/seed-{{seed}}/{file}"
+
+    def files(wildcards):
+        if "gap" not in ANALYSES:
+            return each_configuration(pattern, seeds=1)
+        return [
+            pattern.format(network=network, tau=tau, seed=NETWORKS[network]["seeds"][0]) for network, tau in chosen()
+        ]
+
+    return files

@@ -1,0 +1,16 @@
+"""Test the paper's claims about LIF and A-LIF neurons."""
+
+from csnn.job import logged
+
+with logged(snakemake.log[0]):
+    from csnn import comparisons, decisions
+    from csnn.files import write_text
+
+    table = comparisons.claims([decisions.read(path) for path in snakemake.input.decisions])
+    write_text(snakemake.output.csv, table.to_csv(index=False))
+    note = (
+        "Differences of accuracy in percentage points on the same images, with 95 % intervals over images; p of "
+        "McNemar's test, or of Wilcoxon's where an image counts by its share of steps or seeds, adjusted by Holm's "
+        "method."
+    )
+    write_text(snakemake.output.markdown, comparisons.to_markdown(comparisons.with_intervals(table), note))

@@ -1,0 +1,24 @@
+"""What a CNN answers to images: its logits, and its activations for the first of them."""
+
+from csnn.job import logged
+
+with logged(snakemake.log[0]):
+    from csnn import cnn, tuning
+    from csnn.files import read_npz, write_npz
+    from csnn.nengodl_compat import use_threads
+
+    use_threads(snakemake.threads)
+    images = read_npz(snakemake.input.images)
+    model = cnn.load(snakemake.input.model)
+    if curve := snakemake.params.rate_curve:
+        model = tuning.with_rate_curve(model, **curve)
+    write_npz(
+        snakemake.output.logits,
+        {
+            "logits": cnn.logits(model, images["images"]),
+            "labels": images["labels"],
+            "indices": images["indices"],
+        },
+    )
+    activations = tuning.activations(model, images["images"][: snakemake.params.activation_images])
+    write_npz(snakemake.output.activations, {f"layer{i + 1}": layer for i, layer in enumerate(activations)})

@@ -1,0 +1,145 @@
+"""Activity of a spiking network: who fires how often, how well rates follow the CNN, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from csnn import cost
+from csnn.engines.event import Record, simulate
+from csnn.network import Network
+
+PERCENTILES = (5, 50, 95)
+
+
+class Activity(NamedTuple):
+    """What the layers of neurons did while images were shown.
+
+    Attributes
+    ----------
+    counts : list of ndarray of float32, one per layer of neurons, shape (images, neurons)
+        Spikes of each neuron over all steps; for rate neurons the expected number, the sum of rate times dt.
+    operations : ndarray of float64, shape (images, layers of neurons, steps)
+        Effective synaptic operations that each layer causes at each step: ACs of spikes, MACs of rates.
+    image_operations : ndarray of int64, shape (images,)
+        MACs of the synapses from the image.
+    """
+
+    counts: list[NDArray[np.float32]]
+    operations: NDArray[np.float64]
+    image_operations: NDArray[np.int64]
+
+
+def record(
+    network: Network,
+    images: NDArray,
+    *,
+    tau_syn_s: float | None,
+    dt_s: float,
+    steps: int,
+    on_images_done: Callable[[int], None] | None = None,
+) -> Activity:
+    """Simulate images one by one, since each one's spike trains are large, and keep what is said under `Activity`."""
+    layers = range(len(network.layers) - 1)
+    fan_outs = [cost.layer_fan_out(network, layer) for layer in layers]
+    everything = Record(neurons={layer: np.arange(network.layers[layer].size) for layer in layers})
+    counts = [np.empty((len(images), network.layers[layer].size), np.float32) for layer in layers]
+    operations = np.empty((len(images), len(layers), steps))
+    for number in range(len(images)):
+        spikes = simulate(
+            network, images[number : number + 1], tau_syn_s=tau_syn_s, dt_s=dt_s, steps=steps, record=everything
+        ).spikes
+        for layer in layers:
+            of_steps = spikes[layer][0]
+            counts[layer][number] = of_steps.sum(axis=0)
+            # a rate is one real number whatever its size; two spikes in a step are two accumulates
+            events = of_steps != 0 if network.layers[layer].neuron in cost.RATE_NEURONS else np.rint(of_steps)
+            operations[number, layer] = events @ fan_outs[layer]
+        if on_images_done:
+            on_images_done(number + 1)
+    of_image = np.array([cost.image_operations(network, image) for image in images])
+    return Activity(counts, operations, of_image)
+
+
+def layer_table(
+    network: Network, activity: Activity, activations: Sequence[NDArray], duration_s: float
+) -> list[dict[str, float | str | None]]:
+    """Describe each layer of neurons.
+
+    Parameters
+    ----------
+    activations : sequence of ndarray, one per layer of neurons, shape (images, neurons)
+        The CNN's activations for the same images.
+    duration_s : float
+        For how long each image is shown.
+
+    Returns
+    -------
+    list of dict
+        Of each layer: ``layer`` (from 1), ``neurons``, ``rate_hz_mean`` and percentiles of the rates of single neurons
+        (over neurons and images), ``silent_share`` (of neurons, averaged over images: those without a spike),
+        ``never_active_share`` (of neurons: without a spike for any of the images), ``rate_correlation`` (Pearson's, of
+        rates with activations over neurons and images; None where either is constant), ``spikes_per_image``,
+        ``operations_per_image``.
+    """
+    rows = []
+    for number, (counts, cnn) in enumerate(zip(activity.counts, activations, strict=True)):
+        rates_hz = counts.astype(float) / duration_s
+        varies = np.ptp(counts) > 0 and np.ptp(cnn) > 0
+        rows.append(
+            {
+                "layer": number + 1,
+                "neuron_type": network.layers[number].neuron,
+                "neurons": counts.shape[1],
+                "rate_hz_mean": float(rates_hz.mean()),
+                **{f"rate_hz_p{p}": float(np.percentile(rates_hz, p)) for p in PERCENTILES},
+                "rate_hz_max": float(rates_hz.max()),
+                "silent_share": float((counts == 0).mean()),
+                "never_active_share": float((counts == 0).all(axis=0).mean()),
+                "rate_correlation": float(np.corrcoef(rates_hz.ravel(), cnn.ravel())[0, 1]) if varies else None,
+                "spikes_per_image": float(counts.sum(axis=1).mean()),
+                "operations_per_image": float(activity.operations[:, number].sum(axis=1).mean()),
+            }
+        )
+    return rows
+
+
+def cost_table(
+    network: Network, activity: Activity, images: NDArray, activations: Sequence[NDArray]
+) -> dict[str, float | Mapping[str, float]]:
+    """Say what the decision on one image costs, on average.
+
+    Returns
+    -------
+    dict
+        Of the spiking network over all steps: ``spikes`` (see `Activity.counts`), ``macs``, ``acs``,
+        ``neuron_updates``; of the CNN that it was made from, computed once: ``cnn_dense_macs``, ``cnn_macs``
+        (effective), ``cnn_neuron_updates``; and for each device of `csnn.cost.DEVICES` an estimate of the energy of
+        both in joules, ``energy_j`` and ``cnn_energy_j``.
+    """
+    of_neurons = float(activity.operations.sum(axis=(1, 2)).mean())
+    of_image = float(activity.image_operations.mean())
+    spiking = cost.is_spiking(network)
+    macs, acs = (of_image, of_neurons) if spiking else (of_image + of_neurons, 0.0)
+    neurons = cost.neuron_updates_per_step(network)
+    updates = float(neurons * activity.operations.shape[2])
+    of_cnn = np.mean(
+        [
+            cost.cnn_operations(network, image, [layer[number] for layer in activations])
+            for number, image in enumerate(images)
+        ]
+    )
+    return {
+        "spikes": float(sum(counts.sum(axis=1).mean() for counts in activity.counts)),
+        "macs": macs,
+        "acs": acs,
+        "neuron_updates": updates,
+        "cnn_dense_macs": float(cost.dense_operations(network)),
+        "cnn_macs": float(of_cnn),
+        "cnn_neuron_updates": float(neurons),
+        "energy_j": cost.energy_j(macs, acs, updates),
+        "cnn_energy_j": cost.energy_j(float(of_cnn), 0.0, float(neurons)),
+    }

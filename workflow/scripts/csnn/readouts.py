@@ -1,0 +1,103 @@
+"""Readouts: how a decision is read from the logits of a network that answers at every time step.
+
+All are applied to stored logits (images, steps, classes); nothing is simulated. A readout gives for each image the
+class that it decides for and the step, from 1, at which the decision is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+LAST_STEP = "last step"
+WINDOW = "window"
+CONFIDENCE = "confidence"
+
+
+class Decisions(NamedTuple):
+    """What a readout gives: `classes` and `steps`, each of shape (images,) and int."""
+
+    classes: NDArray[np.int64]
+    steps: NDArray[np.int64]
+
+
+class Readout(NamedTuple):
+    """A readout and its parameters.
+
+    Attributes
+    ----------
+    kind : str
+        `LAST_STEP`, `WINDOW` or `CONFIDENCE`.
+    window : int or None
+        Of a window: number of last steps over which logits are averaged.
+    margin : float or None
+        Of confidence: by how much the largest logit must exceed the second largest.
+    hold : int or None
+        Of confidence: for how many steps in a row.
+    """
+
+    kind: str
+    window: int | None = None
+    margin: float | None = None
+    hold: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Name it in words, as tables do."""
+        if self.kind == WINDOW:
+            return f"mean of last {self.window}"
+        if self.kind == CONFIDENCE:
+            return f"margin {self.margin:g} for {self.hold}"
+        return self.kind
+
+    def decide(self, logits: NDArray) -> Decisions:
+        """Decide from logits (images, steps, classes)."""
+        if self.kind == WINDOW:
+            return mean_over_window(logits, self.window)
+        if self.kind == CONFIDENCE:
+            return first_confidence(logits, self.margin, self.hold)
+        return mean_over_window(logits, 1)
+
+
+def configured(windows: Iterable[int], margins: Iterable[float], hold: int) -> list[Readout]:
+    """Return the last step, and each configured window and margin."""
+    return [
+        Readout(LAST_STEP),
+        *(Readout(WINDOW, window=window) for window in windows),
+        *(Readout(CONFIDENCE, margin=margin, hold=hold) for margin in margins),
+    ]
+
+
+def mean_over_window(logits: NDArray, window: int) -> Decisions:
+    """Decide for the largest mean logit over the last `window` steps, or over all if there are fewer."""
+    classes = logits[:, -window:].mean(axis=1, dtype=np.float64).argmax(axis=1)
+    return Decisions(classes, np.full(len(logits), logits.shape[1]))
+
+
+def first_confidence(logits: NDArray, margin: float, hold: int) -> Decisions:
+    """Decide as soon as one class has led by at least `margin` for `hold` steps in a row; else at the last step."""
+    second, first = np.partition(logits, -2, axis=2)[:, :, -2:].transpose(2, 0, 1)
+    leader = logits.argmax(axis=2)
+    run = np.zeros(len(logits), np.int64)
+    steps = np.full(len(logits), logits.shape[1])
+    decided = np.zeros(len(logits), bool)
+    classes = leader[:, -1].copy()
+    for step in range(logits.shape[1]):
+        goes_on = (leader[:, step] == leader[:, step - 1]) if step else np.zeros(len(logits), bool)
+        confident = first[:, step] - second[:, step] >= margin
+        run = np.where(confident, np.where(goes_on, run, 0) + 1, 0)
+        now = ~decided & (run >= hold)
+        classes[now], steps[now] = leader[now, step], step + 1
+        decided |= now
+    return Decisions(classes, steps)
+
+
+def settling_step(logits: NDArray) -> NDArray[np.int64]:
+    """Return the step, from 1, after which the largest logit's class does not change any more, shape (images,)."""
+    leader = logits.argmax(axis=2)
+    other = leader != leader[:, -1:]
+    last_other = other.shape[1] - 1 - other[:, ::-1].argmax(axis=1)
+    return np.where(other.any(axis=1), last_other + 2, 1)

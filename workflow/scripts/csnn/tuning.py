@@ -1,0 +1,261 @@
+"""Variants of a CNN: made from another by changing its architecture and tuning it, with ReLU or a neuron's rate curve.
+
+A ReLU network converts to rectified linear neurons, but not to LIF neurons, whose firing rate is no multiple of a ReLU.
+Tuned with the rate curve itself as activation, a network converts to them as well. The result is an ordinary Keras
+model in which ``relu`` marks where the neurons go; gains and offsets of the neurons are folded into its weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from csnn.cnn import relu_layers
+from csnn.files import InputError
+from csnn.nengodl_compat import tf
+
+ABOVE_THRESHOLD = 19.0
+"""Input current, in units of the threshold and above it, of a neuron whose activation is large."""
+
+LARGE_PERCENTILE = 99.5
+"""Which of the positive activations of a layer is called large."""
+
+SMOOTHING = 0.3
+"""Width of the soft threshold in the gradient, in units of the threshold."""
+
+
+def lif_rate(current: tf.Tensor, tau_rc_s: float, tau_ref_s: float) -> tf.Tensor:
+    """Firing rate in Hz of LIF neurons at a constant input current (`nengo.LIFRate`), with a gradient everywhere.
+
+    Forwards this is the exact curve, which is steep at the threshold and flat below it; backwards it is NengoDL's
+    `SoftLIFRate` (Hunsberger and Eliasmith 2015, "Spiking deep networks with LIF neurons").
+    """
+
+    def rate(above: tf.Tensor) -> tf.Tensor:
+        return 1 / (tau_ref_s + tau_rc_s * tf.math.log1p(1 / above))
+
+    above = current - 1
+    exact = tf.where(above > 0, rate(tf.maximum(above, 1e-7)), tf.zeros_like(above))
+    soft = rate(tf.maximum(SMOOTHING * tf.nn.softplus(above / SMOOTHING), 1e-4))
+    return soft + tf.stop_gradient(exact - soft)
+
+
+def with_rate_curve(model: tf.keras.Model, max_rate_hz: float | Sequence[float], neuron: Mapping) -> tf.keras.Model:
+    """Return the CNN that LIF neurons of a converted network stand for: each ReLU becomes ``rate(f x) / f``.
+
+    Parameters
+    ----------
+    model
+        The CNN that is converted.
+    max_rate_hz
+        The ``f`` of the conversion, one for all layers of neurons or one for each.
+    neuron
+        ``tau_rc_s`` and ``tau_ref_s``.
+    """
+    layers = len(relu_layers(model))
+    rates = np.broadcast_to(np.asarray(max_rate_hz, float), layers)
+    return _with_activations(model, [_curve(float(f), 0.0, float(f), neuron) for f in rates])
+
+
+def _curve(gain: float, bias: float, scale: float, neuron: Mapping) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return the activation ``rate(gain x + bias) / scale``."""
+
+    def activation(x: tf.Tensor) -> tf.Tensor:
+        return lif_rate(gain * x + bias, neuron["tau_rc_s"], neuron["tau_ref_s"]) / scale
+
+    return activation
+
+
+def _with_activations(model: tf.keras.Model, activations: Sequence[Callable]) -> tf.keras.Model:
+    """Return a copy of a model with other activations in place of its ReLUs."""
+    chosen = dict(zip((layer.name for layer in relu_layers(model)), activations, strict=True))
+
+    def clone(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
+        changed = {"activation": chosen[layer.name]} if layer.name in chosen else {}
+        return type(layer).from_config(layer.get_config() | changed)
+
+    copy = tf.keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def activations(model: tf.keras.Model, images: np.ndarray) -> list[np.ndarray]:
+    """Return what each layer with an activation but the last puts out for images, each of shape (images, units)."""
+    hidden = [layer.output for layer in model.layers[:-1] if getattr(layer, "activation", None) is not None]
+    outputs = tf.keras.Model(model.input, hidden).predict(images, batch_size=500, verbose=0)
+    return [output.reshape(len(images), -1) for output in (outputs if isinstance(outputs, list) else [outputs])]
+
+
+def take_weights(model: tf.keras.Model, source: tf.keras.Model) -> list[str]:
+    """Give a model the weights of another, layer by layer as far as their shapes agree.
+
+    Returns
+    -------
+    list of str
+        Names of the layers that keep their own, new weights.
+    """
+    with_weights = [[layer for layer in of.layers if layer.weights] for of in (model, source)]
+    new = []
+    for position, layer in enumerate(with_weights[0]):
+        other = with_weights[1][position] if position < len(with_weights[1]) else None
+        if other and [w.shape for w in other.get_weights()] == [w.shape for w in layer.get_weights()]:
+            layer.set_weights(other.get_weights())
+        else:
+            new.append(layer.name)
+    return new
+
+
+def tune(
+    model: tf.keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    mirror: bool,
+    seed: int,
+    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+) -> dict[str, list[float]]:
+    """Train with Adam on the cross-entropy of the logits; the learning rate falls to zero along a cosine.
+
+    Parameters
+    ----------
+    model
+        Changed in place.
+    images : (n, height, width, channels) float32
+        Training images.
+    labels : (n,) int
+    epochs, batch_size
+        As in Keras.
+    learning_rate
+        At the start.
+    mirror
+        Whether half of the images, chosen anew in each epoch, are mirrored left to right.
+    seed
+        Of the order of the images and of which are mirrored.
+    callbacks
+        Keras callbacks, for instance for progress.
+
+    Returns
+    -------
+    dict
+        ``loss`` and ``accuracy`` of each epoch, on the training images as Keras measures them while it trains.
+    """
+    steps = epochs * -(-len(images) // batch_size)
+    model.compile(
+        tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(learning_rate, steps)),
+        tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    batches = _Batches(images, labels, batch_size, mirror, seed)
+    history = model.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=list(callbacks)).history
+    return {name: [float(value) for value in history[name]] for name in ("loss", "accuracy")}
+
+
+class _Batches(tf.keras.utils.Sequence):
+    """Batches in an order, and with mirrored images, that are drawn anew for each epoch."""
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray, batch_size: int, mirror: bool, seed: int):
+        self.images, self.labels, self.batch_size, self.mirror = images, labels, batch_size, mirror
+        self.random = np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.batch_size)
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        chosen = slice(number * self.batch_size, (number + 1) * self.batch_size)
+        images, mirrored = self.images[self.order[chosen]], self.mirrored[chosen]
+        images[mirrored] = images[mirrored, :, ::-1]
+        return images, self.labels[self.order[chosen]]
+
+    def on_epoch_end(self) -> None:
+        """Draw the next epoch."""
+        self.order = self.random.permutation(len(self.images))
+        self.mirrored = self.random.random(len(self.images)) < (0.5 if self.mirror else 0.0)
+
+
+def tune_to_rate_curve(
+    model: tf.keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    neuron: Mapping,
+    max_rate_hz: float | Sequence[float],
+    calibration_images: int = 2000,
+    **tuning,
+) -> tuple[tf.keras.Model, dict[str, list[float]]]:
+    """Tune a ReLU network to the rate curve of LIF neurons.
+
+    Each layer's activation becomes ``rate(1 + g x) / k``: zero is at the neurons' threshold; a large activation drives
+    them at `ABOVE_THRESHOLD`; and ``k`` is the slope with which the curve is nearest to the ReLU that it replaces, so
+    that tuning starts close to the network that was given.
+
+    Parameters
+    ----------
+    model
+        A chain of layers with ReLUs between its layers with weights.
+    images, labels
+        Training images.
+    neuron
+        ``tau_rc_s`` and ``tau_ref_s``.
+    max_rate_hz
+        Of the conversion to come, into which gains are folded.
+    calibration_images
+        How many images, from the first, set ``g`` and ``k``.
+    tuning
+        See `tune`.
+
+    Returns
+    -------
+    model, history
+        The model folded for conversion (see `fold`), and what `tune` returns.
+    """
+    gains, slopes = [], []
+    for layer in activations(model, images[:calibration_images]):
+        positive = layer[layer > 0].astype(float)
+        if not positive.size:
+            raise InputError("a layer of the CNN has no activation above zero, so its neurons cannot be given a gain")
+        gains.append(ABOVE_THRESHOLD / np.percentile(positive, LARGE_PERCENTILE))
+        rates = lif_rate(tf.constant(1 + gains[-1] * positive), neuron["tau_rc_s"], neuron["tau_ref_s"]).numpy()
+        slopes.append((rates @ positive) / (positive @ positive))
+    curves = [_curve(float(g), 1.0, float(k), neuron) for g, k in zip(gains, slopes, strict=True)]
+    curved = _with_activations(model, curves)
+    history = tune(curved, images, labels, **tuning)
+    model.set_weights(fold(curved.get_weights(), gains, slopes, max_rate_hz))
+    return model, history
+
+
+def fold(
+    weights: Sequence[np.ndarray],
+    gains: Sequence[float],
+    slopes: Sequence[float],
+    max_rate_hz: float | Sequence[float],
+) -> list[np.ndarray]:
+    """Fold gains into weights, so that ``rate(f x) / f`` in the folded network is what ``rate(1 + g x) / k`` was.
+
+    The folded neurons' inputs are ``x' = (1 + g x) / f`` and their outputs ``k / f`` times what they were; pooling and
+    flattening between layers keep such a factor.
+
+    Parameters
+    ----------
+    weights
+        Kernel and bias of each layer in turn, the last of which has no neurons.
+    gains, slopes
+        ``g`` and ``k`` of each layer of neurons.
+    max_rate_hz
+        ``f``, one for all layers or one for each.
+    """
+    rates = np.broadcast_to(np.asarray(max_rate_hz, float), len(gains))
+    if len(weights) != 2 * (len(gains) + 1):
+        raise InputError(
+            f"the CNN has {len(weights)} arrays of weights, but {len(gains)} layers of neurons; a network that is "
+            "tuned to a rate curve must be a chain of layers, each with a kernel and a bias"
+        )
+    folded, before = [], 1.0
+    for kernel, bias, gain, slope, rate in zip(weights[:-2:2], weights[1:-2:2], gains, slopes, rates, strict=True):
+        folded += [kernel * (gain / rate * before), bias * (gain / rate) + 1 / rate]
+        before = rate / slope
+    return [array.astype(np.float32) for array in (*folded, weights[-2] * before, weights[-1])]

@@ -1,0 +1,10 @@
+"""Collect what every configuration decided, under every readout, in one tidy table."""
+
+from csnn.job import logged
+
+with logged(snakemake.log[0]):
+    from csnn import comparisons, decisions
+    from csnn.files import write_text
+
+    table = comparisons.readout_table(map(decisions.read, snakemake.input.decisions))
+    write_text(snakemake.output[0], table.to_csv(index=False))

@@ -1,0 +1,45 @@
+"""Simulate some images of one configuration and record every neuron: activity, synaptic operations and their cost."""
+
+from csnn.job import logged, progress
+
+with logged(snakemake.log[0]):
+    import numpy as np
+
+    from csnn import activity
+    from csnn.files import read_npz, write_json, write_npz
+    from csnn.network import load_network
+
+    params = snakemake.params
+    network = load_network(snakemake.input.network)
+    images = read_npz(snakemake.input.images)["images"][: params.images]
+    cnn = read_npz(snakemake.input.activations)
+    activations = [cnn[f"layer{i + 1}"] for i in range(len(cnn))]
+    found = activity.record(
+        network,
+        images,
+        tau_syn_s=params.tau_syn_s,
+        dt_s=params.dt_s,
+        steps=params.steps,
+        on_images_done=progress(len(images)),
+    )
+    write_npz(
+        snakemake.output.activity,
+        {
+            "operations_per_step": found.operations,
+            "image_operations": found.image_operations,
+            **{f"counts{i + 1}": counts for i, counts in enumerate(found.counts)},
+        },
+    )
+    about = {key: params.network[key] for key in ("variant", "neuron", "max_rate_hz", "initial_voltage")}
+    write_json(
+        snakemake.output.metrics,
+        {
+            "about": {"network": snakemake.wildcards.network, **about, "tau_syn_s": params.tau_syn_s},
+            "seed": int(snakemake.wildcards.seed),
+            "dt_s": params.dt_s,
+            "images": len(images),
+            "layers": activity.layer_table(network, found, activations, params.steps * params.dt_s),
+            "cost": activity.cost_table(network, found, images, activations),
+            "operations_per_step": np.mean(found.operations.sum(axis=1), axis=0).tolist(),
+        },
+    )

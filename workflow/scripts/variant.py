@@ -1,0 +1,33 @@
+"""Make a variant of a CNN: change its architecture, keep the weights that still fit, and tune what results."""
+
+from csnn.job import logged, progress
+
+with logged(snakemake.log[0]):
+    from csnn import cnn, tuning
+    from csnn.data import read_images, training_set
+    from csnn.files import write_json
+    from csnn.nengodl_compat import tf, use_threads
+
+    tune = snakemake.params.tune
+    use_threads(snakemake.threads)
+    cnn.seed_everything(tune["seed"])
+    dataset = read_images(snakemake.input.dataset)
+    model = cnn.build(dataset.x_train.shape[1:], len(dataset.class_names), **snakemake.params.architecture)
+    if snakemake.input.parent:
+        new = tuning.take_weights(model, cnn.load(snakemake.input.parent))
+        print("layers with new weights:", ", ".join(new) or "none", flush=True)
+    model.summary(line_length=100)
+
+    history = {}
+    if tune["epochs"]:
+        images, labels = training_set(dataset, snakemake.params.held_out, tune["images"])
+        done = progress(tune["epochs"], "epochs", every_s=0)
+        options = {key: tune[key] for key in ("epochs", "batch_size", "learning_rate", "mirror", "seed")}
+        options["callbacks"] = [tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: done(epoch + 1))]
+        if tune["rate_curve"]:
+            model, history = tuning.tune_to_rate_curve(model, images, labels, **tune["rate_curve"], **options)
+        else:
+            history = tuning.tune(model, images, labels, **options)
+    cnn.save(model, snakemake.output.model)
+    write_json(snakemake.output.architecture, cnn.describe(model))
+    write_json(snakemake.output.history, history)
