@@ -11,11 +11,17 @@ min_version("9.16")
 include: "workflow/rules/experiment.smk"  # the configuration, validated, and the sweep that it spans
 include: "workflow/rules/resources.smk"  # what jobs need of a machine
 include: "workflow/rules/cluster.smk"  # what runs where there is a cluster
+include: "workflow/rules/contents.smk"  # what the report shows, and where
 include: "workflow/rules/data.smk"  # images
 include: "workflow/rules/model.smk"  # CNN
 include: "workflow/rules/simulate.smk"  # spiking networks, one job for each shard of each configuration
 include: "workflow/rules/tables.smk"  # accuracy and cross-entropy
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/decisions.smk"  # decisions over time, and single neurons
+include: "workflow/rules/report.smk"
+
+
+report: "workflow/report/opening.rst"
 
 
 rule all:
@@ -24,4 +30,6 @@ rule all:
         rules.score_table.output,
         rules.tables.output,
         rules.figures.input,
+        rules.decision_figures.input,
+        rules.report.output,
     localrule: True

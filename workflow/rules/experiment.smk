@@ -37,6 +37,7 @@ except InputError as error:
 SNN, SIMULATION, FIGURES = config["snn"], config["simulation"], config["figures"]
 # paths spell the configuration: results/<experiment>/<neuron>/tau-<tau in s>/seed-<seed>/
 NEURONS = SNN["neurons"]
+FIRST = "RLR" if "RLR" in NEURONS else next(iter(NEURONS))  # shown alone where the paper shows its first neuron
 TAUS = {"none" if tau is None else str(float(tau)): tau for tau in SNN["tau_syn_s"]}
 SEEDS = SNN["seeds"]
 TEST_IMAGES = config["data"]["test_images"]
@@ -88,11 +89,6 @@ def neuron_parameters(wildcards):
 def tau_syn_s(wildcards):
     """The configuration's synaptic time constant in seconds, or None."""
     return TAUS[wildcards.tau]
-
-
-def in_formats(figure):
-    """A figure's files, one for each configured format."""
-    return expand("<results>/figures/{figure}.{format}", figure=figure, format=FIGURES["formats"])
 
 
 def shown_responses(neurons):
