@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PROFILE ?= profiles/local
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo run test test-slurm lint format bench bench-dag lock clean
+.PHONY: help setup demo run test test-slurm lint format bench bench-dag docs pictures lock clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -20,7 +20,7 @@ setup: .venv/installed ## make the virtual environment .venv from the lock
 
 demo: setup ## the whole workflow on bundled digits: results/demo/
 	snakemake --profile profiles/demo
-	@echo; cat results/demo/tables/table2.md; echo; echo "tables: results/demo/tables/   figures: results/demo/figures/"
+	@echo; cat results/demo/tables/table2.md; echo; echo "report: results/demo/report.html   tables and figures: results/demo/"
 
 run: setup ## the experiment of config.yaml on this machine
 	snakemake --profile $(PROFILE)
@@ -47,6 +47,13 @@ bench: setup ## measure the engines against each other: benchmarks/results.json
 
 bench-dag: setup ## measure how long Snakemake plans large sweeps: benchmarks/dag.json
 	python benchmarks/dag.py
+
+docs: setup ## the reference of config.yaml from its schema, and the rule graph (needs Debian's graphviz)
+	python docs/configuration.py
+	snakemake --configfile profiles/demo/config.yaml --rulegraph dot -- results/demo/report.html | dot -Tsvg > docs/pictures/rulegraph.svg
+
+pictures: demo ## the pictures of the documentation from the demo's report (needs Debian's chromium and chromium-driver)
+	python docs/pictures.py results/demo/report.html
 
 lock: ## pin the packages of envs/*.in anew
 	envs/lock.sh

@@ -12,16 +12,23 @@ include: "workflow/rules/experiment.smk"  # the configuration, validated, and th
 include: "workflow/rules/sweep.smk"  # its networks, and where each one's files are
 include: "workflow/rules/resources.smk"  # what jobs need of a machine
 include: "workflow/rules/cluster.smk"  # what runs where there is a cluster
+include: "workflow/rules/contents.smk"  # what the report shows, and where
 include: "workflow/rules/data.smk"  # images
 include: "workflow/rules/model.smk"  # CNN
 include: "workflow/rules/simulate.smk"  # spiking networks, one job for each shard of each configuration
 include: "workflow/rules/tables.smk"  # accuracy and cross-entropy
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/decisions.smk"  # decisions over time, and single neurons
 include: "workflow/rules/analyses.smk"  # beyond the paper
+include: "workflow/rules/report.smk"
+
+
+report: "workflow/report/opening.rst"
 
 
 rule all:
     default_target: True
     input:
         [TARGETS[analysis] for analysis in ANALYSES],
+        rules.report.output,
     localrule: True

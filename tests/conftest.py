@@ -24,6 +24,7 @@ SMALL = {
     "verification": {"images": 2},
     "tables": {"compare_with_paper": False},
     "figures": {"formats": ["png"]},
+    "report": {"show_images": True},
 }
 
 

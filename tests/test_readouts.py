@@ -43,9 +43,14 @@ def test_every_image_decides_for_itself():
     two = np.concatenate([ONE, np.roll(ONE, 1, axis=2)])
     decided = readouts.first_confidence(two, 2, 2)
     assert (decided.classes.tolist(), decided.steps.tolist()) == ([1, 2], [2, 2])
-    never_settled = ONE[:, ::-1]
-    assert readouts.settling_step(np.concatenate([two, never_settled])).tolist() == [3, 3, 4]
-    assert readouts.settling_step(ONE[:, :1]).tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("decisions", "step"), [([1, 1, 1], 1), ([2, 1, 1], 2), ([1, 2, 1], 3), ([1, 1, 2], 3), ([0], 1)]
+)
+def test_settling_step(decisions, step):
+    assert readouts.settling_steps(np.array(decisions)) == step
+    assert np.array_equal(readouts.settling_steps(np.array([[decisions]] * 2)), [[step]] * 2)
 
 
 def test_names_tell_readouts_apart():

@@ -13,8 +13,12 @@ import yaml
 
 from conftest import REPOSITORY, SMALL, Workflow, changed
 
+OF_DECISIONS = {"accuracy_over_time", "settling_time", "confusion_matrices", "agreement_with_cnn"}
+FIGURES = {f"figure{i}" for i in range(1, 6)} | {"accuracy_vs_tau", "loss_vs_tau", "spikes_and_voltages"} | OF_DECISIONS
+PAGES = {"opening", "explorer", "provenance", "table1_page", "table2_page", "report"}
 # what every change of a number ends in
-AGGREGATES = {"score_table", "tables", "figure3", "figure5", "accuracy_vs_tau", "loss_vs_tau", "all"}
+AGGREGATES = {"score_table", "tables", "figure3", "figure5", "accuracy_vs_tau", "loss_vs_tau", "timecourse", "all"}
+AGGREGATES |= OF_DECISIONS | PAGES
 
 
 def with_weights(finished: Workflow, folder, **options) -> Workflow:
@@ -99,7 +103,8 @@ class TestRun:
         tables = {path.name for path in (finished.results / "tables").iterdir()}
         assert tables == {"scores.csv", "table1.csv", "table1.md", "table2.csv", "table2.md"}
         figures = {path.name for path in (finished.results / "figures").iterdir()}
-        assert figures == {f"figure{i}.png" for i in range(1, 6)} | {"accuracy_vs_tau.png", "loss_vs_tau.png"}
+        assert figures == {f"{figure}.png" for figure in FIGURES}
+        assert (finished.results / "report.html").is_file()
 
     def test_nothing_is_left_to_do_and_nothing_unfinished_lies_about(self, finished):
         assert finished.planned() == Counter()
@@ -132,7 +137,15 @@ class TestReruns:
 
     def test_adding_a_neuron_adds_its_jobs(self, finished):
         planned = finished.planned(changes={"snn.neurons": {"RLR": {}, "LIF": {}, "SRL": {}}})
-        jobs = {"compile_network": 1, "simulate": 2 * 4, "gather": 2, "verify": 1} | dict.fromkeys(AGGREGATES, 1)
+        jobs = {
+            "compile_network": 1,
+            "simulate": 2 * 4,
+            "gather": 2,
+            "verify": 1,
+            "record": 1,
+            "spikes_and_voltages": 1,
+        }
+        jobs |= dict.fromkeys(AGGREGATES, 1)
         # figure 3 shows RLR, which has not changed
         assert planned == Counter(jobs) - Counter({"figure3": 1})
 
@@ -144,7 +157,15 @@ class TestReruns:
 
     def test_changing_a_neuron_parameter_reruns_that_neuron(self, finished):
         planned = finished.planned(changes={"snn.neurons": {"RLR": {}, "LIF": {"tau_rc_s": 0.03}}})
-        jobs = {"compile_network": 1, "simulate": 2 * 4, "gather": 2, "verify": 1} | dict.fromkeys(AGGREGATES, 1)
+        jobs = {
+            "compile_network": 1,
+            "simulate": 2 * 4,
+            "gather": 2,
+            "verify": 1,
+            "record": 1,
+            "spikes_and_voltages": 1,
+        }
+        jobs |= dict.fromkeys(AGGREGATES, 1)
         assert planned == Counter(jobs) - Counter({"figure3": 1})
 
     def test_other_shards_leave_the_cnn_and_the_networks_alone(self, finished):
@@ -158,7 +179,7 @@ class TestReruns:
 
     def test_another_figure_format_draws_figures_only(self, finished):
         planned = finished.planned(changes={"figures.formats": ["png", "svg"]})
-        assert set(planned) == {f"figure{i}" for i in range(1, 6)} | {"accuracy_vs_tau", "loss_vs_tau", "all"}
+        assert set(planned) == FIGURES | {"provenance", "report", "all"}  # which show the configuration
 
     @pytest.mark.parametrize(
         ("file", "reruns", "leaves"),
@@ -186,8 +207,7 @@ class TestReruns:
         copy.repository = repository
         style = repository / "workflow/scripts/csnn/figures.mplstyle"
         style.write_text(style.read_text() + "axes.facecolor: white\n")
-        figures = {f"figure{i}" for i in range(1, 6)} | {"accuracy_vs_tau", "loss_vs_tau", "all"}
-        assert set(copy.planned()) == figures
+        assert set(copy.planned()) == FIGURES | {"report", "all"}
 
     def test_a_lost_shard_is_made_again_alone(self, copy):
         (copy.results / "LIF" / "tau-0.01" / "seed-0" / "test-2-of-3.npz").unlink()

@@ -19,6 +19,16 @@ localrules:
     figure5,
     accuracy_vs_tau,
     loss_vs_tau,
+    timecourse,
+    accuracy_over_time,
+    settling_time,
+    confusion_matrices,
+    agreement_with_cnn,
+    opening,
+    explorer,
+    provenance,
+    table1_page,
+    table2_page,
 
 
 def jobs_of_other_runs():

@@ -40,7 +40,9 @@ ANALYSES, VARIANTS = config["analyses"], config["cnn"]["variants"]
 # paths spell the configuration: results/<experiment>/<network>/tau-<tau in s>/seed-<seed>/, where the network is
 # <neuron>, <variant of the CNN>/<neuron>, and so on (csnn/sweep.py)
 NETWORKS = sweep.networks(SNN, VARIANTS)
+FIRST = "RLR" if "RLR" in NETWORKS else next(iter(NETWORKS))  # shown alone where the paper shows its first neuron
 TAUS = {sweep.tau_text(tau): tau for network in NETWORKS.values() for tau in network["tau_syn_s"]}
+SEEDS = list(dict.fromkeys(seed for network in NETWORKS.values() for seed in network["seeds"]))
 TEST_IMAGES, VALIDATION_IMAGES = config["data"]["test_images"], config["data"]["validation_images"]
 IMAGES = {"test": TEST_IMAGES, "validation": VALIDATION_IMAGES, "logit_image": 1}
 
@@ -57,6 +59,7 @@ wildcard_constraints:
     tau=r"none|[0-9.e-]+",
     seed=r"\d+",
     images="|".join(IMAGES),
+    table="[a-z0-9]+",
 
 
 scattergather:
@@ -90,11 +93,6 @@ def positions(wildcards):
 def tau_syn_s(wildcards):
     """The configuration's synaptic time constant in seconds, or None."""
     return TAUS[wildcards.tau]
-
-
-def in_formats(figure):
-    """A figure's files, one for each configured format."""
-    return expand("<results>/figures/{figure}.{format}", figure=figure, format=FIGURES["formats"])
 
 
 def shown_responses(names):

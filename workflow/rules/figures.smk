@@ -8,7 +8,7 @@ rule figure1:  # sample images of every class
     input:
         dataset=DATASET,
     output:
-        in_formats("figure1"),
+        in_formats("figure1", "Provenance", "Images of every class", with_images=True),
     log:
         "<logs>/figures/figure1.log",
     benchmark:
@@ -30,7 +30,7 @@ use rule figure1 as figure2 with:  # architecture of the CNN
     input:
         architecture="<results>/cnn/architecture.json",
     output:
-        in_formats("figure2"),
+        in_formats("figure2", "Provenance", "The CNN, layer by layer"),
     log:
         "<logs>/figures/figure2.log",
     benchmark:
@@ -43,9 +43,9 @@ use rule figure1 as figure2 with:  # architecture of the CNN
 use rule figure1 as figure3 with:  # logits of the first neuron (the paper's RLR), one panel per time constant
     input:
         image="<results>/images/logit_image.npz",
-        responses=shown_responses(["RLR" if "RLR" in NETWORKS else next(iter(NETWORKS))]),
+        responses=shown_responses([FIRST]),
     output:
-        in_formats("figure3"),
+        in_formats("figure3", "Responses", f"Logits of {FIRST} (the paper's Figure 3)", **of_networks(FIRST)),
     log:
         "<logs>/figures/figure3.log",
     benchmark:
@@ -59,7 +59,13 @@ use rule figure1 as figure4 with:  # the image whose logits are shown
     input:
         image="<results>/images/logit_image.npz",
     output:
-        in_formats("figure4"),
+        in_formats(
+            "figure4",
+            "Responses",
+            "The image shown (the paper's Figure 4)",
+            with_images=True,
+            **of_networks("none", "none"),
+        ),
     log:
         "<logs>/figures/figure4.log",
     benchmark:
@@ -74,7 +80,7 @@ use rule figure1 as figure5 with:  # logits of every neuron at every time consta
         image="<results>/images/logit_image.npz",
         responses=shown_responses(NETWORKS),
     output:
-        in_formats("figure5"),
+        in_formats("figure5", "Responses", "Logits of every neuron (the paper's Figure 5)", **of_networks()),
     log:
         "<logs>/figures/figure5.log",
     benchmark:
@@ -88,7 +94,7 @@ use rule figure1 as accuracy_vs_tau with:
     input:
         scores="<results>/tables/scores.csv",
     output:
-        in_formats("accuracy_vs_tau"),
+        in_formats("accuracy_vs_tau", "Results", "Against τ", part="Against τ", measure="accuracy", **of_networks()),
     log:
         "<logs>/figures/accuracy_vs_tau.log",
     benchmark:
@@ -100,7 +106,7 @@ use rule figure1 as accuracy_vs_tau with:
 
 use rule accuracy_vs_tau as loss_vs_tau with:
     output:
-        in_formats("loss_vs_tau"),
+        in_formats("loss_vs_tau", "Results", "Against τ", part="Against τ", measure="loss", **of_networks()),
     log:
         "<logs>/figures/loss_vs_tau.log",
     benchmark:

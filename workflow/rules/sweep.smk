@@ -30,6 +30,11 @@ def each_network(pattern, seeds=None):
     ]
 
 
+def of_event(paths):
+    """Paths, where the event-driven engine makes them."""
+    return paths if SIMULATION["engine"] == "event" else []
+
+
 def parent(wildcards):
     """The CNN that a variant is made from, if there is one."""
     name = VARIANTS[wildcards.variant]["from"]

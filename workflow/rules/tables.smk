@@ -5,12 +5,7 @@ rule score_table:
     input:
         cnn="<results>/cnn/evaluation.json",
         scores=each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/scores.json"),
-        # no table without proof that the engine gives NengoDL's own logits
-        certificates=(
-            each_network("<results>/verification/{network}-seed-{seed}.json")
-            if SIMULATION["engine"] == "event"
-            else []
-        ),
+        certificates=CERTIFICATES,
     output:
         "<results>/tables/scores.csv",
     log:

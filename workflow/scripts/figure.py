@@ -5,7 +5,7 @@ from csnn.job import logged
 with logged(snakemake.log[0]):
     import pandas as pd
 
-    from csnn import figures, responses
+    from csnn import decision_figures, figures, recording, responses, timecourse
     from csnn.data import pixels, read_images
     from csnn.files import read_json, read_npz
 
@@ -35,6 +35,21 @@ with logged(snakemake.log[0]):
 
     def loss_vs_tau():
         return figures.loss_vs_tau(pd.read_csv(snakemake.input.scores))
+
+    def accuracy_over_time():
+        return decision_figures.accuracy_over_time(timecourse.read(snakemake.input.course))
+
+    def settling_time():
+        return decision_figures.settling_time(timecourse.read(snakemake.input.course))
+
+    def confusion_matrices():
+        return decision_figures.confusion_matrices(timecourse.read(snakemake.input.course))
+
+    def agreement_with_cnn():
+        return decision_figures.agreement_with_cnn(timecourse.read(snakemake.input.course))
+
+    def spikes_and_voltages():
+        return decision_figures.spikes_and_voltages(recording.read(snakemake.input.recording))
 
     def shown_logits():
         """Logits (steps, classes) by neuron and time constant, and what the image is."""

@@ -68,7 +68,7 @@ def decide(
         np.array([one.steps for one in decided]),
         labels,
         cnn_logits.argmax(axis=1),
-        readouts.settling_step(logits),
+        readouts.settling_steps(logits.argmax(axis=2)),
         right.mean(axis=1),
         right.mean(axis=0),
     )

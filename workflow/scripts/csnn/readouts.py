@@ -95,9 +95,18 @@ def first_confidence(logits: NDArray, margin: float, hold: int) -> Decisions:
     return Decisions(classes, steps)
 
 
-def settling_step(logits: NDArray) -> NDArray[np.int64]:
-    """Return the step, from 1, after which the largest logit's class does not change any more, shape (images,)."""
-    leader = logits.argmax(axis=2)
-    other = leader != leader[:, -1:]
-    last_other = other.shape[1] - 1 - other[:, ::-1].argmax(axis=1)
-    return np.where(other.any(axis=1), last_other + 2, 1)
+def settling_steps(decisions: NDArray) -> NDArray[np.int64]:
+    """Return the step, from 1, from which on the decision is that of the last step.
+
+    Parameters
+    ----------
+    decisions : array, shape (..., steps)
+        The class of the largest logit at each step.
+
+    Returns
+    -------
+    array, shape (...)
+        An image whose decision changes at the last step has settled there only as far as the steps shown can tell.
+    """
+    same = (decisions == decisions[..., -1:])[..., ::-1]
+    return same.shape[-1] + 1 - np.where(same.all(axis=-1), same.shape[-1], same.argmin(axis=-1))

@@ -1,0 +1,212 @@
+"""The interactive page: choose neuron, time constant and image; see the logits, the running decision and the image."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from csnn import pages, tables
+from csnn.figures import MUTED, displayable
+from csnn.readouts import settling_steps
+from csnn.timecourse import TimeCourse, agreement
+
+MOST_NUMBERS = 200_000
+"""Logits that the page holds at most: it must stay small (see `pages.packed`)."""
+MOST_IMAGES = 20
+COLOURS = [*MUTED, "#000000"]
+
+
+def images_shown(labels: NDArray[np.int64], configurations: int, steps: int, classes: int) -> NDArray[np.int64]:
+    """Return positions of the images that the page shows: the first of each class, then the second, as many as fit."""
+    rank = pd.Series(labels).groupby(labels).cumcount().to_numpy()
+    size = min(MOST_IMAGES, max(1, MOST_NUMBERS // (configurations * steps * classes)))
+    return np.lexsort((labels, rank))[:size]
+
+
+def picture(image: ArrayLike, size: int = 128) -> str:
+    """Return an image (height, width, channels) as the URI of a PNG, scaled up without smoothing."""
+    from PIL import Image
+
+    pixels = np.rint(255 * displayable(np.asarray(image)[np.newaxis])[0]).astype(np.uint8)
+    scale = max(1, size // max(pixels.shape[:2]))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.repeat(scale, axis=0).repeat(scale, axis=1)).save(buffer, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def steps_shown(configurations: int, steps: int, classes: int) -> NDArray[np.int64]:
+    """Return the steps, from 0, at which the page holds logits: every one, or as many as fit for a single image."""
+    return np.arange(steps - 1, -1, -max(1, -(-configurations * steps * classes // MOST_NUMBERS)))[::-1]
+
+
+def record(
+    logits: NDArray,
+    network: tuple[str, float | None],
+    position: int,
+    kept: NDArray[np.int64],
+    course: TimeCourse,
+    names: Sequence[str],
+) -> dict:
+    """Return what the page holds of one network's answer to one image.
+
+    Parameters
+    ----------
+    logits : (steps, classes) float
+    network : neuron and time constant
+    position : of the image in the course
+    kept : (n,) int
+        Steps, from 0, whose logits are kept; decisions are kept of all.
+    course, names
+        Names of the classes, to be shown.
+    """
+    leader = logits.argmax(axis=1)
+    truth, cnn, last = names[course.labels[position]], names[course.cnn[position]], names[leader[-1]]
+    dt_ms = 1000 * course.dt_s
+    changes = np.flatnonzero(np.diff(leader)) + 1
+    starts, ends = [0, *changes], [*changes, len(leader)]
+    about = (
+        f"true class: {truth}\nCNN: {cnn} ({'right' if cnn == truth else 'wrong'})\n"
+        f"this network, at the end: {last} ({'right' if last == truth else 'wrong'})\n"
+        f"final from {dt_ms * settling_steps(leader):.4g} ms on"
+    )
+    return {
+        "neuron": network[0],
+        "tau": tables.milliseconds(network[1]),
+        "image": f"{position}: {truth}",
+        "truth": truth,
+        "about": about,
+        "t": [float(f"{dt_ms * (step + 1):.6g}") for step in kept],
+        "start": [float(f"{dt_ms * step:.6g}") for step in starts],
+        "end": [float(f"{dt_ms * step:.6g}") for step in ends],
+        "decision": [names[leader[step]] for step in starts],
+        **{f"c{k}": [float(f"{value:.2f}") for value in column] for k, column in enumerate(logits[kept].T)},
+    }
+
+
+def chart(records: Sequence[dict], pictures: dict[str, str], names: Sequence[str]) -> dict:
+    """Return the chart as a Vega-Lite specification; `pictures` holds the URI of each image, or nothing."""
+    chosen = {}
+    for key, label in (("neuron", "Neuron"), ("tau", "τ (ms)"), ("image", "Image")):
+        values = list(dict.fromkeys(one[key] for one in records))
+        chosen[key] = alt.param(
+            name=f"chosen_{key}", value=values[0], bind=alt.binding_select(options=values, name=label)
+        )
+    only = " && ".join(f"datum.{key} == chosen_{key}" for key in chosen)
+    columns = [f"c{k}" for k in range(len(names))]
+    colour = alt.Color("class:N", title="Class", sort=None).scale(
+        domain=list(names), range=[COLOURS[k % len(COLOURS)] for k in range(len(names))]
+    )
+    end_ms = records[0]["t"][-1]
+    time = alt.X("t:Q", title="Time since the image appeared (ms)").scale(domain=[0, end_ms], nice=False)
+    tooltip = [alt.Tooltip("t:Q", title="ms"), "class:N", alt.Tooltip("logit:Q", format=".2f")]
+    logits = (
+        alt.Chart(width=540, height=300)
+        .transform_filter(only)
+        .transform_flatten(["t", *columns])
+        .transform_fold(columns, as_=["column", "logit"])
+        .transform_calculate(**{"class": f"{json.dumps(list(names))}[toNumber(slice(datum.column, 1))]"})
+        .mark_line()
+        .encode(
+            x=time,
+            y=alt.Y("logit:Q", title="Logit"),
+            color=colour,
+            strokeWidth=alt.when("datum.class == datum.truth").then(alt.value(3.5)).otherwise(alt.value(1.2)),
+            tooltip=tooltip,
+        )
+        .properties(title="Logits over time; the true class in bold")
+    )
+    decision = (
+        alt.Chart(width=540, height=26)
+        .transform_filter(only)
+        .transform_flatten(["start", "end", "decision"])
+        .transform_calculate(**{"class": "datum.decision"})
+        .mark_bar(height=26, strokeWidth=0)
+        .encode(
+            x=alt.X("start:Q", title=None, axis=None).scale(domain=[0, end_ms], nice=False),
+            x2="end:Q",
+            color=colour,
+            tooltip=[alt.Tooltip("class:N", title="decision"), "start:Q", "end:Q"],
+        )
+        .properties(title="Running decision: the class of the largest logit")
+    )
+    words = (
+        alt.Chart(width=300, height=80)
+        .transform_filter(only)
+        .mark_text(align="left", baseline="top", lineBreak="\n", fontSize=13, lineHeight=18)
+        .encode(x=alt.value(0), y=alt.value(0), text="about:N")
+    )
+    about = [words]
+    if pictures:
+        about.insert(
+            0,
+            alt.Chart(width=112, height=112)
+            .transform_filter(only)
+            .transform_calculate(url=f"{json.dumps(pictures)}[datum.image]")
+            .mark_image(width=112, height=112)
+            .encode(x=alt.value(56), y=alt.value(56), url="url:N"),
+        )
+    whole = alt.vconcat(alt.hconcat(*about), logits, decision, data=alt.Data(values=list(records)))
+    return (
+        whole.add_params(*chosen.values())
+        .configure_view(stroke=None)
+        .configure_axis(grid=True, gridColor="#e6e6e6", labelFontSize=12, titleFontSize=12, titleFontWeight="normal")
+        .configure_title(anchor="start", fontSize=13)
+        .configure_legend(labelFontSize=12, titleFontSize=12, symbolType="stroke", symbolStrokeWidth=3)
+        .to_dict()
+    )
+
+
+def configurations(scores: pd.DataFrame, course: TimeCourse) -> pd.DataFrame:
+    """Return every configuration with its scores, settling time and agreement with the CNN, as text to be read."""
+    rows = []
+    for _, row in scores.iterrows():
+        tau_syn_s = None if pd.isna(row["tau_syn_s"]) else row["tau_syn_s"]
+        shown = {"neuron": row["neuron"], "τ (ms)": "", "seed": ""}
+        for reading, words in {"last_step": "at the last step", "time_averaged": "mean of all steps"}.items():
+            low, high = (100 * row[f"accuracy_{reading}_{bound}"] for bound in ("low", "high"))
+            shown[f"accuracy (%), {words}"] = f"{100 * row[f'accuracy_{reading}']:.2f}"
+            shown[f"95 % interval, {words}"] = f"{low:.1f} to {high:.1f}"
+            shown[f"loss, {words}"] = f"{row[f'loss_{reading}']:.3f}"
+        if row["neuron"] != tables.CNN:
+            decided = course.decisions[row["neuron"], tau_syn_s, row["seed"]]
+            agrees = agreement(decided[:, -1], course.cnn, course.labels)[:2].sum()
+            settled_ms = 1000 * course.dt_s * np.median(settling_steps(decided))
+            shown |= {"τ (ms)": tables.milliseconds(tau_syn_s), "seed": str(row["seed"])}
+            shown |= {
+                "agrees with the CNN (%)": f"{100 * agrees:.1f}",
+                "median settling time (ms)": f"{settled_ms:.4g}",
+            }
+        rows.append(shown)
+    return pd.DataFrame(rows).fillna("")
+
+
+def page(spec: dict, table: pd.DataFrame, sample: int, images: int) -> str:
+    """Return the page: the chart of a sample of images, and the sortable table over all of them."""
+    import vl_convert
+
+    init, rows = pages.sortable(table)
+    head = f"<script>{vl_convert.javascript_bundle()}</script>"
+    content = json.dumps(spec).replace("</", "<\\/")  # a name must not end the script
+    body = (
+        f'<div id="chart"></div><script>vegaEmbed("#chart", {content}, {{renderer: "svg", actions: false}});</script>'
+    )
+    return pages.page(
+        "Choose a neuron, a time constant and an image",
+        [
+            pages.Section("", f"{sample} of the {images} test images; first seed of the membrane potentials.", body),
+            pages.Section(
+                "All configurations",
+                f"Of all {images} images. A click on a column's head sorts by it; the field on the right searches. "
+                "Intervals are of 95 %, over images.",
+                init + rows,
+            ),
+        ],
+        head,
+    )

@@ -1,0 +1,96 @@
+"""Pages of the report: HTML that holds all it needs, so that it opens from a file without network."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from jinja2 import Environment
+from markupsafe import Markup, escape
+
+TEMPLATE = Path(__file__).with_name("page.html.jinja")
+
+
+class Section(NamedTuple):
+    """A part of a page: a heading and words, which are text, and a body, which is HTML."""
+
+    heading: str
+    words: str
+    body: str
+
+
+def page(title: str, sections: Iterable[Section], head: str = "") -> str:
+    """Return a page; `head` is HTML, such as scripts."""
+    template = Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
+    parts = [section._replace(body=Markup(section.body)) for section in sections]
+    return template.render(title=title, sections=parts, head=Markup(head)) + "\n"
+
+
+def table(frame: pd.DataFrame, words: bool = False) -> str:
+    """Return a table as HTML; `words` aligns its columns as text instead of as numbers."""
+    return frame.to_html(index=False, border=0, na_rep="–", classes=["plain", *(["words"] if words else [])])
+
+
+def sortable(frame: pd.DataFrame) -> tuple[str, str]:
+    """Return a table that a reader can sort and search: what a page's head needs, and the table itself, as HTML."""
+    from itables import options, to_html_datatable
+    from itables.javascript import generate_init_offline_itables_html
+
+    body = to_html_datatable(
+        frame,
+        connected=False,
+        showIndex=False,
+        paging=len(frame) > 50,
+        pageLength=50,
+        display_logo_when_loading=False,
+        classes="display compact",
+        style="margin: 0; width: auto",
+        text_in_header_can_be_selected=False,  # a click anywhere on it sorts
+        layout={"topStart": None, "topEnd": "search", "bottomStart": "info", "bottomEnd": "paging"},
+    )
+    return generate_init_offline_itables_html(options.dt_bundle), body
+
+
+def in_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table as text to be read: four digits, accuracies in percent, each interval in one column."""
+    read = {}
+    for name in frame:
+        values = frame[name]
+        if name.endswith(("_low", "_high")):
+            continue
+        scale, unit = (100, " (%)") if "accuracy" in name or name == "agreement" else (1, "")
+        digits = ".2f" if "accuracy" in name or "points" in name else ".4g"
+
+        def text(values: pd.Series, scale: int = scale, digits: str = digits) -> list[str]:
+            return ["" if pd.isna(value) else format(scale * value, digits) for value in values]
+
+        read[name + unit] = text(values) if pd.api.types.is_float_dtype(values) else values.astype(str).tolist()
+        if f"{name}_low" in frame:
+            bounds = zip(text(frame[f"{name}_low"]), text(frame[f"{name}_high"]), strict=True)
+            read[f"{name}, 95 % interval"] = [f"{low} to {high}" if low else "" for low, high in bounds]
+    return pd.DataFrame(read)
+
+
+def preformatted(text: str) -> str:
+    """Return text as HTML that keeps its lines."""
+    return f"<pre>{escape(text)}</pre>"
+
+
+def packed(html: str) -> str:
+    """Return a page that unpacks and shows the given one.
+
+    The report holds each page as an address, and Chromium follows none of more than two million characters.
+    """
+    content = base64.b64encode(gzip.compress(html.encode(), mtime=0)).decode()
+    return f"""<!doctype html>
+<meta charset="utf-8">
+<script>
+const bytes = Uint8Array.from(atob("{content}"), letter => letter.charCodeAt(0));
+const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+new Response(unpacked).text().then(html => {{ document.open(); document.write(html); document.close(); }});
+</script>
+"""

@@ -1,0 +1,110 @@
+"""Where an experiment's numbers come from: certificates, versions, seeds, hashes, run times, configuration."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pandas as pd
+
+from csnn import tables
+from csnn.files import sha256
+
+CODE = Path(__file__).resolve().parents[3]
+"""The folder of the workflow."""
+
+
+def machine() -> dict[str, str]:
+    """Return processor, system and Python of this machine."""
+    described = Path("/proc/cpuinfo")
+    lines = described.read_text().splitlines() if described.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "cpu": names[0] if names else platform.processor() or platform.machine(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def packages() -> dict[str, str]:
+    """Return every package installed here and its version."""
+    return dict(sorted({one.metadata["Name"]: one.version for one in distributions()}.items()))
+
+
+def code() -> dict[str, str | bool | None]:
+    """Return the commit of the workflow's code, and whether files differ from it; None where there is no git."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", *arguments], cwd=CODE, capture_output=True, text=True, timeout=60)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": git("rev-parse", "HEAD"), "changed": None if changed is None else bool(changed)}
+
+
+def hashes(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
+    """Return the SHA-256 of each file by its path."""
+    return {str(path): sha256(path) for path in paths}
+
+
+def certificates(found: Iterable[Mapping]) -> pd.DataFrame:
+    """Return how far the engine's logits were from NengoDL's, one row for each configuration that was checked."""
+    return pd.DataFrame(
+        [
+            {
+                "neuron": one["neuron"],
+                "seed": one["seed"],
+                "τ (ms)": tables.milliseconds(check["tau_syn_s"]),
+                "images": check["images"],
+                "steps": check["steps"],
+                "largest difference of a logit": f"{check['largest_difference']:.1e}",
+                "accepted up to": f"{one['tolerance']:.0e}",
+            }
+            for one in found
+            for check in one["checks"]
+        ]
+    )
+
+
+def run_times(folder: str | os.PathLike) -> pd.DataFrame:
+    """Sum up what Snakemake measured of the jobs, by rule.
+
+    Parameters
+    ----------
+    folder
+        Of the benchmarks: ``<rule>.tsv``, or a folder named after the rule.
+    """
+    folder = Path(folder)
+    jobs = pd.concat(
+        [
+            pd.read_csv(path, sep="\t", na_values="-").assign(
+                rule=path.relative_to(folder).parts[0].removesuffix(".tsv")
+            )
+            for path in sorted(folder.rglob("*.tsv"))
+        ]
+    )
+    of_rule = jobs.groupby("rule", sort=False)
+    return pd.DataFrame(
+        {
+            "jobs": of_rule.size(),
+            "seconds in all": of_rule["s"].sum().round(1),
+            "longest (s)": of_rule["s"].max().round(1),
+            "most memory (MB)": of_rule["max_rss"].max().round(),
+        }
+    ).reset_index()
+
+
+def versions(sources: Iterable[Mapping[str, str]]) -> pd.DataFrame:
+    """Return every package and its version, as the results themselves and their certificates name them."""
+    merged: dict[str, set[str]] = {}
+    for source in sources:
+        for package, version in source.items():
+            merged.setdefault(package, set()).add(version)
+    return pd.DataFrame({"package": list(merged), "version": [", ".join(sorted(found)) for found in merged.values()]})

@@ -1,0 +1,69 @@
+"""Set down where the numbers come from: as a record for programs, and as a page of the report."""
+
+from csnn.job import logged
+
+with logged(snakemake.log[0]):
+    import pandas as pd
+    import yaml
+
+    from csnn import pages, provenance, responses
+    from csnn.files import read_json, write_json, write_text
+
+    given, params = snakemake.input, snakemake.params
+    certificates = [read_json(path) for path in given.certificates]
+    about = responses.read(given.responses).provenance
+    tables = [path for path in given.results if "/tables/" in path]
+    record = {
+        "configuration": params.configuration,
+        "engine": about["engine"],
+        "largest_difference_from_nengo_dl": max((one["largest_difference"] for one in certificates), default=None),
+        "certificates": {
+            path: {key: one[key] for key in ("largest_difference", "tolerance", "images", "steps")}
+            for path, one in zip(given.certificates, certificates, strict=True)
+        },
+        "sha256": {
+            "images": provenance.hashes([given.images]),
+            "weights": provenance.hashes(given.models),
+            "networks": provenance.hashes(given.networks),
+            "tables": provenance.hashes(tables),
+        },
+        "code": provenance.code(),
+        "machine": provenance.machine(),
+        "versions": {"snakemake": params.versions["snakemake"], "simulation": about["versions"]},
+        "packages": provenance.packages(),
+    }
+    write_json(snakemake.output.record, record)
+
+    engine = (
+        "Each network's logits were compared with NengoDL's own, in double precision, at all steps of the first test "
+        "images, before any table was made. Rounding alone explains differences of some 1e-15."
+        if certificates
+        else "Simulated by NengoDL itself."
+    )
+    seeds = pd.DataFrame(
+        {
+            "of": ["the CNN's initial weights and the order of its images", "the initial membrane potentials"],
+            "seeds": [params.training_seed, ", ".join(map(str, params.seeds))],
+        }
+    )
+    files = [(path, sum_) for kind in record["sha256"].values() for path, sum_ in kind.items()]
+    made_by = {key: str(value) for key, value in (record["code"] | record["machine"]).items()}
+    versions = provenance.versions([about["versions"], *(one["versions"] for one in certificates), params.versions])
+    sections = [
+        pages.Section("The engine", engine, pages.table(provenance.certificates(certificates)) if certificates else ""),
+        pages.Section("Seeds", "", pages.table(seeds, words=True)),
+        pages.Section("Code and machine", "", pages.table(pd.DataFrame(made_by.items(), columns=["", ""]), words=True)),
+        pages.Section("Versions", "", pages.table(versions, words=True)),
+        pages.Section("Files", "", pages.table(pd.DataFrame(files, columns=["file", "SHA-256"]), words=True)),
+        pages.Section(
+            "Run times",
+            "Of the jobs whose results are here, as Snakemake measured them; jobs that ran side by side add up.",
+            pages.table(provenance.run_times(params.benchmarks)),
+        ),
+        pages.Section(
+            "Configuration",
+            "Complete, with all defaults; saved as a file it makes this experiment again (--configfile).",
+            pages.preformatted(yaml.safe_dump(params.configuration, sort_keys=False, allow_unicode=True)),
+        ),
+    ]
+    write_text(snakemake.output.page, pages.page("Where the numbers come from", sections))

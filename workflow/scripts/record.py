@@ -1,0 +1,28 @@
+"""Simulate every kind of neuron on one image again, keeping spikes and membrane potentials of some neurons."""
+
+from csnn.job import logged
+
+with logged(snakemake.log[0]):
+    from csnn import recording
+    from csnn.engines.event import Record, simulate
+    from csnn.files import read_npz
+    from csnn.network import load_network
+
+    params = snakemake.params
+    image = read_npz(snakemake.input.image)["images"]
+    spikes, voltages = {}, {}
+    for neuron, path in zip(params.neurons, snakemake.input.networks, strict=True):
+        network = load_network(path)
+        done = simulate(
+            network,
+            image,
+            tau_syn_s=params.tau_syn_s,
+            dt_s=params.dt_s,
+            steps=params.steps,
+            record=Record(neurons={index: range(layer.size) for index, layer in enumerate(network.layers[:-1])}),
+        )
+        spikes[neuron] = {layer: found[0] for layer, found in done.spikes.items()}
+        voltages[neuron] = done.voltages[0][0]
+    recording.write(
+        snakemake.output[0], recording.sample(spikes, voltages, tau_syn_s=params.tau_syn_s, dt_s=params.dt_s)
+    )

@@ -1,0 +1,14 @@
+"""Show a table of the experiment as a page of the report."""
+
+from csnn.job import logged
+
+with logged(snakemake.log[0]):
+    import pandas as pd
+
+    from csnn import pages, tables
+    from csnn.files import write_text
+
+    scores = tables.scores(pd.read_csv(snakemake.input.scores))
+    shown = pd.read_csv(snakemake.input.table, dtype=str)
+    section = pages.Section("", tables.caption(scores), pages.table(shown))
+    write_text(snakemake.output[0], pages.page(snakemake.params.title, [section]))
