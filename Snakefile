@@ -12,6 +12,7 @@ include: "workflow/rules/experiment.smk"  # the configuration, validated, and th
 include: "workflow/rules/sweep.smk"  # its networks, and where each one's files are
 include: "workflow/rules/resources.smk"  # what jobs need of a machine
 include: "workflow/rules/cluster.smk"  # what runs where there is a cluster
+include: "workflow/rules/progress.smk"  # what a run says in the terminal
 include: "workflow/rules/contents.smk"  # what the report shows, and where
 include: "workflow/rules/data.smk"  # images
 include: "workflow/rules/model.smk"  # CNN
@@ -24,6 +25,11 @@ include: "workflow/rules/report.smk"
 
 
 report: "workflow/report/opening.rst"
+
+
+onstart:
+    refuse_second_run()
+    show_progress()
 
 
 rule all:

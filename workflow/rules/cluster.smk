@@ -43,8 +43,11 @@ def jobs_of_other_runs():
     return Counter(name for name, _, folder in jobs if folder == workflow.workdir_init and run_id.fullmatch(name))
 
 
-onstart:
-    # Snakemake forgets the jobs of a run that was killed; while they run, it would start others for the same files
+def refuse_second_run():
+    """Stop where another run's jobs are queued.
+
+    Snakemake forgets the jobs of a run that was killed; while they run, it would start others for the same files.
+    """
     for run, jobs in jobs_of_other_runs().items():
         raise WorkflowError(
             f"{jobs} jobs of another run in this folder are in SLURM's queue; wait for them (squeue --name={run}) or end "
