@@ -76,7 +76,7 @@ rule provenance:
         networks=COMPILED,
         certificates=CERTIFICATES,
         responses=A_RESPONSE,
-        results=[TARGETS[analysis] for analysis in ANALYSES],  # when they are there, so is every job's benchmark
+        tables=[TABLES[analysis] for analysis in ANALYSES],  # when they are there, so is every simulation's benchmark
     output:
         page=shown("<results>/report/provenance.html", "Provenance", "Where the numbers come from", "provenance"),
         record="<results>/provenance.json",

@@ -12,7 +12,6 @@ with logged(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
     certificates = [read_json(path) for path in given.certificates]
     about = responses.read(given.responses).provenance
-    tables = [path for path in given.results if "/tables/" in path]
     record = {
         "configuration": params.configuration,
         "engine": about["engine"],
@@ -25,7 +24,7 @@ with logged(snakemake.log[0]):
             "images": provenance.hashes([given.images]),
             "weights": provenance.hashes(given.models),
             "networks": provenance.hashes(given.networks),
-            "tables": provenance.hashes(tables),
+            "tables": provenance.hashes(given.tables),
         },
         "code": provenance.code(),
         "machine": provenance.machine(),
