@@ -22,14 +22,19 @@ written with dots here: `snn.steps` is the key `steps` under `snn`. A mistake en
 
 
 def rows(schema, place=""):
-    """Yield key, default, what is allowed and description of every value, in the order of the schema."""
+    """Yield key, default, what is allowed and description of every value, in the order of the schema.
+
+    Below a mapping of names of the user's own, `<name>` stands for one; below a list, `[]` for an item.
+    """
     for key, described in schema.get("properties", {}).items():
         name = f"{place}.{key}" if place else key
         if "properties" in described:
             yield from rows(described, name)
-        else:
-            default = json.dumps(described["default"], ensure_ascii=False) if "default" in described else ""
-            yield name, default, described.get("allowed", ""), described.get("description", "")
+            continue
+        default = json.dumps(described["default"], ensure_ascii=False) if "default" in described else ""
+        yield name, default, described.get("allowed", ""), described.get("description", "")
+        for below, mark in (("additionalProperties", ".<name>"), ("items", "[]")):
+            yield from rows(described.get(below) or {}, name + mark)
 
 
 def table(header, lines):
