@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PROFILE ?= profiles/local
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo run test test-slurm lint format bench bench-dag docs pictures lock clean
+.PHONY: help setup demo run test test-slurm lint format bench bench-dag docs pictures lock reproduce clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -57,6 +57,9 @@ pictures: demo ## the pictures of the documentation from the demo's report (need
 
 lock: ## pin the packages of envs/*.in anew
 	envs/lock.sh
+
+reproduce: setup ## run an experiment again from its provenance and compare: make reproduce RESULTS=results/demo
+	python workflow/reproduce.py $(RESULTS)
 
 clean: ## remove what demo and tests made, but no experiment
 	rm -rf results/demo .pytest_cache .ruff_cache .hypothesis

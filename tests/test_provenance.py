@@ -1,0 +1,105 @@
+"""Provenance: what made an experiment is recorded, makes it again, and is packed with it."""
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+import yaml
+
+import reproduce
+from conftest import REPOSITORY, SMALL, Workflow
+from csnn.files import InputError, sha256
+
+
+@pytest.fixture(scope="module")
+def record(finished):
+    return json.loads((finished.results / "provenance.json").read_text())
+
+
+class TestRecord:
+    def test_hashes_are_those_of_the_files(self, finished, record):
+        found = record["sha256"]
+        assert set(found["images"]) == {"data/digits.npz"}
+        assert set(found["weights"]) == {"results/small/cnn/model.h5"}
+        assert set(found["networks"]) == {f"results/small/{n}/networks/seed-0.npz" for n in ("RLR", "LIF")}
+        assert {path.rpartition("/")[2] for path in found["tables"]} == {
+            "scores.csv", "table1.csv", "table1.md", "table2.csv", "table2.md",
+        }  # fmt: skip
+        for files in found.values():
+            for path, expected in files.items():
+                assert sha256(finished.folder / path) == expected
+
+    def test_configuration_is_complete(self, record):
+        configuration = record["configuration"]
+        assert configuration["snn"]["tau_syn_s"] == SMALL["snn"]["tau_syn_s"]
+        assert configuration["snn"]["neurons"]["LIF"] == {"tau_rc_s": 0.02, "tau_ref_s": 0.002}
+        assert configuration["verification"] == {"images": 2, "tolerance": 1e-9}
+
+    def test_engine_is_certified(self, record):
+        assert record["engine"] == "event"
+        assert record["largest_difference_from_nengo_dl"] < 1e-12
+        assert set(record["certificates"]) == {f"results/small/verification/{n}-seed-0.json" for n in ("RLR", "LIF")}
+
+    def test_code_machine_and_packages(self, record):
+        commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, text=True).strip()
+        assert record["code"]["commit"] == commit
+        assert record["packages"]["snakemake"] == record["versions"]["snakemake"]
+        assert record["versions"]["simulation"]["numba"] == record["packages"]["numba"]
+        assert record["machine"]["python"].startswith("3.11") and record["machine"]["cpu"]
+
+
+class TestReproduction:
+    def test_gives_every_number_again(self, finished, tmp_path):
+        shutil.copytree(finished.results, tmp_path / "results" / "small")
+        command = [sys.executable, REPOSITORY / "workflow" / "reproduce.py", "results/small"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.endswith("every number is the same\n") and "same       tables/scores.csv" in done.stdout
+        again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert again.returncode == 1
+        assert again.stderr == (
+            "Error: results/small-reproduced exists already; delete it to reproduce the experiment once more\n"
+        )
+
+    def test_says_what_differs(self, record):
+        other = json.loads(json.dumps(record))
+        other["configuration"]["experiment"] = "other"
+        other["sha256"] = {
+            kind: {path.replace("results/small/", "results/other/"): sum_ for path, sum_ in files.items()}
+            for kind, files in other["sha256"].items()
+        }
+        assert all(same for _, same in reproduce.compare(record, other))
+        other["sha256"]["tables"]["results/other/tables/scores.csv"] = "0"
+        del other["sha256"]["weights"]["results/other/cnn/model.h5"]
+        other["machine"]["cpu"] = "abacus"
+        differ = {path for path, same in reproduce.compare(record, other) if not same}
+        assert differ == {"tables/scores.csv", "cnn/model.h5"}
+        assert list(reproduce.circumstances(record, other)) == [
+            f"machine, cpu: {record['machine']['cpu']} then, abacus now"
+        ]
+
+    def test_something_else_than_results_is_refused(self, tmp_path):
+        with pytest.raises(InputError, match=r"has no provenance.json; it must be the folder of a finished experiment"):
+            reproduce.read_record(tmp_path)
+
+
+def test_archive_packs_what_a_publication_needs(finished, tmp_path):
+    shutil.copytree(finished.folder, tmp_path / "copy", copy_function=shutil.copy2)
+    workflow = Workflow(tmp_path / "copy")
+    workflow.run("archive", changes={"report.show_images": False})
+    with zipfile.ZipFile(workflow.results / "archive.zip") as archive:
+        names = set(archive.namelist())
+        assert archive.testzip() is None
+        configuration = yaml.safe_load(archive.read("small/config.yaml"))
+    assert {
+        "small/provenance.json",
+        "small/report.html",
+        "small/tables/scores.csv",
+        "small/figures/figure5.png",
+    } <= names
+    # they show images of the data set
+    assert not {"small/figures/figure1.png", "small/figures/figure4.png"} & names
+    assert configuration["report"]["show_images"] is False
