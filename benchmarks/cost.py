@@ -42,7 +42,9 @@ def start_up() -> float:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--dry-run"]
         snakemake = core_seconds([*command, "--directory", folder, "data/digits.npz"])
-    engine = "import numpy; from csnn.engines.event import compile_kernels; compile_kernels(numpy.float64)"
+    engine = (
+        "import numpy; from csnn.engines.event import compile_kernels; compile_kernels(numpy.float64, numpy.float32)"
+    )
     return 2 * snakemake + core_seconds([sys.executable, "-c", engine])
 
 

@@ -491,7 +491,7 @@ def test_simulating_imports_neither_tensorflow_nor_nengo():
 SIMULATE_ONCE = """
 import numpy as np
 from csnn.engines import event, kernel_cache, kernels
-event.compile_kernels(np.float64)
+event.compile_kernels(np.float64, np.float32)
 misses = sum(sum(getattr(kernels, name).stats.cache_misses.values()) for name in (
     'advance_layer', 'advance_layer_of_constant_current', 'add_sparse', 'add_whole_convolution',
     'pool_events', 'events_of_image'))

@@ -17,7 +17,8 @@ from csnn.engines.neuron_steps import (
     series_coefficients,
     step_neurons,
 )
-from csnn.engines.plan import ALIGNMENT, NO_FILTER_BELOW, PRECISIONS, aligned, lowpass, scattered_weights
+from csnn.engines.plan import ALIGNMENT, NO_FILTER_BELOW, PRECISIONS, aligned, compact, lowpass
+from csnn.engines.vectors import BLOCK, LANES, add_rows
 from csnn.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, SparseMatrix
 
 REALS = [np.float64, np.float32]
@@ -124,24 +125,47 @@ def test_an_unusual_start_lifts_the_threshold(name, voltage):
 # --- sums of rows, convolution, pooling -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("real", REALS)
-@pytest.mark.parametrize("events", [0, 1, 3, 4, 5, 8, 11])
-def test_scattering_equals_a_matrix_product(real, events):
-    rng = np.random.default_rng(events)
-    weights = rng.normal(size=(20, 24)).astype(real)
+@pytest.mark.parametrize(("real", "taps"), [*zip(REALS, REALS, strict=True), (np.float64, np.float32)])
+@pytest.mark.parametrize("events", [0, 1, 5, 11])
+@pytest.mark.parametrize("count", [1, LANES - 1, LANES, 3 * LANES + 5, BLOCK, 2 * BLOCK + LANES + 1])
+def test_adding_rows_equals_a_matrix_product(real, taps, events, count):
+    rng = np.random.default_rng([events, count])
+    weights = rng.normal(size=(20, count + 7)).astype(taps)
     unit, value = np.sort(rng.integers(5, 25, 30)).astype(np.int32), rng.normal(size=30).astype(real)
-    result = rng.normal(size=40).astype(real)
+    result = rng.normal(size=count + 23).astype(real)
     expected = result.astype(np.float64)
-    expected[3:20] += value[7 : 7 + events].astype(np.float64) @ weights[unit[7 : 7 + events] - 5, 6:23]
-    kernels.scatter(unit, value, 7, 7 + events, weights.ravel(), 6 - 5 * 24, 24, result, 3, 17)
+    chosen = weights[unit[7 : 7 + events] - 5, 6 : 6 + count].astype(np.float64)
+    expected[3 : 3 + count] += value[7 : 7 + events].astype(np.float64) @ chosen
+    stride = count + 7
+    add_rows(unit, value, 7, 7 + events, weights.ravel(), 6 - 5 * stride, stride, result, 3, count)
     assert np.abs(result - expected).max() < 50 * np.finfo(real).eps
+    assert np.array_equal(result[:3], expected[:3]) and np.array_equal(result[3 + count :], expected[3 + count :])
 
 
-def test_scattered_weights_list_the_windows_from_left_to_right():
-    kernel = np.arange(5.0).reshape(1, 5, 1, 1)
-    assert scattered_weights(kernel, 1).tolist() == [4, 3, 2, 1, 0]
-    assert scattered_weights(kernel, 2).tolist() == [4, 2, 0, 0, 3, 1], "the second phase reaches one window less"
-    assert scattered_weights(kernel, 7).tolist() == [0, 1, 2, 3, 4, 0, 0]
+def test_a_sum_does_not_depend_on_what_is_computed_beside_it():
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(20, BLOCK))
+    unit, value = np.arange(20, dtype=np.int32), rng.normal(size=20)
+    whole = np.zeros(BLOCK)
+    add_rows(unit, value, 0, 20, weights.ravel(), 0, BLOCK, whole, 0, BLOCK)
+    for count in (LANES, 3 * LANES):
+        part = np.zeros(BLOCK)
+        add_rows(unit, value, 0, 20, weights.ravel(), 0, BLOCK, part, 0, count)
+        assert np.array_equal(part[:count], whole[:count])
+
+
+@pytest.mark.parametrize("rate_hz", [1.0, 100.0, 123.456, 415.0])
+def test_learned_weights_times_a_gain_are_compact_without_loss(rate_hz):
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 4, 5)).astype(np.float32).astype(np.float64) * rate_hz
+    numbers, factor = compact(kernel, 1 / rate_hz)
+    assert numbers.dtype == np.float32
+    assert np.array_equal(numbers * np.float64(factor), kernel)
+
+
+@pytest.mark.parametrize("kernel", [np.full((1, 1, 1, 2), 1 / 3), np.full((1, 1, 1, 1), 1e300)])
+def test_other_weights_stay_as_they_are(kernel):
+    numbers, factor = compact(kernel, 1 / 415)
+    assert numbers.dtype == np.float64 and np.array_equal(numbers, kernel) and factor == 1
 
 
 @pytest.mark.parametrize("real", REALS)
@@ -158,7 +182,7 @@ def with_events(image):
     rows, columns, channels = image.shape
     most = columns * channels + 1
     events = kernels.Events(
-        np.zeros((rows, 1, most), np.int32), np.zeros((rows, 1, most)), np.zeros((rows, 1, columns + 1), np.int32)
+        np.zeros((rows, most), np.int32), np.zeros((rows, most)), np.zeros((rows, 1, columns + 1), np.int32)
     )
     kernels.events_of_image(image.reshape(rows, -1), channels, events)
     return events
@@ -170,8 +194,8 @@ def test_events_of_an_image_are_what_is_not_zero():
     events = with_events(image)
     for row in range(3):
         count = events.first[row, 0, -1]
-        assert np.array_equal(events.unit[row, 0, :count], np.flatnonzero(image[row]))
-        assert np.array_equal(events.value[row, 0, :count], image[row][image[row] != 0])
+        assert np.array_equal(events.unit[row, :count], np.flatnonzero(image[row]))
+        assert np.array_equal(events.value[row, :count], image[row][image[row] != 0])
         assert np.array_equal(np.diff(events.first[row, 0]), (image[row] != 0).sum(axis=1))
 
 
@@ -317,7 +341,9 @@ def test_recording_changes_no_logits_and_counts_all_neurons(neuron):
 
 @pytest.mark.parametrize("precision", ["double", "single"])
 def test_simulating_compiles_nothing_beyond_what_is_compiled_beforehand(precision):
-    compile_kernels(PRECISIONS[precision])
+    real = PRECISIONS[precision]
+    for taps in {real, np.float32}:
+        compile_kernels(real, taps)
     names = [name for name, value in vars(kernels).items() if hasattr(value, "signatures") and value.signatures]
     before = {name: len(getattr(kernels, name).signatures) for name in names}
     image = np.random.default_rng(3).random((1, 9, 10, 2))

@@ -93,10 +93,10 @@ class _Workspace:
     def events(self, key: object, shape: Shape, steps: int) -> kernels.Events:
         """Return room for the events of an image of `shape`."""
         rows, columns, channels = shape
-        most = columns * channels + 1
+        most = steps * columns * channels + 1
         return kernels.Events(
-            self.array((key, "unit"), (rows, steps, most), np.int32),
-            self.array((key, "value"), (rows, steps, most), self.real),
+            self.array((key, "unit"), (rows, most), np.int32),
+            self.array((key, "value"), (rows, most), self.real),
             self.array((key, "first"), (rows, steps, columns + 1), np.int32),
         )
 
@@ -134,14 +134,14 @@ class _Signals:
 
 
 _NO_EVENTS = {
-    real: kernels.Events(np.zeros((1, 1, 1), np.int32), np.zeros((1, 1, 1), real), np.zeros((1, 1, 2), np.int32))
+    real: kernels.Events(np.zeros((1, 1), np.int32), np.zeros((1, 1), real), np.zeros((1, 1, 2), np.int32))
     for real in PRECISIONS.values()
 }
 _NOTHING = {real: np.zeros(0, real) for real in PRECISIONS.values()}
 _NO_PATH = {
     real: Path(
         IMAGE, (), kernels.Lowpass(real(0), real(1), False),
-        kernels.ConvolutionWeights(np.zeros(0, real), 1, 1, 1, 1, 1, 1, 0, 0), None, (0, 0, 0),
+        kernels.ConvolutionWeights(np.zeros(0, np.float32), 1, 1, 1, 1, 1, 1, 0, 0), None, (0, 0, 0),
     )
     for real in PRECISIONS.values()
 }  # fmt: skip
@@ -334,7 +334,8 @@ def simulate(
         {index: np.empty((len(images), steps, len(chosen))) for index, chosen in (record.neurons or {}).items()}
         for _ in range(2)
     )
-    compile_kernels(plan.real)
+    for taps in {path.weights.taps.dtype.type for stage in plan.stages for path in stage.paths if path.weights}:
+        compile_kernels(plan.real, taps)
     remaining = iter(range(len(images)))
     lock = threading.Lock()
     done = 0
@@ -365,16 +366,17 @@ def simulate(
 
 
 @cache
-def compile_kernels(real: type) -> None:
+def compile_kernels(real: type, taps: type) -> None:
     """Compile or load the kernels for one precision, before threads would do so at the same time.
 
     Parameters
     ----------
-    real : type
-        ``numpy.float64`` or ``numpy.float32``.
+    real, taps : type
+        ``numpy.float64`` or ``numpy.float32``: of what is computed, and of the weights of convolutions.
     """
     pooling = Pooling((1, 1), (1, 1))
-    convolution = Convolution(np.ones((1, 1, 1, 1)), (1, 1), (0, 0), (1, 1, 1), (1, 1, 1))
+    weight = 1.0 if taps is np.float32 else 1 / 3  # which single precision cannot hold
+    convolution = Convolution(np.full((1, 1, 1, 1), weight), (1, 1), (0, 0), (1, 1, 1), (1, 1, 1))
     sparse = SparseMatrix(np.array([0, 1]), np.zeros(1, np.int32), np.ones(1), 1)
     layer = Layer(
         "",
@@ -393,5 +395,5 @@ def compile_kernels(real: type) -> None:
     network = Network((1, 1, 1), (layer, hidden, readout), 0)
     precision = next(name for name, known in PRECISIONS.items() if known is real)
     plan = prepare(network, 1.0, precision)
-    with compiling_alone(precision):
+    with compiling_alone(f"{precision}-{taps.__name__}"):
         _simulate_image(plan, np.ones(1), _Workspace(real), np.empty((1, 1)), np.empty(0), {})

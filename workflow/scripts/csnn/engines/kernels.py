@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from csnn.engines.kernel_cache import kernel
 from csnn.engines.neuron_steps import step_neurons
+from csnn.engines.vectors import add_rows
 
 _compiled = njit(error_model="numpy", fastmath={"contract"})
 
@@ -23,11 +24,12 @@ class Events(NamedTuple):
 
     Attributes
     ----------
-    unit : int32 array, shape (rows, steps, columns * channels + 1)
-        ``column * channels + channel`` of each event, ascending. The last place takes values that turn out to be zero.
+    unit : int32 array, shape (rows, steps * columns * channels + 1)
+        ``column * channels + channel`` of each event, ascending; the events of a row's next step follow at once, so that
+        what is read together lies together. The last place takes values that turn out to be zero.
     value : float array of the same shape
     first : int32 array, shape (rows, steps, columns + 1)
-        Position of the first event of each column; the last entry is the number of events.
+        Position of the first event of each column; the last entry is the end of the step's events.
 
     `steps` is 1 where the outputs are the same at every step.
     """
@@ -38,13 +40,13 @@ class Events(NamedTuple):
 
 
 class ConvolutionWeights(NamedTuple):
-    """A convolution prepared for `convolve`, see `csnn.engines.event.scattered_weights`.
+    """A convolution prepared for `convolve`.
 
     Attributes
     ----------
     taps : one-dimensional float array
-        For each kernel row, column phase and input channel the weights to all windows side by side that an input
-        reaches, each with all its output channels.
+        The kernel (kernel rows, kernel columns, input channels, output channels), flattened. In single precision where
+        that holds it exactly (see `csnn.engines.plan.compact`), because half as much has to be read then.
     kernel_rows, kernel_columns, channels, outputs : int
         Size of the kernel, numbers of input and output channels.
     row_stride, column_stride, rows_above, columns_left : int
@@ -71,42 +73,8 @@ class Lowpass(NamedTuple):
 
 
 @_compiled
-def weights_of(unit, weights, origin, stride, count):
-    """The `count` weights of a unit, which begin at ``origin + stride * unit``."""
-    first = origin + stride * unit
-    return weights[first : first + count]
-
-
-@_compiled
-def scatter(unit, value, start, stop, weights, origin, stride, result, at, count):
-    """Add to ``result[at : at + count]`` the weights of some events, each times its value.
-
-    An event's weights begin at ``origin + stride * unit``. Four events go together, so that their sum is read
-    and written once instead of four times.
-    """
-    total = result[at : at + count]
-    event = start
-    while event + 4 <= stop:
-        value_0, value_1, value_2, value_3 = value[event], value[event + 1], value[event + 2], value[event + 3]
-        weights_0 = weights_of(unit[event], weights, origin, stride, count)
-        weights_1 = weights_of(unit[event + 1], weights, origin, stride, count)
-        weights_2 = weights_of(unit[event + 2], weights, origin, stride, count)
-        weights_3 = weights_of(unit[event + 3], weights, origin, stride, count)
-        for i in range(count):
-            total[i] += (
-                value_0 * weights_0[i] + value_1 * weights_1[i] + value_2 * weights_2[i] + value_3 * weights_3[i]
-            )
-        event += 4
-    while event < stop:
-        value_0, weights_0 = value[event], weights_of(unit[event], weights, origin, stride, count)
-        for i in range(count):
-            total[i] += value_0 * weights_0[i]
-        event += 1
-
-
-@_compiled
 def convolve(events, step, weights, first_row, rows, columns, result):
-    """Convolve the events of one step: each adds its weights to the windows that contain it.
+    """Convolve the events of one step: each window collects the weights of the events in it.
 
     Parameters
     ----------
@@ -119,12 +87,7 @@ def convolve(events, step, weights, first_row, rows, columns, result):
         Overwritten.
     """
     image_rows, image_columns = events.first.shape[0], events.first.shape[2] - 1
-    stride, outputs = weights.column_stride, weights.outputs
-    reach = -(-weights.kernel_columns // stride)
-    phases_of_all = (
-        weights.kernel_columns - (reach - 1) * stride
-    )  # so many phases lie in `reach` windows, others in less
-    length = reach * outputs
+    outputs = weights.outputs
     result[:] = 0
     for row in range(rows):
         for kernel_row in range(weights.kernel_rows):
@@ -133,24 +96,18 @@ def convolve(events, step, weights, first_row, rows, columns, result):
                 continue
             first, unit, value = (
                 events.first[image_row, step],
-                events.unit[image_row, step],
-                events.value[image_row, step],
+                events.unit[image_row],
+                events.value[image_row],
             )
-            # the last window that contains a column, and where in it the column lies (its phase)
-            last, phase = divmod(weights.columns_left, stride)
-            for column in range(image_columns):
-                windows = reach if phase < phases_of_all else reach - 1
-                from_window, to_window = max(last - windows + 1, 0), min(last, columns - 1) + 1
-                if from_window < to_window:
-                    here = (kernel_row * stride + phase) * weights.channels - column * weights.channels
-                    origin = here * length + (from_window - last + reach - 1) * outputs
-                    at, count = (row * columns + from_window) * outputs, (to_window - from_window) * outputs
-                    scatter(
-                        unit, value, first[column], first[column + 1], weights.taps, origin, length, result, at, count
-                    )
-                phase += 1
-                if phase == stride:
-                    last, phase = last + 1, 0
+            for column in range(columns):
+                left = column * weights.column_stride - weights.columns_left
+                start = first[min(max(left, 0), image_columns)]
+                stop = first[min(max(left + weights.kernel_columns, 0), image_columns)]
+                if start < stop:
+                    # units are numbered from the image's left edge, weights from the window's
+                    origin = (kernel_row * weights.kernel_columns - left) * weights.channels * outputs
+                    at = (row * columns + column) * outputs
+                    add_rows(unit, value, start, stop, weights.taps, origin, outputs, result, at, outputs)
 
 
 @_compiled
@@ -220,9 +177,9 @@ def add_sparse(events, channels, first, target, weight, lowpass, filtered, curre
         if step < events.first.shape[1]:
             drive[:] = 0
             for row in range(events.first.shape[0]):
-                for event in range(events.first[row, step, -1]):
-                    unit = row * row_length + events.unit[row, step, event]
-                    value = events.value[row, step, event]
+                for event in range(events.first[row, step, 0], events.first[row, step, -1]):
+                    unit = row * row_length + events.unit[row, event]
+                    value = events.value[row, event]
                     for entry in range(first[unit], first[unit + 1]):
                         drive[target[entry]] += weight[entry] * value
         add_filtered(current[step], drive, lowpass, filtered, current[step])
@@ -239,16 +196,24 @@ def add_whole_convolution(events, weights, lowpass, filtered, rows, columns, dri
 
 
 @_compiled
-def collect_events(outputs, columns, channels, unit, value, first):
+def collect_events(outputs, columns, channels, unit, value, first, found):
     """List what is not zero in one row of outputs, without a branch per value.
 
     Parameters
     ----------
     outputs : float array, at least columns * channels long
-    unit, value, first
+    unit, value
+        One row of `Events`, filled from `found` on.
+    first
         One row and step of `Events`, filled.
+    found : int
+        Number of the row's events so far.
+
+    Returns
+    -------
+    int
+        Number of the row's events after this step.
     """
-    found = 0
     for column in range(columns):
         first[column] = found
         for number in range(column * channels, (column + 1) * channels):
@@ -256,6 +221,7 @@ def collect_events(outputs, columns, channels, unit, value, first):
             value[found] = outputs[number]
             found += outputs[number] != 0
     first[columns] = found
+    return found
 
 
 @kernel
@@ -271,7 +237,7 @@ def events_of_image(image, channels, events):
     """
     for row in range(image.shape[0]):
         collect_events(image[row], image.shape[1] // channels, channels,
-                       events.unit[row, 0], events.value[row, 0], events.first[row, 0])  # fmt: skip
+                       events.unit[row], events.value[row], events.first[row, 0], 0)  # fmt: skip
 
 
 @kernel
@@ -291,6 +257,7 @@ def pool_events(events, channels, row_size, column_size, row_stride, column_stri
     outputs = np.empty(columns * channels, events.value.dtype)
     share = events.value.dtype.type(1) / events.value.dtype.type(row_size * column_size)
     for row in range(rows):
+        found = 0
         for step in range(steps):
             outputs[:] = 0
             for image_row in range(row * row_stride, row * row_stride + row_size):
@@ -298,10 +265,10 @@ def pool_events(events, channels, row_size, column_size, row_stride, column_stri
                     left = column * column_stride
                     first = events.first[image_row, step]
                     for event in range(first[left], first[left + column_size]):
-                        unit = events.unit[image_row, step, event]
-                        outputs[column * channels + unit % channels] += events.value[image_row, step, event] * share
-            collect_events(
-                outputs, columns, channels, pooled.unit[row, step], pooled.value[row, step], pooled.first[row, step]
+                        unit = events.unit[image_row, event]
+                        outputs[column * channels + unit % channels] += events.value[image_row, event] * share
+            found = collect_events(
+                outputs, columns, channels, pooled.unit[row], pooled.value[row], pooled.first[row, step], found
             )
 
 
@@ -432,6 +399,7 @@ def advance_layer(
         last = first + tile_rows * columns * channels
         tile_outputs, tile_summed = outputs[: last - first], summed[: last - first]
         tile_state[:, : last - first] = state[:, first:last]
+        found = 0
         for step in range(steps):
             current = given[min(step, given.shape[0] - 1), first:last]
             if convolutional:
@@ -447,9 +415,9 @@ def advance_layer(
                 if window_rows * window_columns > 1:
                     pool_row(tile_outputs, columns, channels, window_rows, window_columns, pooled)
                     leaving = pooled
-                collect_events(
+                found = collect_events(
                     leaving, columns // window_columns, channels,
-                    result.unit[row, step], result.value[row, step], result.first[row, step],
+                    result.unit[row], result.value[row], result.first[row, step], found,
                 )  # fmt: skip
         state[:, first:last] = tile_state[:, : last - first]
 
@@ -505,6 +473,7 @@ def advance_layer_of_constant_current(number, constant, state, current, threshol
                 packed_current[here] = current[neuron[here]]
                 for variable in range(state.shape[0]):
                     packed_state[variable, here] = state[variable, neuron[here]]
+        unit, value, found = result.unit[row], result.value[row], 0
         for step in range(steps):
             step_neurons(number, packed_current[: size * count], packed_state, outputs[: size * count], constant)
             pooled[:count] = outputs[:count]
@@ -512,8 +481,7 @@ def advance_layer_of_constant_current(number, constant, state, current, threshol
                 others = outputs[member * count : (member + 1) * count]
                 for place in range(count):
                     pooled[place] += others[place]
-            unit, value, first = result.unit[row, step], result.value[row, step], result.first[row, step]
-            found = 0
+            first = result.first[row, step]
             for column in range(pooled_columns):
                 first[column] = found
                 for place in range(first_awake[column], first_awake[column + 1]):

@@ -93,6 +93,11 @@ class Stage:
     recorded: NDArray[np.int64]
     silent_up_to: float
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All connections that feed the layer."""
+        return (*self.given, self.fused) if self.fused else self.given
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -151,46 +156,40 @@ def _reshapes_convolution(connection: Connection, layer: Layer) -> bool:
     return isinstance(connection.linear, Convolution) and _reshapes(connection, layer)
 
 
-def _prepare_connection(connection: Connection, shape: Shape, dt_s: float, real: type) -> Path:
-    """Make a connection ready for the kernels."""
+def _prepare_connection(connection: Connection, shape: Shape, dt_s: float, real: type, amplitude: float) -> Path:
+    """Make a connection ready for the kernels; `amplitude` is that of the neurons that it feeds."""
     decay, gain, delayed = lowpass(connection.tau_syn_s, dt_s)
-    filter_ = kernels.Lowpass(real(decay), real(gain), delayed)
     linear = connection.linear
     if not isinstance(linear, Convolution):
         sparse = (linear.first, linear.target, linear.weight.astype(real))
+        filter_ = kernels.Lowpass(real(decay), real(gain), delayed)
         return Path(connection.source, connection.poolings, filter_, None, sparse, shape)
-    kernel_rows, kernel_columns, channels, outputs = linear.kernel.shape
-    scattered = scattered_weights(linear.kernel, linear.stride[1])
-    taps = aligned(scattered.size, real)
-    taps[:] = scattered
-    size = kernel_rows, kernel_columns, channels, outputs
-    weights = kernels.ConvolutionWeights(taps, *size, *linear.stride, *linear.padding)
+    compacted, factor = compact(linear.kernel, amplitude)
+    taps = aligned(compacted.size, np.float32 if real is np.float32 else compacted.dtype)
+    taps[:] = compacted.ravel()
+    weights = kernels.ConvolutionWeights(taps, *linear.kernel.shape, *linear.stride, *linear.padding)
+    filter_ = kernels.Lowpass(real(decay), real(gain * factor), delayed)
     return Path(connection.source, connection.poolings, filter_, weights, None, shape)
 
 
-def scattered_weights(kernel: NDArray[np.float64], column_stride: int) -> NDArray[np.float64]:
-    """Arrange a kernel by what an input does to the windows that contain it, instead of by what a window collects.
+def compact(kernel: NDArray[np.float64], amplitude: float) -> tuple[NDArray, float]:
+    """Write a kernel as single-precision numbers times a factor, if that is the same to the last bit.
 
-    An input at column ``x`` of the padded image lies in window ``x // stride`` and in some left of it: in this one at
-    the kernel's column ``x % stride``, its phase, and in each one further left `column_stride` columns later.
-
-    Parameters
-    ----------
-    kernel : ndarray, shape (kernel rows, kernel columns, input channels, output channels)
-    column_stride : int
+    Weights that Keras learned are numbers of single precision; what conversion multiplies them with is the neurons'
+    gain, which is the inverse of their amplitude.
 
     Returns
     -------
-    ndarray, one-dimensional
-        Of shape (kernel rows, column_stride, input channels, windows, output channels) before it is flattened: windows
-        from left to right, with zeros for those that a phase does not reach.
+    numbers : ndarray of float32 or, if no factor is found, of float64
+    factor : float
     """
-    kernel_rows, kernel_columns, channels, outputs = kernel.shape
-    windows = -(-kernel_columns // column_stride)
-    padded = np.zeros((kernel_rows, windows * column_stride, channels, outputs))
-    padded[:, :kernel_columns] = kernel
-    by_window_and_phase = padded.reshape(kernel_rows, windows, column_stride, channels, outputs)[:, ::-1]
-    return np.ascontiguousarray(by_window_and_phase.transpose(0, 2, 3, 1, 4)).ravel()
+    inverse = 1 / amplitude
+    for factor in (1.0, inverse, math.nextafter(inverse, 0), math.nextafter(inverse, math.inf)):
+        with np.errstate(over="ignore"):
+            numbers = (kernel / factor).astype(np.float32)
+        if np.array_equal(numbers * np.float64(factor), kernel):
+            return numbers, factor
+    return kernel, 1.0
 
 
 def prepare(
@@ -224,6 +223,7 @@ def prepare(
                 connection.linear.output_shape if _reshapes_convolution(connection, layer) else used[index],
                 dt_s,
                 real,
+                layer.parameters.get("amplitude", 1.0),
             )
             for connection in layer.connections
         ]
