@@ -1,8 +1,8 @@
 """What the hand-written innermost loop and compact weights are worth: `python benchmarks/vectors.py`.
 
-Sums the weights of events as the paper's second layer does (3 x 3 windows of 32 channels to 64), with `vectors.add_rows`
-and with the same loop as numba compiles it, for weights of double and of single precision. They take turns; the
-smallest time of each counts. Prints a Markdown table.
+Sums the weights of events as the paper's second layer does (windows of 3 rows of 3 x 32 inputs, 64 outputs), with
+`vectors.add_rows` and with the same loop as numba compiles it, for weights of double and of single precision. They take
+turns; the smallest time of each counts. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numba import njit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow" / "scripts"))
 
-from csnn.engines.vectors import add_rows  # noqa: E402
+from csnn.engines.vectors import add_rows
 
-WINDOWS, UNITS, OUTPUTS = 144 * 3, 96, 64  # rows of windows, inputs of one, and output channels
+WINDOWS, KERNEL_ROWS, UNITS, OUTPUTS = 144, 3, 96, 64  # UNITS: inputs in one row of a window
 SHARES = {"SRL": 0.05, "LIF": 0.27, "RLR": 0.47}  # of inputs that are not zero
 ROUNDS = 200
 
@@ -38,9 +38,11 @@ def over_windows(add):
 
     @njit(nogil=True)
     def run(unit, value, first, weights, result):
-        for window in range(first.size - 1):
-            at = window % 144 * OUTPUTS
-            add(unit, value, first[window], first[window + 1], weights, 0, OUTPUTS, result, at, OUTPUTS)
+        for window in range(WINDOWS):
+            for row in range(KERNEL_ROWS):
+                start, stop = first[window * KERNEL_ROWS + row], first[window * KERNEL_ROWS + row + 1]
+                origin = row * UNITS * OUTPUTS
+                add(unit, value, start, stop, weights, origin, OUTPUTS, result, window * OUTPUTS, OUTPUTS)
 
     return run
 
@@ -53,12 +55,12 @@ def main() -> None:
         "| inputs not zero | loop | weights | microseconds | against plain, double |\n| --- | --- | --- | ---: | ---: |"
     )
     for neuron, share in SHARES.items():
-        active = rng.random((WINDOWS, UNITS)) < share
+        active = rng.random((WINDOWS * KERNEL_ROWS, UNITS)) < share
         unit = np.nonzero(active)[1].astype(np.int32)
         first = np.concatenate([[0], np.cumsum(active.sum(axis=1))]).astype(np.int32)
-        value, result = rng.random(unit.size), np.zeros(144 * OUTPUTS)
+        value, result = rng.random(unit.size), np.zeros(WINDOWS * OUTPUTS)
         cases = {
-            (name, kind.__name__): (way, rng.normal(size=UNITS * OUTPUTS).astype(kind))
+            (name, kind.__name__): (way, rng.normal(size=KERNEL_ROWS * UNITS * OUTPUTS).astype(kind))
             for name, way in ways.items()
             for kind in (np.float64, np.float32)
         }

@@ -25,8 +25,8 @@ class Events(NamedTuple):
     Attributes
     ----------
     unit : int32 array, shape (rows, steps * columns * channels + 1)
-        ``column * channels + channel`` of each event, ascending; the events of a row's next step follow at once, so that
-        what is read together lies together. The last place takes values that turn out to be zero.
+        ``column * channels + channel`` of each event, ascending; the events of a row's next step follow at once, so
+        that what is read together lies together. The last place takes values that turn out to be zero.
     value : float array of the same shape
     first : int32 array, shape (rows, steps, columns + 1)
         Position of the first event of each column; the last entry is the end of the step's events.
