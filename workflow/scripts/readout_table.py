@@ -6,5 +6,5 @@ with logged(snakemake.log[0]):
     from csnn import comparisons, decisions
     from csnn.files import write_text
 
-    table = comparisons.readout_table(map(decisions.read, snakemake.input.decisions))
+    table = comparisons.readout_table(decisions.read_all(snakemake.input.decisions))
     write_text(snakemake.output[0], table.to_csv(index=False))
