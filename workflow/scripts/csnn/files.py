@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import socket
 import tempfile
 import time
@@ -74,14 +75,14 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
 
 def _remove_abandoned(path: Path) -> None:
     """Remove temporary files of `path` whose writers were killed, and none of a writer that lives."""
-    mark = f".{path.name}~"
+    temporary = re.compile(rf"\.{re.escape(path.name)}~(?P<machine>[^~]+)~(?P<process>\d+)~(?P<started>\d+)~[^~]+")
     for entry in os.scandir(path.parent):
-        if not entry.name.startswith(mark):
+        writer = temporary.fullmatch(entry.name)
+        if writer is None:
             continue
-        machine, process, started, _ = entry.name.removeprefix(mark).split("~")
         try:
-            if machine == socket.gethostname():
-                abandoned = _started(int(process)) != started
+            if writer["machine"] == socket.gethostname():
+                abandoned = _started(int(writer["process"])) != writer["started"]
             else:
                 abandoned = time.time() - entry.stat().st_mtime > _ABANDONED_S
             if abandoned:
