@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss
 
 from csnn import invariants, metrics, neurons
-from csnn.files import InputError
+from csnn.files import InputError, write_json
 from test_metrics import logits_and_labels, softmax
 
 
@@ -102,3 +102,16 @@ def test_scores_of_other_settings_or_images_are_refused():
         invariants.check_origins(scores, [invariants.digest_of({"steps": 50})], "sha256:1")
     with pytest.raises(InputError, match=r"^a/scores.json is of other images than those that the CNN was evaluated on"):
         invariants.check_origins(scores, [invariants.digest_of(made_with)], "sha256:2")
+
+
+def test_a_certificate_must_prove_what_was_simulated(tmp_path):
+    path = str(tmp_path / "LIF-seed-0.json")
+    certificate = {"neuron": "LIF", "seed": 0, "largest_difference": 1e-15, "tolerance": 1e-9, "network": "sha256:1"}
+    simulated = {"neuron": "LIF", "seed": 0, "network_sha256": "sha256:1"}
+    write_json(path, certificate)
+    invariants.check_certificates([path], [simulated])
+    with pytest.raises(InputError, match="is of another compiled network than the one that was simulated; delete it"):
+        invariants.check_certificates([path], [simulated | {"network_sha256": "sha256:2"}])
+    write_json(path, certificate | {"largest_difference": 1e-8})
+    with pytest.raises(InputError, match="shows a difference from NengoDL of 1e-08, more than its tolerance 1e-09"):
+        invariants.check_certificates([path], [simulated])

@@ -30,6 +30,7 @@ with logged(snakemake.log[0]):
             # for what is made from the scores of all configurations to check
             "settings": settings,
             "images_sha256": made_from["images"],
+            "network_sha256": made_from.get("network"),
             "logits_sha256": invariants.fingerprint(whole.logits),
             "seed_matters": neurons.seed_matters(
                 snakemake.params.neuron, settings["neuron_parameters"], settings["initial_voltage"]

@@ -10,6 +10,7 @@ with logged(snakemake.log[0]):
     found = dict(zip(snakemake.input.scores, map(read_json, snakemake.input.scores), strict=True))
     invariants.check_origins(found, snakemake.params.settings, evaluation["images"])
     invariants.check_seeds(found.values())
+    invariants.check_certificates(snakemake.input.certificates, found.values())
     cnn = {"neuron": tables.CNN, "tau_syn_s": None, "seed": None, **evaluation["evaluated_images"]}
     scores = tables.scores([cnn, *found.values()])
     write_text(snakemake.output[0], scores.to_csv(index=False))

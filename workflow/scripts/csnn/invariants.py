@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.files import AGAIN, InputError
+from csnn.files import AGAIN, InputError, read_json
 
 
 def check_scores(path: str, scores: Mapping[str, Any], logits: NDArray, labels: NDArray) -> None:
@@ -84,6 +84,34 @@ def check_seeds(configurations: Iterable[Mapping[str, Any]]) -> None:
                 f"{one['seed']}, though its initial membrane potentials are random; delete the results of both and "
                 "give the same command again"
             )
+
+
+def check_certificates(paths: Iterable[str], configurations: Iterable[Mapping[str, Any]] = ()) -> None:
+    """Check that certificates prove what they stand for.
+
+    Parameters
+    ----------
+    paths
+        Of the certificates.
+    configurations
+        Of each ``neuron`` (the network's name), ``seed`` and ``network_sha256``, what it was simulated from: a
+        certificate of another compilation proves nothing about it.
+
+    Raises
+    ------
+    InputError
+        Naming the certificate.
+    """
+    simulated = {(one["neuron"], one["seed"]): one["network_sha256"] for one in configurations}
+    for path in paths:
+        one = read_json(path)
+        if not one["largest_difference"] <= one["tolerance"]:
+            raise InputError(
+                f"{path} shows a difference from NengoDL of {one['largest_difference']}, more than its tolerance "
+                f"{one['tolerance']}; {AGAIN}"
+            )
+        if one["network"] != simulated.get((one["neuron"], one["seed"]), one["network"]):
+            raise InputError(f"{path} is of another compiled network than the one that was simulated; {AGAIN}")
 
 
 def check_origins(scores: Mapping[str, Mapping[str, Any]], settings: Sequence[str], images: str) -> None:
