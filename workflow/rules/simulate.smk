@@ -160,8 +160,8 @@ rule gather:
         runtime=growing(10 + TEST_IMAGES / 1000),
     params:
         code=digest("gather.py"),
-        neuron=setting("neuron"),
         settings=simulation_settings,
+        seed_matters=seed_matters,
     script:
         "../scripts/gather.py"
 

@@ -3,7 +3,7 @@
 import csv
 from types import SimpleNamespace
 
-from csnn import invariants
+from csnn import invariants, neurons
 
 
 def setting(name):
@@ -114,6 +114,18 @@ def model_answers(name):
         return f"<results>/{folder}/{wildcards.get('images', 'test')}-{name}.npz"
 
     return answers
+
+
+def spiking(wildcards):
+    """Whether a network's neurons send spikes rather than a rate."""
+    network = NETWORKS[wildcards.network]
+    return neurons.spikes(network["neuron"], network["neuron_parameters"])
+
+
+def seed_matters(wildcards):
+    """Whether anything of a network is drawn at random."""
+    network = NETWORKS[wildcards.network]
+    return neurons.seed_matters(network["neuron"], network["neuron_parameters"], network["initial_voltage"])
 
 
 def network_of(wildcards):

@@ -3,7 +3,7 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import decisions, invariants, neurons, readouts, responses
+    from csnn import decisions, invariants, readouts, responses
     from csnn.files import AGAIN, InputError, read_npz
 
     params = snakemake.params
@@ -15,10 +15,8 @@ with logged(snakemake.log[0]):
         "network": snakemake.wildcards.network,
         "variant": params.network["variant"],
         "neuron": params.network["neuron"],
-        "seed_matters": neurons.seed_matters(
-            params.network["neuron"], params.network["neuron_parameters"], params.network["initial_voltage"]
-        ),
-        "spiking": neurons.spikes(params.network["neuron"], params.network["neuron_parameters"]),
+        "seed_matters": params.seed_matters,
+        "spiking": params.spiking,
         "max_rate_hz": params.network["max_rate_hz"],
         "initial_voltage": params.network["initial_voltage"],
         "tau_syn_s": answers.provenance["tau_syn_s"],

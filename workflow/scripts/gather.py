@@ -3,7 +3,7 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import invariants, metrics, neurons, responses
+    from csnn import invariants, metrics, responses
     from csnn.files import read_npz, write_json
 
     given, settings = snakemake.input, snakemake.params.settings
@@ -32,8 +32,6 @@ with logged(snakemake.log[0]):
             "images_sha256": made_from["images"],
             "network_sha256": made_from.get("network"),
             "logits_sha256": invariants.fingerprint(whole.logits),
-            "seed_matters": neurons.seed_matters(
-                snakemake.params.neuron, settings["neuron_parameters"], settings["initial_voltage"]
-            ),
+            "seed_matters": snakemake.params.seed_matters,
         },
     )
