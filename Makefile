@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PROFILE ?= profiles/local
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo run test test-slurm lint format bench bench-dag docs pictures lock reproduce clean
+.PHONY: help setup demo run test test-long test-slurm lint format bench bench-dag docs pictures lock reproduce clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -27,6 +27,9 @@ run: setup ## the experiment of config.yaml on this machine
 
 test: setup ## all tests but those of a cluster
 	pytest
+
+test-long: setup ## runs that are killed again and again; about half an hour
+	pytest tests/test_faults.py -m long
 
 test-slurm: setup ## the tests of a cluster; as root, after apt-get install slurmctld slurmd slurm-client munge
 	timeout -s INT -k 120 3600 pytest tests/slurm -m slurm -v --durations=0

@@ -47,13 +47,18 @@ class Workflow:
         self.folder, self.repository, self.config = folder, repository, config
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def run(self, *arguments: str, cores: int = 2, changes: dict | None = None, check: bool = True):
-        """Run ``snakemake`` with the folder's configuration, changed as said; return the finished process."""
+    def command(self, *arguments: str, cores: int = 2, changes: dict | None = None) -> list[str]:
+        """Return the command line of ``snakemake`` with the folder's configuration, changed as said."""
         path = self.folder / "experiment.yaml"
         path.write_text(yaml.safe_dump(changed(self.config, changes or {})))
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.repository / "Snakefile")]
         command += ["--directory", str(self.folder), "--configfile", str(path), "--cores", str(cores)]
-        process = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=900)
+        return [*command, *arguments]
+
+    def run(self, *arguments: str, cores: int = 2, changes: dict | None = None, check: bool = True):
+        """Run ``snakemake`` with the folder's configuration, changed as said; return the finished process."""
+        command = self.command(*arguments, cores=cores, changes=changes)
+        process = subprocess.run(command, capture_output=True, text=True, timeout=900)
         if check:
             assert process.returncode == 0, process.stdout + process.stderr
         return process

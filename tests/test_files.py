@@ -1,14 +1,19 @@
 """Files are written whole or not at all; responses hold together; logs say one sentence."""
 
+import errno
 import os
 import subprocess
 import sys
+import textwrap
+import time
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from csnn import responses
-from csnn.files import InputError, read_npz, whole_file, write_json, write_npz
+from csnn.files import InputError, read_npz, whole_file, write_json, write_npz, write_text
 from csnn.responses import Responses
 
 RNG = np.random.default_rng(0)
@@ -29,6 +34,84 @@ def test_a_file_that_fails_leaves_the_old_one(tmp_path):
         write_json(path, {"new": float("nan")})
     assert "old" in path.read_text()
     assert os.listdir(tmp_path) == ["file.json"]
+
+
+WRITE = """
+import sys, time
+from csnn.files import whole_file
+with whole_file(sys.argv[1]) as temporary:
+    temporary.write_text("half")
+    print("writing", flush=True)
+    sys.stdin.read()
+    temporary.write_text("whole")
+"""
+
+
+@contextmanager
+def writer(path, code=WRITE):
+    """Run a process that is half way through writing a file until its input ends."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], env=environment, **pipes) as process:
+        assert process.stdout.readline() == "writing\n"
+        yield process
+        process.stdin.close()
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path):
+    path = tmp_path / "file.txt"
+    with writer(path) as process:
+        process.kill()
+        # not waited for: a zombie has a number, but does not live
+        while (Path("/proc") / str(process.pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            time.sleep(0.01)
+        assert len(list(tmp_path.iterdir())) == 1
+        write_text(path, "new")
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_what_a_living_writer_writes_is_left_alone(tmp_path):
+    path = tmp_path / "file.txt"
+    with writer(path) as process:
+        write_text(path, "new")
+        write_text(tmp_path / "file", "of a name that begins alike")
+        assert len(list(tmp_path.iterdir())) == 3
+    assert process.returncode == 0
+    assert path.read_text() == "whole"
+    assert sorted(os.listdir(tmp_path)) == ["file", "file.txt"]
+
+
+def test_what_another_machine_writes_is_left_alone_until_it_is_old(tmp_path):
+    path, other = tmp_path / "file.txt", tmp_path / ".file.txt~another.machine~1~1~abc.txt"
+    other.write_text("half")
+    write_text(path, "new")
+    assert other.exists()
+    os.utime(other, (time.time() - 3600,) * 2)
+    write_text(path, "newer")
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_a_job_that_is_told_to_end_clears_away_what_it_was_writing(tmp_path):
+    code = "import sys\nfrom csnn.job import logged\nout = sys.stdout\n"
+    code += f"with logged({str(tmp_path / 'job.log')!r}):\n" + textwrap.indent(WRITE, "    ").replace(
+        '    print("writing", flush=True)', '    os.write(saved, b"writing\\n")'
+    )
+    code = "import os\nsaved = os.dup(1)\n" + code
+    with writer(tmp_path / "file.txt", code) as process:
+        process.terminate()
+        process.wait(30)
+    assert process.returncode == 128 + 15
+    assert os.listdir(tmp_path) == ["job.log"]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), OSError("HDF5: errno = 28, 'No space left on device'")]
+)
+def test_a_full_disk_is_said_in_one_sentence(tmp_path, error):
+    path = tmp_path / "file.txt"
+    with pytest.raises(InputError, match=f"no space is left to write {path}; make room, then give"), whole_file(path):
+        raise error
+    assert not list(tmp_path.iterdir())
 
 
 def test_files_have_the_usual_permissions(tmp_path):

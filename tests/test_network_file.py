@@ -1,11 +1,12 @@
 """The compiled network as a file: what comes back, and what is refused."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
-from csnn.files import InputError
+from csnn.files import InputError, read_npz, write_npz
 from csnn.network import (
     FORMAT_VERSION,
     IMAGE,
@@ -60,14 +61,16 @@ def test_a_network_comes_back_as_it_was(tmp_path):
 
 
 def test_the_same_network_gives_the_same_bytes(tmp_path):
-    for name in ("a.npz", "b.npz"):
-        save_network(example(), tmp_path / name)
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz"], "no temporary file is left"
+    found = []
+    for _ in range(2):
+        save_network(example(), tmp_path / "network.npz")
+        found.append((tmp_path / "network.npz").read_bytes())
+    assert found[0] == found[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["network.npz"], "no temporary file is left"
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"missing\.npz does not exist: compile"):
+    with pytest.raises(InputError, match=r"missing\.npz does not exist"):
         load_network(tmp_path / "missing.npz")
 
 
@@ -77,7 +80,7 @@ def test_a_truncated_file_is_refused(tmp_path, kept):
     save_network(example(), path)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content)) if kept < 1 else kept])
-    with pytest.raises(InputError, match=r"network\.npz .*: delete it and compile the network again"):
+    with pytest.raises(InputError, match=r"network\.npz .*; delete it and give the same command again"):
         load_network(path)
 
 
@@ -111,19 +114,28 @@ def test_a_changed_description_is_refused(tmp_path):
 def test_another_version_is_refused(tmp_path):
     path = tmp_path / "network.npz"
     save_network(example(), path)
-    rewritten(path, version=np.array(FORMAT_VERSION + 1))
-    with pytest.raises(InputError, match=f"version {FORMAT_VERSION + 1}, but this program reads {FORMAT_VERSION}"):
+    write_npz(path, read_npz(path) | {"version": np.array(FORMAT_VERSION + 1)})
+    with pytest.raises(InputError, match=f"of version {FORMAT_VERSION + 1}, not {FORMAT_VERSION}"):
         load_network(path)
 
 
 def test_another_npz_and_pickled_objects_are_refused(tmp_path):
     path = tmp_path / "other.npz"
-    np.savez(path, images=np.zeros(3))
+    write_npz(path, {"images": np.zeros(3)})
     with pytest.raises(InputError, match="not a compiled network"):
         load_network(path)
     np.savez(path, format=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(InputError, match="no compiled network"):
+    with pytest.raises(InputError, match="not a readable .npz file"):
         load_network(path)
+
+
+def test_a_network_of_other_settings_or_seed_is_refused(tmp_path):
+    path, settings = tmp_path / "network.npz", {"neuron": "LIF", "max_rate_hz": [415, 200]}
+    save_network(dataclasses.replace(example(), provenance={"settings": json.dumps(settings)}), path)
+    load_network(path, settings | {"seed": 5})
+    for wanted, key in (({"neuron": "SRL"}, "neuron"), ({"seed": 6}, "seed"), ({"max_rate_hz": 415}, "max_rate_hz")):
+        with pytest.raises(InputError, match=f"was made with another {key} than belongs here; delete it"):
+            load_network(path, settings | {"seed": 5} | wanted)
 
 
 def test_another_time_constant_leaves_everything_else():

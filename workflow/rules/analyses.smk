@@ -20,6 +20,8 @@ rule decide:
     params:
         code=digest("decide.py"),
         network=network_of,
+        spiking=spiking,
+        seed_matters=seed_matters,
         readouts=config["readouts"],
     script:
         "../scripts/decide.py"

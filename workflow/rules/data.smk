@@ -1,8 +1,8 @@
 """Images: where they come from, and which of them the spiking networks see. Data are shared by all experiments."""
 
-DATASET = {"cifar10": "data/cifar10.npz", "digits": "data/digits.npz"}.get(
-    config["data"]["source"], config["data"]["source"]
-)
+from csnn.data import PREPARED
+
+DATASET = PREPARED.get(config["data"]["source"], config["data"]["source"])
 CIFAR10_ARCHIVE = config["data"]["archive"] or os.environ.get("CSNN_CIFAR10") or "data/cifar-10-binary.tar.gz"
 
 

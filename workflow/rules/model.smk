@@ -29,6 +29,7 @@ if CNN["weights"] is None:
             runtime=growing(20 + 5 * CNN["training"]["epochs"]),
         params:
             code=digest("train_cnn.py"),
+            cnn=cnn_settings(sweep.BASE),
             architecture=ARCHITECTURE,
             training=CNN["training"],
             held_out=VALIDATION_IMAGES,
@@ -57,6 +58,7 @@ else:
             runtime=growing(10),
         params:
             code=digest("load_cnn.py"),
+            cnn=cnn_settings(sweep.BASE),
             architecture=ARCHITECTURE,
         script:
             "../scripts/load_cnn.py"
@@ -82,6 +84,7 @@ rule evaluate_cnn:
         runtime=growing(20),
     params:
         code=digest("evaluate_cnn.py"),
+        cnn=cnn_settings(sweep.BASE),
     script:
         "../scripts/evaluate_cnn.py"
 
@@ -107,6 +110,8 @@ rule variant:
         runtime=growing(60),
     params:
         code=digest("variant.py"),
+        cnn=settings_of_variant,
+        parent=settings_of_parent,
         architecture=changed_architecture,
         tune=tuning,
         held_out=VALIDATION_IMAGES,
@@ -133,6 +138,7 @@ rule cnn_answers:
         runtime=growing(20),
     params:
         code=digest("cnn_answers.py"),
+        cnn=settings_of_cnn,
         rate_curve=own_rate_curve,
         activation_images=config["activity"]["images"],
     script:

@@ -6,6 +6,12 @@ CERTIFIED_SEEDS = None if "paper" in ANALYSES else 1
 CERTIFICATES = of_event(each_network("<results>/verification/{network}-seed-{seed}.json", CERTIFIED_SEEDS))
 COMPILED = of_event(each_network("<results>/{network}/networks/seed-{seed}.npz", CERTIFIED_SEEDS))
 
+# what a shard is made with stands in its file, and `gather` compares it with what these say
+ENGINE = {
+    "event": {"code": digest("simulate_event.py")},
+    "nengo-dl": {"code": digest("simulate_nengodl.py"), "minibatch": SIMULATION["minibatch"]},
+}
+
 if SIMULATION["engine"] == "event":
 
     rule compile_network:
@@ -26,6 +32,7 @@ if SIMULATION["engine"] == "event":
             runtime=growing(20),
         params:
             code=digest("compile_network.py"),
+            cnn=settings_of_networks_cnn,
             neuron=setting("neuron"),
             neuron_parameters=setting("neuron_parameters"),
             max_rate_hz=setting("max_rate_hz"),
@@ -53,6 +60,7 @@ if SIMULATION["engine"] == "event":
             runtime=growing(len(TAUS) * minutes(config["verification"]["images"], "nengo-dl")),
         params:
             code=digest("verify.py"),
+            cnn=settings_of_networks_cnn,
             neuron=setting("neuron"),
             neuron_parameters=setting("neuron_parameters"),
             max_rate_hz=setting("max_rate_hz"),
@@ -84,6 +92,7 @@ if SIMULATION["engine"] == "event":
             runtime=growing(minutes(SIMULATION["images_per_shard"], "event")),
         params:
             code=digest("simulate_event.py"),
+            cnn=settings_of_networks_cnn,
             neuron=setting("neuron"),
             neuron_parameters=setting("neuron_parameters"),
             max_rate_hz=setting("max_rate_hz"),
@@ -116,6 +125,7 @@ else:
             runtime=growing(minutes(SIMULATION["images_per_shard"], "nengo-dl")),
         params:
             code=digest("simulate_nengodl.py"),
+            cnn=settings_of_networks_cnn,
             neuron=setting("neuron"),
             neuron_parameters=setting("neuron_parameters"),
             max_rate_hz=setting("max_rate_hz"),
@@ -133,6 +143,7 @@ else:
 rule gather:
     input:
         images="<results>/images/test.npz",
+        network=simulated_from,
         shards=gather.test("<results>/{{network}}/tau-{{tau}}/seed-{{seed}}/test-{scatteritem}.npz"),
     output:
         responses="<results>/{network}/tau-{tau}/seed-{seed}/test.npz",
@@ -149,6 +160,8 @@ rule gather:
         runtime=growing(10 + TEST_IMAGES / 1000),
     params:
         code=digest("gather.py"),
+        settings=simulation_settings,
+        seed_matters=seed_matters,
     script:
         "../scripts/gather.py"
 
@@ -156,6 +169,7 @@ rule gather:
 use rule gather as gather_validation with:
     input:
         images="<results>/images/validation.npz",
+        network=simulated_from,
         shards=gather.validation("<results>/{{network}}/tau-{{tau}}/seed-{{seed}}/validation-{scatteritem}.npz"),
     output:
         responses="<results>/{network}/tau-{tau}/seed-{seed}/validation.npz",

@@ -1,6 +1,9 @@
 """From the wildcards of a path to the settings and files of its network, and the files that a sweep consists of."""
 
 import csv
+from types import SimpleNamespace
+
+from csnn import invariants, neurons
 
 
 def setting(name):
@@ -33,6 +36,44 @@ def each_network(pattern, seeds=None):
 def of_event(paths):
     """Paths, where the event-driven engine makes them."""
     return paths if SIMULATION["engine"] == "event" else []
+
+
+def cnn_settings(name):
+    """What a CNN is made with, step by step: it stands in the model's file, and its readers compare."""
+    if name == sweep.BASE:
+        training = {"training": CNN["training"], "held_out": VALIDATION_IMAGES}
+        made = {"weights": CNN["weights"]} if CNN["weights"] else training
+        return {"data": config["data"]["source"], "architecture": ARCHITECTURE} | made
+    variant = VARIANTS[name]
+    tune = variant["tune"] | {"rate_curve": rate_curve(variant["tune"]["activation"])}
+    return {
+        "data": config["data"]["source"],
+        "architecture": sweep.architecture(VARIANTS, ARCHITECTURE, name),
+        "tune": tune,
+        "held_out": VALIDATION_IMAGES,
+        "from": cnn_settings(variant["from"]) if variant["from"] else None,
+    }
+
+
+def settings_of_variant(wildcards):
+    """What a variant is made with."""
+    return cnn_settings(wildcards.variant)
+
+
+def settings_of_parent(wildcards):
+    """What the CNN that a variant is made from was made with, if there is one."""
+    name = VARIANTS[wildcards.variant]["from"]
+    return cnn_settings(name) if name else None
+
+
+def settings_of_cnn(wildcards):
+    """What the CNN in a folder was made with."""
+    return cnn_settings(wildcards.cnn.partition("/")[2] or sweep.BASE)
+
+
+def settings_of_networks_cnn(wildcards):
+    """What the CNN that a network is converted from was made with."""
+    return cnn_settings(NETWORKS[wildcards.network]["variant"])
 
 
 def parent(wildcards):
@@ -75,6 +116,18 @@ def model_answers(name):
     return answers
 
 
+def spiking(wildcards):
+    """Whether a network's neurons send spikes rather than a rate."""
+    network = NETWORKS[wildcards.network]
+    return neurons.spikes(network["neuron"], network["neuron_parameters"])
+
+
+def seed_matters(wildcards):
+    """Whether anything of a network is drawn at random."""
+    network = NETWORKS[wildcards.network]
+    return neurons.seed_matters(network["neuron"], network["neuron_parameters"], network["initial_voltage"])
+
+
 def network_of(wildcards):
     """The settings of a network."""
     return NETWORKS[wildcards.network]
@@ -108,3 +161,37 @@ def first_seeds(file):
         ]
 
     return files
+
+
+def simulation_settings(wildcards):
+    """What every shard of a configuration is made with."""
+    network = NETWORKS[wildcards.network]
+    shared = {key: network[key] for key in ("neuron_parameters", "max_rate_hz", "initial_voltage")}
+    return {
+        "engine": SIMULATION["engine"],
+        "neuron": wildcards.network,
+        "seed": int(wildcards.seed),
+        "cnn": cnn_settings(network["variant"]),
+        "tau_syn_s": TAUS[wildcards.tau],
+        "dt_s": SNN["dt_s"],
+        "steps": SNN["steps"],
+        "precision": SIMULATION["precision"],
+        **shared,
+        **ENGINE[SIMULATION["engine"]],
+    }
+
+
+def settings_of_configurations():
+    """A hash of what each configuration is made with, in their order."""
+    fields = ("network", "tau", "seed")
+    return [
+        invariants.digest_of(simulation_settings(SimpleNamespace(**dict(zip(fields, one)))))
+        for one in sweep.configurations(NETWORKS)
+    ]
+
+
+def simulated_from(wildcards):
+    """The file that a configuration is simulated from: the compiled network, or the CNN."""
+    if SIMULATION["engine"] == "event":
+        return "<results>/{network}/networks/seed-{seed}.npz"
+    return model_of_network(wildcards)

@@ -20,6 +20,7 @@ rule score_table:
         runtime=10,
     params:
         code=digest("score_table.py"),
+        settings=settings_of_configurations(),
     script:
         "../scripts/score_table.py"
 

@@ -3,10 +3,11 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import comparisons, decisions
+    from csnn import comparisons, decisions, invariants
     from csnn.files import write_text
 
-    table = comparisons.claims([decisions.read(path) for path in snakemake.input.decisions])
+    invariants.check_certificates(snakemake.input.certificates)
+    table = comparisons.claims(decisions.read_all(snakemake.input.decisions))
     write_text(snakemake.output.csv, table.to_csv(index=False))
     note = (
         "Differences of accuracy in percentage points on the same images, with 95 % intervals over images; p of "

@@ -9,7 +9,7 @@ with logged(snakemake.log[0]):
 
     use_threads(snakemake.threads)
     images = read_npz(snakemake.input.images)
-    model = cnn.load(snakemake.input.model)
+    model = cnn.load(snakemake.input.model, snakemake.params.cnn)
     if curve := snakemake.params.rate_curve:
         model = tuning.with_rate_curve(model, **curve)
     write_npz(

@@ -6,6 +6,9 @@ The time constant of the synapses is not part of what is compiled: `simulate` se
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
+    import dataclasses
+    import json
+
     import numpy as np
 
     from csnn import cnn, neurons
@@ -13,13 +16,14 @@ with logged(snakemake.log[0]):
     from csnn.conversion import convert
     from csnn.engines.event import simulate
     from csnn.nengodl_compat import use_threads
-    from csnn.network import save_network
+    from csnn.network import SETTINGS, save_network
+    from csnn.responses import source
 
     params = snakemake.params
     use_threads(snakemake.threads)
     seed = int(snakemake.wildcards.seed)
     converter = convert(
-        cnn.load(snakemake.input.model),
+        cnn.load(snakemake.input.model, params.cnn),
         neurons.build(params.neuron, params.neuron_parameters, params.initial_voltage),
         tau_syn_s=0.005,  # any: what matters is which connections have a filter
         max_rate_hz=params.max_rate_hz,
@@ -29,6 +33,11 @@ with logged(snakemake.log[0]):
     network = compile_network(
         converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], seed
     )
+    made_from = {
+        "model": source(snakemake.input.model),
+        "settings": json.dumps({key: params[key] for key in SETTINGS}, sort_keys=True),
+    }
+    network = dataclasses.replace(network, provenance=network.provenance | made_from)
     # one step compiles the kernels into their cache, so that the many jobs that follow need not
     simulate(network, np.zeros((1, *converter.model.input_shape[1:]), np.float32), steps=1)
     save_network(network, snakemake.output[0])

@@ -14,7 +14,7 @@ with logged(snakemake.log[0]):
         return figures.sample_images(pixels(dataset.x_train), dataset.y_train, dataset.class_names)
 
     def figure2():
-        return figures.architecture(read_json(snakemake.input.architecture))
+        return figures.architecture(read_json(snakemake.input.architecture)["layers"])
 
     def figure3():
         logits, about = shown_logits()

@@ -8,7 +8,7 @@ with logged(snakemake.log[0]):
     from csnn import comparisons, decisions
     from csnn.files import write_text
 
-    table = comparisons.gap_table(pd.read_csv(snakemake.input.choices), map(decisions.read, snakemake.input.decisions))
+    table = comparisons.gap_table(pd.read_csv(snakemake.input.choices), decisions.read_all(snakemake.input.decisions))
     write_text(snakemake.output.csv, table.to_csv(index=False))
     note = (
         f"Accuracy in percent on {table['images'][0]} test images with 95 % intervals over images; means over seeds, "

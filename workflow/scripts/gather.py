@@ -3,18 +3,35 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import metrics, responses
+    from csnn import invariants, metrics, responses
     from csnn.files import read_npz, write_json
 
-    images = read_npz(snakemake.input.images)
-    whole = responses.gather(snakemake.input.shards, images["labels"], images["indices"])
+    given, settings = snakemake.input, snakemake.params.settings
+    images = read_npz(given.images)
+    made_from = {
+        "network" if settings["engine"] == "event" else "model": responses.source(given.network),
+        "images": responses.source(given.images),
+    }
+    whole = responses.gather(
+        given.shards, images["labels"], images["indices"], settings | made_from, len(images["class_names"])
+    )
     responses.write(snakemake.output.responses, whole)
+
+    scores = metrics.score(whole.logits, whole.labels)
+    stored = responses.read(snakemake.output.responses)
+    invariants.check_scores(snakemake.output.responses, scores, stored.logits, images["labels"])
     write_json(
         snakemake.output.scores,
         {
             "neuron": whole.provenance["neuron"],
             "tau_syn_s": whole.provenance["tau_syn_s"],
             "seed": whole.provenance["seed"],
-            **metrics.score(whole.logits, whole.labels),
+            **scores,
+            # for what is made from the scores of all configurations to check
+            "settings": settings,
+            "images_sha256": made_from["images"],
+            "network_sha256": made_from.get("network"),
+            "logits_sha256": invariants.fingerprint(whole.logits),
+            "seed_matters": snakemake.params.seed_matters,
         },
     )

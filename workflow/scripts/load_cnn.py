@@ -3,7 +3,7 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import cnn
+    from csnn import cnn, responses
     from csnn.data import read_images
     from csnn.files import write_json
     from csnn.nengodl_compat import use_threads
@@ -13,5 +13,6 @@ with logged(snakemake.log[0]):
     model = cnn.build(dataset.x_train.shape[1:], len(dataset.class_names), **snakemake.params.architecture)
     cnn.load_weights(model, snakemake.input.weights)
     model.summary(line_length=100)
-    cnn.save(model, snakemake.output.model)
-    write_json(snakemake.output.architecture, cnn.describe(model))
+    made_with = snakemake.params.cnn | {"dataset": responses.source(snakemake.input.dataset)}
+    cnn.save(model, snakemake.output.model, made_with)
+    write_json(snakemake.output.architecture, {"layers": cnn.describe(model)})

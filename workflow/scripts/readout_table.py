@@ -3,8 +3,9 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import comparisons, decisions
+    from csnn import comparisons, decisions, invariants
     from csnn.files import write_text
 
-    table = comparisons.readout_table(map(decisions.read, snakemake.input.decisions))
+    invariants.check_certificates(snakemake.input.certificates)
+    table = comparisons.readout_table(decisions.read_all(snakemake.input.decisions))
     write_text(snakemake.output[0], table.to_csv(index=False))

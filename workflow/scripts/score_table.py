@@ -3,10 +3,14 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import tables
+    from csnn import invariants, tables
     from csnn.files import read_json, write_text
 
-    cnn = {"neuron": tables.CNN, "tau_syn_s": None, "seed": None}
-    cnn |= read_json(snakemake.input.cnn)["evaluated_images"]
-    scores = tables.scores([cnn, *map(read_json, snakemake.input.scores)])
+    evaluation = read_json(snakemake.input.cnn)
+    found = dict(zip(snakemake.input.scores, map(read_json, snakemake.input.scores), strict=True))
+    invariants.check_origins(found, snakemake.params.settings, evaluation["images"])
+    invariants.check_seeds(found.values())
+    invariants.check_certificates(snakemake.input.certificates, found.values())
+    cnn = {"neuron": tables.CNN, "tau_syn_s": None, "seed": None, **evaluation["evaluated_images"]}
+    scores = tables.scores([cnn, *found.values()])
     write_text(snakemake.output[0], scores.to_csv(index=False))

@@ -7,10 +7,12 @@ with logged(snakemake.log[0]):
 
     from csnn.data import read_images, select
     from csnn.files import write_npz
+    from csnn.responses import source
 
     chosen = snakemake.params.indices
     dataset = read_images(snakemake.input[0])
     indices = np.arange(chosen["first"], chosen["end"])
     if chosen["first"] < 0:  # counted from the end of the set
         indices += len(dataset.x_train)
-    write_npz(snakemake.output[0], select(dataset, chosen["split"], indices))
+    selected = select(dataset, chosen["split"], indices)
+    write_npz(snakemake.output[0], selected | {"dataset": np.array(source(snakemake.input[0]))})

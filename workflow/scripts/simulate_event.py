@@ -6,13 +6,15 @@ with logged(snakemake.log[0]):
     from csnn import responses
     from csnn.engines.event import simulate
     from csnn.files import read_npz
-    from csnn.network import load_network
+    from csnn.network import SETTINGS, load_network
 
     params = snakemake.params
     images = read_npz(snakemake.input.images)
     shard = slice(*params.positions)
+    seed = int(snakemake.wildcards.seed)
+    settings = {key: params[key] for key in SETTINGS} | {"seed": seed}
     logits = simulate(
-        load_network(snakemake.input.network),
+        load_network(snakemake.input.network, settings),
         images["images"][shard],
         tau_syn_s=params.tau_syn_s,
         dt_s=params.dt_s,
@@ -24,9 +26,10 @@ with logged(snakemake.log[0]):
     provenance = {
         "engine": "event",
         "neuron": snakemake.wildcards.network,
-        "seed": int(snakemake.wildcards.seed),
+        "seed": seed,
         **{key: value for key, value in params.items() if key not in ("positions", "neuron")},
         "network": responses.source(snakemake.input.network),
+        "images": responses.source(snakemake.input.images),
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "numba"),
     }

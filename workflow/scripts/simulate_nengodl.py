@@ -14,7 +14,7 @@ with logged(snakemake.log[0]):
     images = read_npz(snakemake.input.images)
     shard = slice(*params.positions)
     converter = convert(
-        cnn.load(snakemake.input.model),
+        cnn.load(snakemake.input.model, params.cnn),
         neurons.build(params.neuron, params.neuron_parameters, params.initial_voltage),
         tau_syn_s=params.tau_syn_s,
         max_rate_hz=params.max_rate_hz,
@@ -36,6 +36,7 @@ with logged(snakemake.log[0]):
         "seed": int(snakemake.wildcards.seed),
         **{key: value for key, value in params.items() if key not in ("positions", "neuron")},
         "model": responses.source(snakemake.input.model),
+        "images": responses.source(snakemake.input.images),
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "tensorflow", "nengo", "nengo-dl"),
     }

@@ -4,12 +4,15 @@ from csnn.job import logged
 
 with logged(snakemake.log[0]):
     from csnn import responses, timecourse
-    from csnn.files import read_npz
+    from csnn.files import AGAIN, InputError, read_npz
 
     images = read_npz(snakemake.input.images)
+    cnn = read_npz(snakemake.input.cnn)
+    if (cnn["indices"] != images["indices"]).any():
+        raise InputError(f"{snakemake.input.cnn} is of other images than {snakemake.input.images}; {AGAIN}")
     course = timecourse.collect(
         map(responses.read, snakemake.input.responses),
-        read_npz(snakemake.input.cnn)["logits"],
+        cnn["logits"],
         images["labels"],
         images["class_names"],
     )

@@ -3,7 +3,7 @@
 from csnn.job import logged, progress
 
 with logged(snakemake.log[0]):
-    from csnn import cnn
+    from csnn import cnn, responses
     from csnn.data import read_images, training_set
     from csnn.files import write_json
     from csnn.nengodl_compat import tf, use_threads
@@ -23,6 +23,7 @@ with logged(snakemake.log[0]):
         batch_size=training["batch_size"],
         callbacks=[tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: done(epoch + 1))],
     )
-    cnn.save(model, snakemake.output.model)
-    write_json(snakemake.output.architecture, cnn.describe(model))
+    made_with = snakemake.params.cnn | {"dataset": responses.source(snakemake.input.dataset)}
+    cnn.save(model, snakemake.output.model, made_with)
+    write_json(snakemake.output.architecture, {"layers": cnn.describe(model)})
     write_json(snakemake.output.history, history)

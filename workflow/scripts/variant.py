@@ -3,7 +3,7 @@
 from csnn.job import logged, progress
 
 with logged(snakemake.log[0]):
-    from csnn import cnn, tuning
+    from csnn import cnn, responses, tuning
     from csnn.data import read_images, training_set
     from csnn.files import write_json
     from csnn.nengodl_compat import tf, use_threads
@@ -14,7 +14,7 @@ with logged(snakemake.log[0]):
     dataset = read_images(snakemake.input.dataset)
     model = cnn.build(dataset.x_train.shape[1:], len(dataset.class_names), **snakemake.params.architecture)
     if snakemake.input.parent:
-        new = tuning.take_weights(model, cnn.load(snakemake.input.parent))
+        new = tuning.take_weights(model, cnn.load(snakemake.input.parent, snakemake.params.parent))
         print("layers with new weights:", ", ".join(new) or "none", flush=True)
     model.summary(line_length=100)
 
@@ -28,6 +28,7 @@ with logged(snakemake.log[0]):
             model, history = tuning.tune_to_rate_curve(model, images, labels, **tune["rate_curve"], **options)
         else:
             history = tuning.tune(model, images, labels, **options)
-    cnn.save(model, snakemake.output.model)
-    write_json(snakemake.output.architecture, cnn.describe(model))
+    made_with = snakemake.params.cnn | {"dataset": responses.source(snakemake.input.dataset)}
+    cnn.save(model, snakemake.output.model, made_with)
+    write_json(snakemake.output.architecture, {"layers": cnn.describe(model)})
     write_json(snakemake.output.history, history)

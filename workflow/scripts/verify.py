@@ -6,17 +6,20 @@ with logged(snakemake.log[0]):
     from csnn import cnn, neurons, responses, verification
     from csnn.conversion import convert
     from csnn.engines import event, nengodl
-    from csnn.files import InputError, read_npz, write_json
+    from csnn.files import AGAIN, InputError, read_npz, write_json
     from csnn.nengodl_compat import use_threads
-    from csnn.network import load_network
+    from csnn.network import SETTINGS, load_network
 
     params = snakemake.params
     use_threads(snakemake.threads)
-    network = load_network(snakemake.input.network)
+    settings = {key: params[key] for key in SETTINGS} | {"seed": int(snakemake.wildcards.seed)}
+    network = load_network(snakemake.input.network, settings)
+    if network.provenance["model"] != responses.source(snakemake.input.model):
+        raise InputError(f"{snakemake.input.network} was made from another model than {snakemake.input.model}; {AGAIN}")
     images = read_npz(snakemake.input.images)["images"][: params.images]
     neuron, seed = snakemake.wildcards.network, int(snakemake.wildcards.seed)
     time_s = {"dt_s": params.dt_s, "steps": params.steps}
-    model = cnn.load(snakemake.input.model)
+    model = cnn.load(snakemake.input.model, params.cnn)
     checks = []
     for tau_syn_s in params.tau_syn_s:
         converter = convert(

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
-from csnn.files import InputError, whole_file
+from csnn.files import AGAIN, InputError, check_seal, check_settings, seal, whole_file
 from csnn.nengodl_compat import tf
+
+_SEAL_BYTES = 8192
+"""Size of the user block in front of a model, a power of 2 as HDF5 wants it."""
 
 POOLING = {"max": tf.keras.layers.MaxPooling2D, "average": tf.keras.layers.AveragePooling2D}
 
@@ -166,24 +172,62 @@ def _text(name: str | bytes) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def save(model: tf.keras.Model, path: str | os.PathLike) -> None:
-    """Save architecture and weights in one ``.h5`` file."""
+def save(model: tf.keras.Model, path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> None:
+    """Save architecture and weights in one ``.h5`` file, sealed.
+
+    Parameters
+    ----------
+    model
+    path
+    settings
+        What it was made with, for readers to check.
+
+    Notes
+    -----
+    The seal is JSON in the file's user block, which HDF5 leaves alone: so the hash is of all bytes that HDF5 reads.
+    """
     with whole_file(path) as temporary:
-        model.save(temporary, save_format="h5", include_optimizer=False)
+        with h5py.File(temporary, "w", userblock_size=_SEAL_BYTES) as file:
+            model.save(file, save_format="h5", include_optimizer=False)
+        with open(temporary, "r+b") as file:
+            file.seek(_SEAL_BYTES)
+            about = json.dumps(settings or {}, sort_keys=True)
+            content = hashlib.sha256(about.encode() + file.read()).hexdigest()
+            sealed = json.dumps(seal(path, content) | {"settings": about}).encode()
+            if len(sealed) > _SEAL_BYTES:
+                raise ValueError(f"the settings of {path} take {len(sealed)} bytes, more than {_SEAL_BYTES}")
+            file.seek(0)
+            file.write(sealed)
 
 
-def load(path: str | os.PathLike) -> tf.keras.Model:
+def load(path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> tf.keras.Model:
     """Load a model saved by `save`.
+
+    Parameters
+    ----------
+    path
+    settings
+        What it must have been made with; None to accept any.
 
     Raises
     ------
     InputError
-        If the file is not a readable model.
+        If the file is missing, damaged, or not the model that belongs there.
     """
     try:
-        return tf.keras.models.load_model(Path(path), compile=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} is not a readable Keras model ({error}); delete it to make it again") from error
+        content = Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; give the same command again") from error
+    try:
+        found = json.loads(content[:_SEAL_BYTES].rstrip(b"\0"))
+        about = found.pop("settings")
+        check_seal(path, found, hashlib.sha256(about.encode() + content[_SEAL_BYTES:]).hexdigest())
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is damaged or no model that this version of the workflow made; {AGAIN}") from error
+    check_settings(path, json.loads(about), settings or {})
+    return tf.keras.models.load_model(Path(path), compile=False)
 
 
 def train(

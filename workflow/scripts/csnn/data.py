@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tarfile
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from csnn.files import InputError, read_npz, sha256, whole_file
+from csnn.files import InputError, read_npz, sha256, whole_file, write_npz
 
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR10_SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+PREPARED = {"cifar10": "data/cifar10.npz", "digits": "data/digits.npz"}
+"""Where the workflow itself puts the sources that it knows; any other file is a user's own."""
 _CIFAR10_FOLDER = "cifar-10-batches-bin"
 _CIFAR10_SHAPE = (3, 32, 32)  # of a record: one byte of label, then the channels one after another
 
@@ -46,14 +49,23 @@ def download_cifar10(path: str | os.PathLike) -> None:
     """
     import pooch
 
-    path = Path(path)
-    try:
-        pooch.retrieve(CIFAR10_URL, known_hash=f"sha256:{CIFAR10_SHA256}", fname=path.name, path=path.parent)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{CIFAR10_URL} could not be downloaded ({' '.join(str(error).split())}); where there is no network, "
-            f"bring the archive there as {path} or name it by data.archive or the variable CSNN_CIFAR10"
-        ) from error
+    elsewhere = f"bring the archive there as {path} or name it by data.archive or the variable CSNN_CIFAR10"
+    with whole_file(path) as temporary:
+        try:
+            pooch.HTTPDownloader()(CIFAR10_URL, str(temporary), None)
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise
+            raise InputError(
+                f"{CIFAR10_URL} could not be downloaded ({' '.join(str(error).split())}); give the same command again, "
+                f"or where there is no network, {elsewhere}"
+            ) from error
+        found = sha256(temporary)
+        if found != CIFAR10_SHA256:
+            raise InputError(
+                f"{CIFAR10_URL} could not be downloaded whole: what came has the SHA-256 {found}, not "
+                f"{CIFAR10_SHA256}; give the same command again, or {elsewhere}"
+            )
 
 
 def read_cifar10(archive: str | os.PathLike) -> Dataset:
@@ -136,7 +148,7 @@ def read_images(path: str | os.PathLike) -> Dataset:
     InputError
         Naming the file, the array, what is wrong with it and what would be right.
     """
-    arrays = read_npz(path)
+    arrays = read_npz(path, sealed=os.fspath(path) in PREPARED.values())
     wanted = ("x_train", "y_train", "x_test", "y_test")
     if missing := [name for name in wanted if name not in arrays]:
         raise InputError(f"{path} has no {', '.join(missing)}; it must hold {', '.join(wanted)}")
@@ -256,5 +268,4 @@ def select(dataset: Dataset, split: str, indices: np.ndarray) -> dict[str, np.nd
 
 def write_images(path: str | os.PathLike, dataset: Dataset) -> None:
     """Write a data set as an ``.npz`` that `read_images` reads; not compressed, since every job reads it."""
-    with whole_file(path) as temporary:
-        np.savez(temporary, **dataset._asdict())
+    write_npz(path, dataset._asdict(), compressed=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from csnn import metrics, readouts
 from csnn.files import read_npz, write_npz
+from csnn.invariants import check_seeds
 
 
 class Decided(NamedTuple):
@@ -81,6 +82,13 @@ def write(path: str | os.PathLike, decided: Decided) -> None:
         "readouts": json.dumps([readout._asdict() for readout in decided.readouts]),
     }
     write_npz(path, decided._asdict() | {name: np.array(content) for name, content in text.items()})
+
+
+def read_all(paths: Iterable[str | os.PathLike]) -> list[Decided]:
+    """Read the decisions of many configurations, and check that seeds differ."""
+    found = [read(path) for path in paths]
+    check_seeds({**one.about, "neuron": one.about["network"]} for one in found)
+    return found
 
 
 def read(path: str | os.PathLike) -> Decided:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tqdm import tqdm
 
@@ -30,28 +31,37 @@ def logged(log: str) -> Iterator[None]:
     sys.stdout.flush()
     sys.stderr.flush()
     terminal = os.dup(2)
-    with open(log, "w", encoding="utf-8") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    sys.stdout.reconfigure(line_buffering=True)
+    # as an exception, so that files that are being written are cleared away: schedulers end jobs so
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
+        with open(log, "w", encoding="utf-8") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        sys.stdout.reconfigure(line_buffering=True)
         yield
     except InputError as error:
         sentence = f"Error: {error}"
     except MemoryError:
         sentence = "Error: the job needs more memory than there is; give its rule more (mem_mb) or use smaller shards"
     except OSError as error:
-        traceback.print_exc()
-        sentence = f"Error: {error.strerror}: {error.filename or 'writing'} (details: {log})"
+        _print_traceback()
+        sentence = f"Error: {error.strerror or error}: {error.filename or f'writing {log}'} (details: {log})"
     except Exception as error:
-        traceback.print_exc()
+        _print_traceback()
         sentence = f"Error: {type(error).__name__}: {' '.join(str(error).split())} (details: {log})"
     else:
         return
-    print(sentence, file=sys.stderr, flush=True)
     os.write(terminal, f"{sentence}\n".encode())
+    with suppress(OSError):  # the log's disk may be full
+        print(sentence, file=sys.stderr, flush=True)
     # without unwinding: an exception would print a traceback of the script around the sentence
     os._exit(1)
+
+
+def _print_traceback() -> None:
+    """Print the exception to the log, unless the log's disk is full."""
+    with suppress(OSError):
+        traceback.print_exc()
 
 
 def progress(total: int, unit: str = "images", every_s: float = 5.0) -> Callable[[int], None]:

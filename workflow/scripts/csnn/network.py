@@ -11,24 +11,20 @@ This module needs numpy only.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.files import InputError, whole_file
+from csnn.files import AGAIN, InputError, check_settings, read_npz, write_npz
 
 FORMAT = "csnn-network"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 IMAGE = -1
 """The `source` of a connection that comes from the image itself."""
 
@@ -147,6 +143,8 @@ class Layer:
 
 
 READOUT = "readout"
+SETTINGS = ("neuron", "neuron_parameters", "max_rate_hz", "initial_voltage", "cnn")
+"""What a network is compiled with, beside its seed: names of the rule's params."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,7 @@ class Network:
     seed : int
         Seed of the initial state.
     provenance : mapping of str to str
-        Versions of what compiled it.
+        Versions of what compiled it, ``model``, the hash of the CNN that it was converted from, and ``settings``, JSON.
     """
 
     input_shape: Shape
@@ -211,7 +209,7 @@ def with_synapse(network: Network, tau_syn_s: float | None) -> Network:
 
 
 def save_network(network: Network, path: str | os.PathLike) -> None:
-    """Write a network as one ``.npz``: arrays, a JSON description, its format version and a hash of all of it.
+    """Write a network as one sealed ``.npz``: arrays, a JSON description and its format version.
 
     The file is whole or not there, and the same network gives the same bytes.
     """
@@ -220,50 +218,39 @@ def save_network(network: Network, path: str | os.PathLike) -> None:
     header = {
         "format": np.array(FORMAT),
         "version": np.array(FORMAT_VERSION),
-        "sha256": np.array(_content_hash(description, arrays)),
         "description": np.array(description),
     }
-    with whole_file(path) as temporary:
-        np.savez(temporary, **header, **arrays)
+    write_npz(path, header | arrays, compressed=False)
 
 
-def load_network(path: str | os.PathLike) -> Network:
+def load_network(path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> Network:
     """Read a network written by `save_network`.
+
+    Parameters
+    ----------
+    path
+    settings
+        What it must have been compiled with: keys of its ``settings``, and ``seed``. None to accept any.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, changed, or written by another version; says what to do.
+        If the file is missing, damaged, changed, another's, or written by another version; says what to do.
     """
-    remedy = "delete it and compile the network again"
-    if not Path(path).exists():
-        raise InputError(f"{path} does not exist: compile the network first")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} is damaged or no compiled network ({error}): {remedy}") from error
-    header = {name: arrays.pop(name, None) for name in ("format", "version", "sha256", "description")}
+    arrays = read_npz(path)
+    header = {name: arrays.pop(name, None) for name in ("format", "version", "description")}
     if any(value is None for value in header.values()) or str(header["format"]) != FORMAT:
-        raise InputError(f"{path} is not a compiled network: {remedy}")
+        raise InputError(f"{path} is not a compiled network; {AGAIN}")
     if int(header["version"]) != FORMAT_VERSION:
         raise InputError(
-            f"{path} has format version {int(header['version'])}, but this program reads {FORMAT_VERSION}: {remedy}"
+            f"{path} was made by another version of the workflow (a network of version {int(header['version'])}, "
+            f"not {FORMAT_VERSION}); {AGAIN}"
         )
-    description = str(header["description"])
-    if _content_hash(description, arrays) != str(header["sha256"]):
-        raise InputError(f"{path} was changed after it was written (its hash does not fit): {remedy}")
-    return _restore(json.loads(description), arrays)
-
-
-def _content_hash(description: str, arrays: Mapping[str, NDArray]) -> str:
-    """SHA-256 over the description and every array's name, type, shape and values."""
-    digest = hashlib.sha256(description.encode())
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+    network = _restore(json.loads(str(header["description"])), arrays)
+    if settings is not None:
+        found = json.loads(network.provenance.get("settings", "{}"))
+        check_settings(path, found | {"seed": network.seed}, settings)
+    return network
 
 
 _KINDS = {kind.__name__: kind for kind in (Pooling, Convolution, SparseMatrix, Connection, Layer, Network)}

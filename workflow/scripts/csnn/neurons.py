@@ -120,6 +120,11 @@ def spikes(name: str, parameters: Mapping) -> bool:
     return NEURONS[neuron_type(name, parameters)].nengo_class != "RectifiedLinear"
 
 
+def seed_matters(name: str, parameters: Mapping, initial_voltage: str) -> bool:
+    """Whether anything of a network is drawn at random: membrane potentials at the start."""
+    return initial_voltage == "random" and spikes(name, parameters)
+
+
 def adapts_effectively(parameters: Mapping[str, float]) -> bool:
     """Whether the adaptation is given as it acts, so that conversion must make up for the neurons' amplitude."""
     return "inc_n_effective" in parameters

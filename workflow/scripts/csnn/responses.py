@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from csnn.files import InputError, read_npz, sha256, write_npz
+from csnn.files import AGAIN, InputError, check_settings, read_npz, sha256, write_npz
 
 
 class Responses(NamedTuple):
@@ -60,19 +60,32 @@ def write(path: str | os.PathLike, responses: Responses) -> None:
         If shapes do not agree or a logit is not finite: such a file must not come to be.
     """
     logits, labels, indices, provenance = responses
-    if logits.ndim != 3 or labels.shape != indices.shape or labels.shape != logits.shape[:1]:
-        raise ValueError(f"logits {logits.shape}, labels {labels.shape} and indices {indices.shape} do not agree")
-    if not np.isfinite(logits).all():
-        raise ValueError(f"logits of image {indices[~np.isfinite(logits).all((1, 2))][0]} are not finite")
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
+        logits = logits.astype(np.float32)
+    _check(Responses(logits, labels, indices, provenance))
     write_npz(
         path,
         {
-            "logits": logits.astype(np.float32),
+            "logits": logits,
             "labels": labels,
             "indices": indices,
             "provenance": np.array(json.dumps(provenance, sort_keys=True)),
         },
     )
+
+
+def _check(responses: Responses) -> None:
+    """Raise ValueError unless shapes and types are those of responses, and all logits finite."""
+    logits, labels, indices, _ = responses
+    if logits.ndim != 3 or 0 in logits.shape or labels.shape != indices.shape or labels.shape != logits.shape[:1]:
+        raise ValueError(f"logits {logits.shape}, labels {labels.shape} and indices {indices.shape} do not agree")
+    if logits.dtype != np.float32 or labels.dtype.kind not in "iu" or indices.dtype.kind not in "iu":
+        raise ValueError(
+            f"logits, labels and indices are {logits.dtype}, {labels.dtype} and {indices.dtype}; "
+            "they must be float32 and integers"
+        )
+    if not np.isfinite(logits).all():
+        raise ValueError(f"logits of image {indices[~np.isfinite(logits).all((1, 2))][0]} are not finite")
 
 
 def read(path: str | os.PathLike) -> Responses:
@@ -85,11 +98,22 @@ def read(path: str | os.PathLike) -> Responses:
     """
     arrays = read_npz(path)
     if set(arrays) != {"logits", "labels", "indices", "provenance"}:
-        raise InputError(f"{path} does not hold responses of a network; delete it to make it again")
-    return Responses(arrays["logits"], arrays["labels"], arrays["indices"], json.loads(str(arrays["provenance"])))
+        raise InputError(f"{path} does not hold responses of a network; {AGAIN}")
+    found = Responses(arrays["logits"], arrays["labels"], arrays["indices"], json.loads(str(arrays["provenance"])))
+    try:
+        _check(found)
+    except ValueError as error:
+        raise InputError(f"{path} does not hold responses of a network ({error}); {AGAIN}") from error
+    return found
 
 
-def gather(paths: Sequence[str | os.PathLike], labels: np.ndarray, indices: np.ndarray) -> Responses:
+def gather(
+    paths: Sequence[str | os.PathLike],
+    labels: np.ndarray,
+    indices: np.ndarray,
+    settings: Mapping[str, Any] | None = None,
+    classes: int | None = None,
+) -> Responses:
     """Put the shards of one configuration together.
 
     Parameters
@@ -98,6 +122,10 @@ def gather(paths: Sequence[str | os.PathLike], labels: np.ndarray, indices: np.n
         The shards' files, in order.
     labels, indices : (n,) int
         Of all the images that the shards must cover, each once and in this order.
+    settings
+        What the shards must have been made with: values of their provenance, of which ``steps`` is their length too.
+    classes
+        How many logits there must be at each step.
 
     Raises
     ------
@@ -105,6 +133,15 @@ def gather(paths: Sequence[str | os.PathLike], labels: np.ndarray, indices: np.n
         If the shards do not cover the images exactly once, or were not made alike.
     """
     shards = [read(path) for path in paths]
+    settings = settings or {}
+    for path, shard in zip(paths, shards, strict=True):
+        check_settings(path, shard.provenance, settings)
+        _, steps, logits = shard.logits.shape
+        if steps != settings.get("steps", steps) or logits != (classes or logits):
+            raise InputError(
+                f"{path} holds {steps} steps of {logits} logits, not {settings.get('steps', steps)} of "
+                f"{classes or logits}; {AGAIN}"
+            )
     for path, shard in zip(paths, shards, strict=True):
         if shard.provenance != shards[0].provenance:
             different = [key for key, value in shard.provenance.items() if shards[0].provenance.get(key) != value]
