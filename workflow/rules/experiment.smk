@@ -26,10 +26,14 @@ if not workflow.overwrite_configfiles:
 
 
 try:
+    for path in workflow.overwrite_configfiles or workflow.configfiles:
+        configuration.check_keys(path)
     schema = yaml.safe_load(SCHEMA.read_text())
     config = configuration.typed(config, schema)
     validate(config, str(SCHEMA))
     config = configuration.check(config, schema)
+    if workflow.is_main_process:
+        configuration.check_place(Path("results", config["experiment"]))
 except WorkflowError as error:
     sys.exit(f"Error: {configuration.sentence(error.__context__)}")
 except InputError as error:
@@ -45,6 +49,7 @@ TAUS = {sweep.tau_text(tau): tau for network in NETWORKS.values() for tau in net
 SEEDS = list(dict.fromkeys(seed for network in NETWORKS.values() for seed in network["seeds"]))
 TEST_IMAGES, VALIDATION_IMAGES = config["data"]["test_images"], config["data"]["validation_images"]
 IMAGES = {"test": TEST_IMAGES, "validation": VALIDATION_IMAGES, "logit_image": 1}
+SHARD = min(SIMULATION["images_per_shard"], max(TEST_IMAGES, VALIDATION_IMAGES))
 
 
 pathvars:
@@ -63,8 +68,8 @@ wildcard_constraints:
 
 
 scattergather:
-    test=math.ceil(TEST_IMAGES / SIMULATION["images_per_shard"]),
-    validation=math.ceil(VALIDATION_IMAGES / SIMULATION["images_per_shard"]),
+    test=math.ceil(TEST_IMAGES / SHARD),
+    validation=math.ceil(VALIDATION_IMAGES / SHARD),
 
 
 def indices(wildcards):
@@ -86,8 +91,7 @@ def positions(wildcards):
     if wildcards.images == "logit_image":
         return [0, 1]
     shard, _, shards = wildcards.scatteritem.partition("-of-")
-    size = SIMULATION["images_per_shard"]
-    return [(int(shard) - 1) * size, min(int(shard) * size, IMAGES[wildcards.images])]
+    return [(int(shard) - 1) * SHARD, min(int(shard) * SHARD, IMAGES[wildcards.images])]
 
 
 def tau_syn_s(wildcards):

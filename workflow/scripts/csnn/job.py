@@ -30,9 +30,13 @@ def logged(log: str) -> Iterator[None]:
     sys.stdout.flush()
     sys.stderr.flush()
     terminal = os.dup(2)
-    with open(log, "w", encoding="utf-8") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+    try:
+        with open(log, "w", encoding="utf-8") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+    except OSError as error:
+        os.write(terminal, f"Error: {error.strerror}: {log}\n".encode())
+        os._exit(1)
     sys.stdout.reconfigure(line_buffering=True)
     try:
         yield

@@ -15,8 +15,8 @@ from csnn.files import InputError
 BASE = "base"
 """Name of the CNN of ``cnn.architecture``, from which variants are made."""
 
-RESERVED = {"cnn", "images", "tables", "figures", "logs", "benchmarks", "verification", BASE}
-"""Folders of an experiment, after which no variant can be named."""
+RESERVED = {"cnn", "images", "tables", "figures", "logs", "benchmarks", "verification", "report", BASE}
+"""Folders of an experiment, after which no variant and no neuron can be named."""
 
 
 def cnn_folder(variant: str) -> str:
