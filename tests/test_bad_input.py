@@ -625,4 +625,4 @@ def test_no_space_for_the_images(tmp_path, disk):
     config = changed(SMALL, OWN | {"data.test_images": 100})
     process = Workflow(tmp_path, config=config).run("results/small/images/test.npz", check=False)
     refused(process.returncode, process.stdout + process.stderr, "No space left on device")
-    assert not [path for path in (tmp_path / "results").rglob("*.npz")]
+    assert not list((tmp_path / "results").rglob("*.npz"))

@@ -110,7 +110,8 @@ def build_with(builder: str, input_shape: Sequence[int], classes: int) -> tf.ker
         )
     if shapes != ((None, *input_shape), (None, classes)):
         raise InputError(
-            f"cnn.architecture.builder {builder} returned a model from {shapes[0]} to {shapes[1]}; it must take images of {tuple(input_shape)} and return {classes} logits"
+            f"cnn.architecture.builder {builder} returned a model from {shapes[0]} to {shapes[1]}; it must "
+            f"take images of {tuple(input_shape)} and return {classes} logits"
         )
     return model
 
@@ -214,7 +215,8 @@ def _refuse_code(path: str | os.PathLike) -> None:
             of_keras = module is None or str(module).partition(".")[0] in ("keras", "tf_keras", "builtins")
             if "lambda" in kind.lower() or kind == "function" or not of_keras:
                 raise InputError(
-                    f"{path} holds code (a {kind} of {module or 'its own'}), which is not run; delete it to make it again"
+                    f"{path} holds code (a {kind} of {module or 'its own'}), which is not run; "
+                    "delete it to make it again"
                 )
             waiting += part.values()
 

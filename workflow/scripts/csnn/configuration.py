@@ -260,8 +260,8 @@ def _check_rates(config: Mapping, networks: Mapping[str, Mapping]) -> None:
             layers = len(sizes["filters"]) + 1
             if len(rates) != layers:
                 raise InputError(
-                    f"config key snn.max_rate_hz is {_shown(rates)} for the network {name}; its CNN has {layers} layers "
-                    "of neurons, so it must be one rate or as many"
+                    f"config key snn.max_rate_hz is {_shown(rates)} for the network {name}; its CNN has {layers} "
+                    "layers of neurons, so it must be one rate or as many"
                 )
 
 

@@ -28,7 +28,8 @@ class Parameter(NamedTuple):
     @property
     def allowed(self) -> str:
         """Say in words which values are allowed."""
-        return f"a number {'of at least' if self.zero_allowed else 'above'} {self.minimum:g} and at most {self.maximum:.0f}"
+        lower = "of at least" if self.zero_allowed else "above"
+        return f"a number {lower} {self.minimum:g} and at most {self.maximum:.0f}"
 
     def allows(self, value: object) -> bool:
         """Whether `value` is a number within the bounds."""
