@@ -10,19 +10,21 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
+# this repository, also where another workflow takes this one as a module: workflow.basedir is then the other's folder
+REPOSITORY = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parent.parent
 # the package that holds the science lies beside the scripts, where they find it by themselves
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 
 from csnn import configuration, sweep
 from csnn.files import InputError
 from csnn.sources import digest
 
-SCHEMA = Path(workflow.basedir) / "workflow" / "schemas" / "config.schema.yaml"
+SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
 
 # a file given by --configfile stands for itself: what it leaves out takes the schema's defaults, the paper's values
 if not workflow.overwrite_configfiles:
 
-    configfile: next(path for path in (Path("config.yaml"), Path(workflow.basedir) / "config.yaml") if path.is_file())
+    configfile: next(path for path in (Path("config.yaml"), REPOSITORY / "config.yaml") if path.is_file())
 
 
 try:

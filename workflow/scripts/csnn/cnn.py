@@ -212,7 +212,7 @@ def _refuse_code(path: str | os.PathLike) -> None:
             waiting += part
         elif isinstance(part, dict):
             kind, module = str(part.get("class_name", "")), part.get("module")
-            of_keras = module is None or str(module).partition(".")[0] in ("keras", "tf_keras", "builtins")
+            of_keras = module is None or re.fullmatch(r"keras(\.[a-z_]+)?", str(module))
             if "lambda" in kind.lower() or kind == "function" or not of_keras:
                 raise InputError(
                     f"{path} holds code (a {kind} of {module or 'its own'}), which is not run; "
