@@ -41,6 +41,7 @@ CONFIGURATIONS = [
     ({"experiment": ["a"]}, f"config key experiment is ['a']; {NAME}"),
     ({"colour": "red"}, "config key colour is unknown; the configuration takes experiment, data, cnn, snn"),
     ({"1": "red"}, "config key 1 is unknown; the configuration takes experiment"),
+    ({"a\nb\u2028c": "red"}, r"config key a\nb\u2028c is unknown; the configuration takes experiment"),
     ({"data.test_image": 10}, "config key data.test_image is unknown (did you mean test_images?)"),
     ({"data": None}, "config key data is null; it must be a mapping"),
     ({"snn": []}, "config key snn is []; it must be a mapping"),

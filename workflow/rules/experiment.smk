@@ -37,9 +37,9 @@ try:
     if workflow.is_main_process:
         configuration.check_place(Path("results", config["experiment"]))
 except WorkflowError as error:
-    sys.exit(f"Error: {configuration.sentence(error.__context__)}")
+    sys.exit(f"Error: {configuration.one_line(configuration.sentence(error.__context__))}")
 except InputError as error:
-    sys.exit(f"Error: {error}")
+    sys.exit(f"Error: {configuration.one_line(str(error))}")
 
 SNN, SIMULATION, FIGURES = config["snn"], config["simulation"], config["figures"]
 ANALYSES, VARIANTS = config["analyses"], config["cnn"]["variants"]

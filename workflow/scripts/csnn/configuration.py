@@ -117,6 +117,11 @@ def sentence(error: Any) -> str:
     return f"config key {place or '(top level)'} is {_shown(error.instance)}; it must be {allowed}"
 
 
+def one_line(text: str) -> str:
+    """Write what cannot be printed, line breaks above all, as Python does: keys of a configuration may hold anything."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
 def _dotted(path: Any) -> str:
     """Write a path in the configuration as one does by hand: ``snn.tau_syn_s[1]``."""
     text = ""
@@ -179,7 +184,8 @@ def check(config: Mapping, schema: Mapping) -> dict:
         raise InputError("config key snn.neurons names no neuron; it must name at least one")
     if reserved := sweep.RESERVED & set(snn["neurons"]):
         raise InputError(
-            f"config key snn.neurons has the name {min(reserved)}, which stands for something else already"
+            f"config key snn.neurons has the name {min(reserved)}, which stands for something else already; "
+            "it must have another, and say its type"
         )
     _check_variants(config, snn["neurons"])
     networks = sweep.networks(snn, config["cnn"]["variants"])
@@ -284,7 +290,10 @@ def _check_variants(config: Mapping, neurons: Mapping) -> None:
     curves = [name for name, parameters in neurons.items() if parameters.get("type", name) == "LIF"]
     for name, variant in variants.items():
         if name in sweep.RESERVED or name in neurons:
-            raise InputError(f"config key cnn.variants has the name {name}, which stands for something else already")
+            raise InputError(
+                f"config key cnn.variants has the name {name}, which stands for something else already; "
+                "it must have another"
+            )
         sweep.lineage(variants, name)
         if variant["tune"]["activation"] not in ["relu", *curves]:
             raise InputError(
