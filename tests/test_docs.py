@@ -86,8 +86,8 @@ def clone(tmp_path_factory) -> Path:
 def make_files(page: str, folder: Path) -> None:
     """Make the files that a page states: those blocks whose first line is a comment with a file's name."""
     for language, content in blocks(page):
-        named = re.match(r"# ([\w-]+\.(?:yaml|py))\n", content)
-        if named and language in ("yaml", "python"):
+        named = re.match(r"# ([\w-]+\.(?:yaml|py|smk))\n", content)
+        if named and language in ("yaml", "python", "snakemake"):
             (folder / named[1]).write_text(content)
 
 

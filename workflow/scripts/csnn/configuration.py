@@ -118,7 +118,7 @@ def sentence(error: Any) -> str:
 
 
 def one_line(text: str) -> str:
-    """Write what cannot be printed, line breaks above all, as Python does: keys of a configuration may hold anything."""
+    """Write what cannot be printed, line breaks above all, as Python does: keys may hold anything."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
