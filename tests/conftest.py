@@ -1,5 +1,7 @@
 """What the tests share: running the real Snakemake on small experiments, each in a folder of its own."""
 
+import multiprocessing
+import os
 import re
 import subprocess
 import sys
@@ -26,6 +28,10 @@ SMALL = {
     "figures": {"formats": ["png"]},
     "report": {"show_images": True},
 }
+
+# what a dry run imports, by and by
+PRELOADED = ["snakemake.cli", "snakemake.utils", "snakemake.report", "jsonschema", "pandas", "smart_open"]
+PRELOADED += ["snakemake_executor_plugin_slurm"]
 
 
 def changed(config: dict, changes: dict) -> dict:
@@ -76,6 +82,34 @@ class Workflow:
     def results(self) -> Path:
         """The experiment's results."""
         return self.folder / "results" / self.config["experiment"]
+
+
+def dry_run(folder: Path, config: dict | str, *arguments: str) -> tuple[int, str]:
+    """Run ``snakemake -n`` with a configuration in a fresh process; return its exit code and all that it prints.
+
+    The process is forked from one that has imported Snakemake already, so that it takes a quarter of the time.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "experiment.yaml").write_text(config if isinstance(config, str) else yaml.safe_dump(config))
+    command = ["-n", "--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
+    command += ["--configfile", str(folder / "experiment.yaml"), "--cores", "1", *arguments]
+    forkserver = multiprocessing.get_context("forkserver")
+    forkserver.set_forkserver_preload(PRELOADED)
+    process = forkserver.Process(target=_snakemake, args=(command, str(folder / "output.txt")))
+    process.start()
+    process.join(120)
+    process.kill()
+    return process.exitcode, (folder / "output.txt").read_text()
+
+
+def _snakemake(command: list[str], output: str) -> None:
+    """Run Snakemake's command line in this process, with all output in a file."""
+    from snakemake.cli import main
+
+    with open(output, "w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    main(command)
 
 
 @pytest.fixture(scope="session")

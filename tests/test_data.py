@@ -153,7 +153,7 @@ nan[3, 2, 1, 0] = np.nan
         ({"x_test": np.zeros((8, 30), np.uint8)}, r"x_test has shape \(8, 30\); it must be \(images, height"),
         ({"x_test": np.zeros((0, 5, 6, 3), np.uint8)}, r"x_test has shape \(0, 5, 6, 3\)"),
         ({"x_test": np.zeros((8, 5, 6, 3), np.int32)}, "x_test is int32; images must be uint8"),
-        ({"x_test": np.zeros((8, 5, 6, 3))}, "x_train is uint8 and x_test float32"),
+        ({"x_test": np.zeros((8, 5, 6, 3))}, "x_train is uint8 and x_test float64; both must be uint8, or both float"),
         ({"x_test": nan, "x_train": np.zeros((20, 5, 6, 3))}, "x_test has pixels that are NaN"),
         ({"y_test": np.zeros(7, int)}, r"y_test has shape \(7,\); it must be \(8,\)"),
         ({"y_test": np.zeros(8)}, "y_test is float64; labels must be integers"),

@@ -77,7 +77,7 @@ def clone(tmp_path_factory) -> Path:
             target.symlink_to(source.readlink()) if source.is_symlink() else target.write_bytes(source.read_bytes())
     (folder / "smaller.yaml").write_text(yaml.safe_dump(SMALLER))
     (folder / "trained_cnn.weights.h5").write_bytes(b"")
-    images, labels = np.zeros((4, 8, 8, 1), np.uint8), np.arange(4) % 2
+    images, labels = np.zeros((500, 8, 8, 1), np.uint8), np.arange(500) % 2
     (folder / "path/to").mkdir(parents=True)
     np.savez(folder / "path/to/images.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     return folder
@@ -86,8 +86,8 @@ def clone(tmp_path_factory) -> Path:
 def make_files(page: str, folder: Path) -> None:
     """Make the files that a page states: those blocks whose first line is a comment with a file's name."""
     for language, content in blocks(page):
-        named = re.match(r"# ([\w-]+\.(?:yaml|py))\n", content)
-        if named and language in ("yaml", "python"):
+        named = re.match(r"# ([\w-]+\.(?:yaml|py|smk))\n", content)
+        if named and language in ("yaml", "python", "snakemake"):
             (folder / named[1]).write_text(content)
 
 

@@ -4,7 +4,7 @@ import hashlib
 import subprocess
 import tempfile
 
-WORDS = sorted((Path(workflow.basedir) / "workflow" / "report").glob("*.*"))
+WORDS = sorted((REPOSITORY / "workflow" / "report").glob("*.*"))
 # The report sorts its headings by name; the numbers bring them into the order in which one asks. Only headings that hold
 # something are numbered.
 HELD = {
@@ -116,7 +116,7 @@ def make_report(path, shown, log):
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file, open(log, "w") as said:
         yaml.safe_dump(config, file)
         file.flush()
-        command = [sys.executable, "-m", "snakemake", "--snakefile", workflow.main_snakefile, "--cores", "1"]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "1"]
         command += ["--configfile", file.name, "--profile", "none", "--workflow-profile", "none", "--nolock"]
-        command += ["--report", path, "--report-stylesheet", f"{workflow.basedir}/workflow/report/report.css"]
+        command += ["--report", path, "--report-stylesheet", str(REPOSITORY / "workflow" / "report" / "report.css")]
         subprocess.run([*command, "--", *shown], check=True, stdout=said, stderr=subprocess.STDOUT)

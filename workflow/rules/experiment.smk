@@ -10,30 +10,36 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
+# this repository, also where another workflow takes this one as a module: workflow.basedir is then the other's folder
+REPOSITORY = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parent.parent
 # the package that holds the science lies beside the scripts, where they find it by themselves
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 
 from csnn import configuration, sweep
 from csnn.files import InputError
 from csnn.sources import digest
 
-SCHEMA = Path(workflow.basedir) / "workflow" / "schemas" / "config.schema.yaml"
+SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
 
 # a file given by --configfile stands for itself: what it leaves out takes the schema's defaults, the paper's values
 if not workflow.overwrite_configfiles:
 
-    configfile: next(path for path in (Path("config.yaml"), Path(workflow.basedir) / "config.yaml") if path.is_file())
+    configfile: next(path for path in (Path("config.yaml"), REPOSITORY / "config.yaml") if path.is_file())
 
 
 try:
+    for path in workflow.overwrite_configfiles or workflow.configfiles:
+        configuration.check_keys(path)
     schema = yaml.safe_load(SCHEMA.read_text())
     config = configuration.typed(config, schema)
     validate(config, str(SCHEMA))
     config = configuration.check(config, schema)
+    if workflow.is_main_process:
+        configuration.check_place(Path("results", config["experiment"]))
 except WorkflowError as error:
-    sys.exit(f"Error: {configuration.sentence(error.__context__)}")
+    sys.exit(f"Error: {configuration.one_line(configuration.sentence(error.__context__))}")
 except InputError as error:
-    sys.exit(f"Error: {error}")
+    sys.exit(f"Error: {configuration.one_line(str(error))}")
 
 SNN, SIMULATION, FIGURES = config["snn"], config["simulation"], config["figures"]
 ANALYSES, VARIANTS = config["analyses"], config["cnn"]["variants"]
@@ -45,6 +51,7 @@ TAUS = {sweep.tau_text(tau): tau for network in NETWORKS.values() for tau in net
 SEEDS = list(dict.fromkeys(seed for network in NETWORKS.values() for seed in network["seeds"]))
 TEST_IMAGES, VALIDATION_IMAGES = config["data"]["test_images"], config["data"]["validation_images"]
 IMAGES = {"test": TEST_IMAGES, "validation": VALIDATION_IMAGES, "logit_image": 1}
+SHARD = min(SIMULATION["images_per_shard"], max(TEST_IMAGES, VALIDATION_IMAGES))
 
 
 pathvars:
@@ -63,8 +70,8 @@ wildcard_constraints:
 
 
 scattergather:
-    test=math.ceil(TEST_IMAGES / SIMULATION["images_per_shard"]),
-    validation=math.ceil(VALIDATION_IMAGES / SIMULATION["images_per_shard"]),
+    test=math.ceil(TEST_IMAGES / SHARD),
+    validation=math.ceil(VALIDATION_IMAGES / SHARD),
 
 
 def indices(wildcards):
@@ -86,8 +93,7 @@ def positions(wildcards):
     if wildcards.images == "logit_image":
         return [0, 1]
     shard, _, shards = wildcards.scatteritem.partition("-of-")
-    size = SIMULATION["images_per_shard"]
-    return [(int(shard) - 1) * size, min(int(shard) * size, IMAGES[wildcards.images])]
+    return [(int(shard) - 1) * SHARD, min(int(shard) * SHARD, IMAGES[wildcards.images])]
 
 
 def tau_syn_s(wildcards):

@@ -88,8 +88,8 @@ if SIMULATION["engine"] == "event":
             "../../envs/simulate.yaml"
         threads: 1
         resources:
-            mem_mb=growing(megabytes(TEST_IMAGES, SIMULATION["images_per_shard"])),
-            runtime=growing(minutes(SIMULATION["images_per_shard"], "event")),
+            mem_mb=growing(megabytes(TEST_IMAGES, SHARD)),
+            runtime=growing(minutes(SHARD, "event")),
         params:
             code=digest("simulate_event.py"),
             cnn=settings_of_networks_cnn,
@@ -122,7 +122,7 @@ else:
         threads: 1
         resources:
             mem_mb=growing(4000),
-            runtime=growing(minutes(SIMULATION["images_per_shard"], "nengo-dl")),
+            runtime=growing(minutes(SHARD, "nengo-dl")),
         params:
             code=digest("simulate_nengodl.py"),
             cnn=settings_of_networks_cnn,

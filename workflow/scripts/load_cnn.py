@@ -3,7 +3,7 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import cnn, responses
+    from csnn import cnn, convertible, responses
     from csnn.data import read_images
     from csnn.files import write_json
     from csnn.nengodl_compat import use_threads
@@ -11,6 +11,7 @@ with logged(snakemake.log[0]):
     use_threads(snakemake.threads)
     dataset = read_images(snakemake.input.dataset)
     model = cnn.build(dataset.x_train.shape[1:], len(dataset.class_names), **snakemake.params.architecture)
+    convertible.check(model)
     cnn.load_weights(model, snakemake.input.weights)
     model.summary(line_length=100)
     made_with = snakemake.params.cnn | {"dataset": responses.source(snakemake.input.dataset)}

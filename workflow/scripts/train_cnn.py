@@ -3,7 +3,7 @@
 from csnn.job import logged, progress
 
 with logged(snakemake.log[0]):
-    from csnn import cnn, responses
+    from csnn import cnn, convertible, responses
     from csnn.data import read_images, training_set
     from csnn.files import write_json
     from csnn.nengodl_compat import tf, use_threads
@@ -13,6 +13,7 @@ with logged(snakemake.log[0]):
     cnn.seed_everything(training["seed"])
     dataset = read_images(snakemake.input.dataset)
     model = cnn.build(dataset.x_train.shape[1:], len(dataset.class_names), **snakemake.params.architecture)
+    convertible.check(model)
     model.summary(line_length=100)
 
     done = progress(training["epochs"], "epochs", every_s=0)

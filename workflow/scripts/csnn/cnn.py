@@ -102,19 +102,21 @@ def build_with(builder: str, input_shape: Sequence[int], classes: int) -> tf.ker
         spec.loader.exec_module(module)
         function = getattr(module, name)
         model = function(tuple(input_shape), classes)
-    except Exception as error:  # whatever the user's own code raises
+        shapes = (model.input_shape, model.output_shape) if isinstance(model, tf.keras.Model) else None
+    except (Exception, SystemExit) as error:  # whatever the user's own code raises
         raise InputError(
             f"cnn.architecture.builder {builder} failed: {type(error).__name__}: {' '.join(str(error).split())}; "
             "it must be path/to/file.py:function, a function of (input_shape, classes) that returns a Keras model"
         ) from error
-    if not isinstance(model, tf.keras.Model):
+    if shapes is None:
         raise InputError(
-            f"cnn.architecture.builder {builder} returned {type(model).__name__}; it must return a model of tf.keras"
+            f"cnn.architecture.builder {builder} returned {type(model).__name__}; it must return a model of tf.keras, "
+            "imported by `from csnn.nengodl_compat import tf`"
         )
-    if model.input_shape[1:] != tuple(input_shape) or model.output_shape[1:] != (classes,):
+    if shapes != ((None, *input_shape), (None, classes)):
         raise InputError(
-            f"cnn.architecture.builder {builder} returned a model from {model.input_shape[1:]} to "
-            f"{model.output_shape[1:]}; it must take images of {tuple(input_shape)} and return {classes} logits"
+            f"cnn.architecture.builder {builder} returned a model from {shapes[0]} to {shapes[1]}; it must "
+            f"take images of {tuple(input_shape)} and return {classes} logits"
         )
     return model
 
@@ -133,8 +135,11 @@ def load_weights(model: tf.keras.Model, path: str | os.PathLike) -> None:
     try:
         with h5py.File(path) as file:
             weights = _read_weights(file)
-    except OSError as error:
-        raise InputError(f"cnn.weights {path} is not a readable .h5 file ({error})") from error
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"cnn.weights {path} is not a readable .h5 file of weights ({' '.join(str(error).split())}); "
+            "it must be one that Keras wrote"
+        ) from error
     wanted = [tuple(weight.shape) for weight in model.weights]
     found = [weight.shape for weight in weights]
     if found != wanted:
@@ -144,7 +149,11 @@ def load_weights(model: tf.keras.Model, path: str | os.PathLike) -> None:
             if position is not None
             else f"it has {len(found)} arrays where {len(wanted)} are wanted"
         )
-        raise InputError(f"cnn.weights {path} does not fit cnn.architecture: {where}")
+        raise InputError(
+            f"cnn.weights {path} does not fit cnn.architecture: {where}; both must be of the same layers and sizes"
+        )
+    if not all(weight.dtype.kind == "f" for weight in weights):
+        raise InputError(f"cnn.weights {path} holds something else than floating-point numbers; weights must be these")
     if not all(np.isfinite(weight).all() for weight in weights):
         raise InputError(f"cnn.weights {path} holds NaN or infinite weights; they must be finite")
     model.set_weights(weights)
@@ -212,7 +221,7 @@ def load(path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> 
     Raises
     ------
     InputError
-        If the file is missing, damaged, or not the model that belongs there.
+        If the file is missing, damaged, not the model that belongs there, or one that holds code.
     """
     try:
         content = Path(path).read_bytes()
@@ -222,12 +231,35 @@ def load(path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> 
         found = json.loads(content[:_SEAL_BYTES].rstrip(b"\0"))
         about = found.pop("settings")
         check_seal(path, found, hashlib.sha256(about.encode() + content[_SEAL_BYTES:]).hexdigest())
+        _refuse_code(path)
     except InputError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is damaged or no model that this version of the workflow made; {AGAIN}") from error
     check_settings(path, json.loads(about), settings or {})
     return tf.keras.models.load_model(Path(path), compile=False)
+
+
+def _refuse_code(path: str | os.PathLike) -> None:
+    """Refuse a model file whose loading would run code that it brings along or names.
+
+    Lambda layers carry compiled Python; a ``module`` in a configuration is imported.
+    """
+    with h5py.File(path) as file:
+        waiting = [json.loads(_text(file.attrs["model_config"]))]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            kind, module = str(part.get("class_name", "")), part.get("module")
+            of_keras = module is None or re.fullmatch(r"keras(\.[a-z_]+)?", str(module))
+            if "lambda" in kind.lower() or kind == "function" or not of_keras:
+                raise InputError(
+                    f"{path} holds code (a {kind} of {module or 'its own'}), which is not run; "
+                    "delete it to make it again"
+                )
+            waiting += part.values()
 
 
 def train(
@@ -263,6 +295,10 @@ def train(
     history = model.fit(
         images, labels, epochs=epochs, batch_size=batch_size, verbose=0, callbacks=list(callbacks)
     ).history
+    if not np.isfinite(history["loss"]).all():
+        raise InputError(
+            "training of the CNN failed: its loss is not finite; pixels must be of the order of 1 if they are float"
+        )
     return {name: [float(value) for value in history[name]] for name in ("loss", "accuracy")}
 
 

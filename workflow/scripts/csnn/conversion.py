@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import nengo
 
 from csnn.cnn import relu_layers
+from csnn.convertible import converter
 from csnn.files import InputError
 from csnn.nengodl_compat import nengo_dl, tf
 
@@ -64,27 +64,18 @@ def convert(
                 "it must be one rate or as many"
             )
         scale = dict(zip(layers, max_rate_hz, strict=True))
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*max_to_avg_pool.*")
-            converter = nengo_dl.Converter(
-                model,
-                # a fallback would quietly turn a layer into a TensorNode, which neither spikes nor filters
-                allow_fallback=False,
-                inference_only=True,
-                max_to_avg_pool=True,
-                scale_firing_rates=scale,
-                # NengoDL first maps every spelling of ReLU to this neuron type, then applies the swap
-                swap_activations={nengo.RectifiedLinear(): neuron},
-                synapse=tau_syn_s,
-            )
-    except TypeError as error:
-        raise InputError(f"the CNN cannot be converted to a spiking network: {' '.join(str(error).split())}") from error
+    converted = converter(
+        model,
+        scale_firing_rates=scale,
+        # NengoDL first maps every spelling of ReLU to this neuron type, then applies the swap
+        swap_activations={nengo.RectifiedLinear(): neuron},
+        synapse=tau_syn_s,
+    )
     if effective_adaptation:
-        for ensemble in converter.net.all_ensembles:
+        for ensemble in converted.net.all_ensembles:
             adaptive = ensemble.neuron_type  # the Converter made one for each ensemble, with its amplitude
             type(adaptive).inc_n.data[adaptive] = adaptive.inc_n / adaptive.amplitude
-    converter.net.seed = seed
-    with converter.net:
+    converted.net.seed = seed
+    with converted.net:
         nengo_dl.configure_settings(dtype={"double": "float64", "single": "float32"}[precision], stateful=False)
-    return converter
+    return converted

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import tarfile
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +18,10 @@ CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR10_SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 PREPARED = {"cifar10": "data/cifar10.npz", "digits": "data/digits.npz"}
 """Where the workflow itself puts the sources that it knows; any other file is a user's own."""
+SIZES = {"cifar10": {"train": 50_000, "test": 10_000}, "digits": {"train": 1297, "test": 500}}
+"""How many images the data sets that need no file of the user have."""
+
+_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _CIFAR10_FOLDER = "cifar-10-batches-bin"
 _CIFAR10_SHAPE = (3, 32, 32)  # of a record: one byte of label, then the channels one after another
 
@@ -88,7 +94,7 @@ def read_cifar10(archive: str | os.PathLike) -> Dataset:
             f"not {CIFAR10_SHA256}; delete it and start again to download it anew"
         )
     with tarfile.open(archive) as tar:
-        names = tar.extractfile(f"{_CIFAR10_FOLDER}/batches.meta.txt").read().decode().split()
+        names = _member(tar, "batches.meta.txt").decode().split()
         train = [_records(tar, f"data_batch_{i}.bin") for i in range(1, 6)]
         x_test, y_test = _records(tar, "test_batch.bin")
     return Dataset(
@@ -100,9 +106,21 @@ def read_cifar10(archive: str | os.PathLike) -> Dataset:
     )
 
 
+def _member(tar: tarfile.TarFile, name: str) -> bytes:
+    """Read a plain file of the archive: links, which may lead anywhere, are not followed."""
+    name = f"{_CIFAR10_FOLDER}/{name}"
+    try:
+        member = tar.getmember(name)
+    except KeyError:
+        member = None
+    if member is None or not member.isreg():
+        raise InputError(f"{tar.name} holds no file {name}; it must be CIFAR-10's official archive {CIFAR10_URL}")
+    return tar.extractfile(member).read()
+
+
 def _records(tar: tarfile.TarFile, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Read one file of records: images (n, 32, 32, 3) uint8 and labels (n,)."""
-    content = np.frombuffer(tar.extractfile(f"{_CIFAR10_FOLDER}/{name}").read(), np.uint8)
+    content = np.frombuffer(_member(tar, name), np.uint8)
     records = content.reshape(-1, 1 + int(np.prod(_CIFAR10_SHAPE)))
     images = records[:, 1:].reshape(-1, *_CIFAR10_SHAPE).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(images), records[:, 0].astype(np.int64)
@@ -149,54 +167,118 @@ def read_images(path: str | os.PathLike) -> Dataset:
         Naming the file, the array, what is wrong with it and what would be right.
     """
     arrays = read_npz(path, sealed=os.fspath(path) in PREPARED.values())
-    wanted = ("x_train", "y_train", "x_test", "y_test")
-    if missing := [name for name in wanted if name not in arrays]:
-        raise InputError(f"{path} has no {', '.join(missing)}; it must hold {', '.join(wanted)}")
+    _check_layout(path, arrays)
     x_train, x_test = (_checked_images(path, name, arrays[name]) for name in ("x_train", "x_test"))
+    y_train, y_test = (_checked_labels(path, name, arrays[name]) for name in ("y_train", "y_test"))
+    classes = max(y_train.max(), y_test.max()) + 1
+    names = _checked_names(path, arrays["class_names"], classes) if "class_names" in arrays else None
+    classes = classes if names is None else len(names)
+    present = np.unique(y_train)
+    if len(present) < classes:
+        absent = next(i for i in range(classes) if i >= len(present) or present[i] != i)
+        name = absent if names is None else names[absent]
+        raise InputError(
+            f"{path}: y_train has no image of class {str(name)!r} ({absent}), but labels or names up to {classes - 1}; "
+            "each class must be in it"
+        )
+    if classes < 2:
+        raise InputError(f"{path}: y_train has one class only; it must have at least two")
+    return Dataset(x_train, y_train, x_test, y_test, np.arange(classes).astype(str) if names is None else names)
+
+
+def sizes(source: str) -> dict[str, int]:
+    """Return how many images the ``train`` and ``test`` set of a source have, without reading them.
+
+    Parameters
+    ----------
+    source
+        A key of `SIZES`, or the path of an ``.npz``, whose names, shapes and types are checked as `read_images` does.
+
+    Raises
+    ------
+    InputError
+        As `read_images`.
+    """
+    if source in SIZES:
+        return SIZES[source]
+    try:
+        with zipfile.ZipFile(source) as file:
+            layout = {name.removesuffix(".npy"): _array_header(file, name) for name in file.namelist()}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise InputError(
+            f"{source} is not a readable .npz file ({error}); it must be written by numpy.savez"
+        ) from error
+    _check_layout(source, layout)
+    return {split: len(layout[f"x_{split}"]) for split in ("train", "test")}
+
+
+def _array_header(file: zipfile.ZipFile, name: str) -> np.ndarray:
+    """Return an array of the shape and type of one in an ``.npz``, without its content and without its memory."""
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    with file.open(name) as member:
+        shape, _, dtype = readers[np.lib.format.read_magic(member)](member)
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def _check_layout(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
+    """Check names, shapes and types of a data set's arrays, whatever is in them."""
+    if missing := [name for name in _ARRAYS if name not in arrays]:
+        raise InputError(f"{path} has no {', '.join(missing)}; it must hold {', '.join(_ARRAYS)}")
+    x_train, y_train, x_test, y_test = (arrays[name] for name in _ARRAYS)
+    for name, images in (("x_train", x_train), ("x_test", x_test)):
+        if images.ndim not in (3, 4) or 0 in images.shape:
+            raise InputError(f"{path}: {name} has shape {images.shape}; it must be (images, height, width, channels)")
+        if images.dtype != np.uint8 and images.dtype.kind != "f":
+            raise InputError(f"{path}: {name} is {images.dtype}; images must be uint8 (0 to 255) or float (0 to 1)")
     if x_train.shape[1:] != x_test.shape[1:]:
         raise InputError(
             f"{path}: images of x_train are {x_train.shape[1:]} and of x_test {x_test.shape[1:]}; they must be alike"
         )
-    if x_train.dtype != x_test.dtype:
-        raise InputError(f"{path}: x_train is {x_train.dtype} and x_test {x_test.dtype}; they must be of one type")
-    y_train = _checked_labels(path, "y_train", arrays["y_train"], len(x_train))
-    y_test = _checked_labels(path, "y_test", arrays["y_test"], len(x_test))
-    classes = int(max(y_train.max(), y_test.max())) + 1
-    names = arrays.get("class_names", np.arange(classes)).astype(str)
-    if names.ndim != 1 or len(names) < classes:
-        raise InputError(f"{path}: class_names has shape {names.shape}; it must name each of the {classes} classes")
-    if absent := sorted(set(range(len(names))) - set(y_train.tolist())):
+    if x_train.dtype.kind != x_test.dtype.kind:
         raise InputError(
-            f"{path}: y_train has no image of class {str(names[absent[0]])!r} ({absent[0]}); each class must be in it"
+            f"{path}: x_train is {x_train.dtype} and x_test {x_test.dtype}; both must be uint8, or both float"
         )
-    return Dataset(x_train, y_train, x_test, y_test, names)
+    for name, labels, images in (("y_train", y_train, len(x_train)), ("y_test", y_test, len(x_test))):
+        if labels.shape not in [(images,), (images, 1)]:
+            raise InputError(
+                f"{path}: {name} has shape {labels.shape}; it must be ({images},), one label for each image"
+            )
+        if labels.dtype.kind not in "iu":
+            raise InputError(f"{path}: {name} is {labels.dtype}; labels must be integers from 0")
 
 
 def _checked_images(path: str | os.PathLike, name: str, images: np.ndarray) -> np.ndarray:
     """Return images as (n, height, width, channels) uint8 or float32, or say why they are none."""
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    if images.ndim != 4 or 0 in images.shape:
-        raise InputError(f"{path}: {name} has shape {images.shape}; it must be (images, height, width, channels)")
     if images.dtype == np.uint8:
         return images
-    if images.dtype.kind != "f":
-        raise InputError(f"{path}: {name} is {images.dtype}; images must be uint8 (0 to 255) or float (0 to 1)")
+    with np.errstate(over="ignore"):
+        images = images.astype(np.float32)
     if not np.isfinite(images).all():
         raise InputError(f"{path}: {name} has pixels that are NaN or infinite; every pixel must be finite")
-    return images.astype(np.float32)
+    return images
 
 
-def _checked_labels(path: str | os.PathLike, name: str, labels: np.ndarray, images: int) -> np.ndarray:
+def _checked_labels(path: str | os.PathLike, name: str, labels: np.ndarray) -> np.ndarray:
     """Return labels as (n,) int64, or say why they are none."""
-    if labels.shape not in [(images,), (images, 1)]:
-        raise InputError(f"{path}: {name} has shape {labels.shape}; it must be ({images},), one label for each image")
-    if labels.dtype.kind not in "iu":
-        raise InputError(f"{path}: {name} is {labels.dtype}; labels must be integers from 0")
-    labels = labels.reshape(-1).astype(np.int64)
-    if labels.min() < 0:
-        raise InputError(f"{path}: {name} has the label {labels.min()}; labels must be integers from 0")
-    return labels
+    for label in (labels.min(), labels.max()):
+        if not 0 <= label < 2**31:
+            raise InputError(f"{path}: {name} has the label {label}; labels must be integers from 0")
+    return labels.reshape(-1).astype(np.int64)
+
+
+def _checked_names(path: str | os.PathLike, names: np.ndarray, classes: int) -> np.ndarray:
+    """Return the names of the classes as text, or say why they are none."""
+    if names.ndim != 1 or len(names) < classes:
+        raise InputError(f"{path}: class_names has shape {names.shape}; it must name each of the {classes} classes")
+    try:
+        names = names.astype(str)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: class_names are bytes beyond ASCII; they must be text") from error
+    if len(set(names.tolist())) < len(names):
+        raise InputError(f"{path}: class_names has a name twice; each class must have its own")
+    return names
 
 
 def pixels(images: np.ndarray) -> np.ndarray:

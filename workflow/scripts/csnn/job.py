@@ -37,7 +37,11 @@ def logged(log: str) -> Iterator[None]:
         with open(log, "w", encoding="utf-8") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
-        sys.stdout.reconfigure(line_buffering=True)
+    except OSError as error:
+        os.write(terminal, f"Error: {error.strerror}: {log}\n".encode())
+        os._exit(1)
+    sys.stdout.reconfigure(line_buffering=True)
+    try:
         yield
     except InputError as error:
         sentence = f"Error: {error}"

@@ -6,7 +6,6 @@ range that makes sense. Importing this module is cheap: Nengo itself is imported
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Parameter(NamedTuple):
-    """A parameter of a neuron type: Nengo's name for it, its default and its lower bound.
+    """A parameter of a neuron type: Nengo's name for it, its default and its bounds.
 
     A parameter without a default takes the place of the one with the same name in Nengo where it is given.
     """
@@ -24,17 +23,19 @@ class Parameter(NamedTuple):
     default: float | None
     minimum: float = 0.0
     zero_allowed: bool = True
+    maximum: float = 1e6
 
     @property
     def allowed(self) -> str:
         """Say in words which values are allowed."""
-        return f"a finite number {'of at least' if self.zero_allowed else 'above'} {self.minimum:g}"
+        lower = "of at least" if self.zero_allowed else "above"
+        return f"a number {lower} {self.minimum:g} and at most {self.maximum:.0f}"
 
     def allows(self, value: object) -> bool:
-        """Whether `value` is a finite number within the bounds."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        """Whether `value` is a number within the bounds."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
             return False
-        return value > self.minimum or (self.zero_allowed and value == self.minimum)
+        return self.minimum < value <= self.maximum or (self.zero_allowed and value == self.minimum)
 
 
 class NeuronType(NamedTuple):

@@ -15,8 +15,8 @@ from csnn.files import InputError
 BASE = "base"
 """Name of the CNN of ``cnn.architecture``, from which variants are made."""
 
-RESERVED = {"cnn", "images", "tables", "figures", "logs", "benchmarks", "verification", BASE}
-"""Folders of an experiment, after which no variant can be named."""
+RESERVED = {"cnn", "images", "tables", "figures", "logs", "benchmarks", "verification", "report", BASE}
+"""Folders of an experiment, after which no variant and no neuron can be named."""
 
 
 def cnn_folder(variant: str) -> str:
@@ -40,7 +40,10 @@ def lineage(variants: Mapping[str, Mapping], name: str) -> list[str]:
     line: list[str] = []
     while name not in (BASE, None):
         if name in line:
-            raise InputError(f"config key cnn.variants: {name} is made from itself ({' from '.join([*line, name])})")
+            made = " from ".join([*line, name])
+            raise InputError(
+                f"config key cnn.variants: {name} is made from itself ({made}); one must be from base or null"
+            )
         if name not in variants:
             raise InputError(f"config key cnn.variants has no {name}; known are {', '.join([BASE, *variants])}")
         line.append(name)

@@ -1,0 +1,183 @@
+"""Configurations at random, valid and mutated: each is refused in one sentence, or ``snakemake -n`` plans it.
+
+Most are only checked, by the very functions that the workflow calls; some go through the real ``snakemake -n``, which
+must come to the same end. ``CSNN_TEST_SEED`` and ``CSNN_TEST_EXAMPLES`` choose others, and more.
+"""
+
+import copy
+import os
+from collections import Counter
+
+import pytest
+import snakemake.utils
+import yaml
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from snakemake.exceptions import WorkflowError
+
+from conftest import REPOSITORY, dry_run
+from csnn import configuration
+from csnn.files import InputError
+
+SEED = int(os.environ.get("CSNN_TEST_SEED", "0"))
+EXAMPLES = int(os.environ.get("CSNN_TEST_EXAMPLES", "60"))  # for Snakemake; ten times as many are checked
+PATH = REPOSITORY / "workflow/schemas/config.schema.yaml"
+SCHEMA = yaml.safe_load(PATH.read_text())
+COMMON = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+
+NAMES = st.sampled_from(["LIF", "SRL", "a", "b-2", "base", "tables", "0"])
+NEURONS = st.one_of(
+    st.fixed_dictionaries({}, optional={name: st.just({}) for name in ("RLR", "SRL", "LIF", "A-LIF")}),
+    st.fixed_dictionaries(
+        {"LIF": st.fixed_dictionaries({}, optional={"tau_rc_s": st.floats(0.001, 1), "tau_ref_s": st.floats(0, 0.01)})},
+        optional={
+            "own": st.sampled_from([{"type": "A-LIF", "inc_n_effective": 0.01}, {"type": "SRL"}, {}]),
+            "RLR": st.none(),
+        },
+    ),
+)
+TEXTS = {
+    "experiment": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True),
+    "source": st.sampled_from(["digits", "digits", "cifar10", "absent.npz"]),
+    "builder": st.sampled_from([None, None, None, "mine.py:build", "absent.py:build"]),
+    "weights": st.sampled_from([None, None, "weights.h5", "absent.h5"]),
+    "archive": st.none(),
+    "from": st.sampled_from(["base", "a", "b-2", None, "absent"]),
+    "activation": st.sampled_from(["relu", "LIF", "own", "RLR"]),
+}
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.text(max_size=8), st.integers(-2, 3), st.integers(), st.floats(),
+    st.sampled_from([10**30, "1e400", ".nan", "{x}", "<results>", "$(touch run)", "a b", "é", "\n", "../x", "a/b"]),
+    st.lists(st.one_of(st.integers(-1, 1), st.floats(), st.text(max_size=3), st.none()), max_size=3),
+    st.dictionaries(st.text(max_size=5), st.integers(), max_size=2),
+)  # fmt: skip
+
+
+def values(key: str, schema: dict) -> st.SearchStrategy:
+    """Values of a key that the schema allows, small enough for a dry run."""
+    if key in TEXTS:
+        return TEXTS[key]
+    if key == "neurons" and schema["type"] == "object":
+        return NEURONS
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    least = schema.get("minimum", 0)
+    choices = {
+        "null": st.none(),
+        "boolean": st.booleans(),
+        "string": NAMES,
+        "integer": st.integers(least, least + 3),
+        "number": st.floats(max(least, 1e-5), min(schema.get("maximum", 1), 1000)),
+    }
+    if "object" in types:
+        others = schema.get("additionalProperties")
+        if others:
+            return st.dictionaries(NAMES, values("", others), max_size=2)
+        return st.fixed_dictionaries({}, optional={k: values(k, v) for k, v in schema["properties"].items()})
+    if "array" in types:
+        size = {"min_size": schema.get("minItems", 0), "max_size": 2}
+        choices["array"] = st.lists(values("", schema["items"]), unique_by=repr, **size)
+    return st.one_of(choices[kind] for kind in types)
+
+
+VALID = values("", SCHEMA)
+
+
+def places(value: object, path: tuple = ()) -> list[tuple]:
+    """Every place in a configuration."""
+    found = [path]
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        found += places(item, (*path, key))
+    return found
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> dict:
+    """A valid configuration with one or two places changed, removed, doubled or renamed."""
+    config = draw(VALID)
+    for _ in range(draw(st.integers(1, 2))):
+        paths = [path for path in places(config) if path]
+        if not paths:
+            return {draw(st.text(max_size=5)): draw(JUNK)}
+        *parents, last = draw(st.sampled_from(paths))
+        place = config
+        for parent in parents:
+            place = place[parent]
+        change = draw(st.sampled_from(["replace", "replace", "remove", "double", "rename"]))
+        if change == "replace":
+            place[last] = draw(JUNK)
+        elif isinstance(place, list):
+            place.append(place[last]) if change == "double" else place.pop(last)
+        else:
+            value = place.pop(last)
+            if change != "remove":
+                place[draw(st.one_of(st.just(f"{last}s"), st.text(max_size=5), st.integers(), st.none()))] = value
+    return config
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return a working directory with files that a configuration can name."""
+    (tmp_path / "mine.py").touch()
+    (tmp_path / "weights.h5").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CSNN_CIFAR10", raising=False)
+    return tmp_path
+
+
+def sentence(config: dict) -> str | None:
+    """What the workflow says to a configuration, as experiment.smk makes it, or None if it takes it."""
+    config = yaml.safe_load(yaml.safe_dump(config))
+    try:
+        config = configuration.typed(config, SCHEMA)
+        snakemake.utils.validate(config, str(PATH))
+        configuration.check(config, SCHEMA)
+    except WorkflowError as error:
+        return configuration.one_line(configuration.sentence(error.__context__))
+    except InputError as error:
+        return configuration.one_line(str(error))
+    return None
+
+
+def test_every_configuration_is_refused_in_one_sentence_or_taken(folder, monkeypatch):
+    monkeypatch.setattr(snakemake.utils, "_load_configfile", lambda *_, **__: copy.deepcopy(SCHEMA))
+    count = Counter()
+
+    @seed(SEED)
+    @settings(max_examples=10 * EXAMPLES, phases=[Phase.generate, Phase.shrink], **COMMON)
+    @given(st.one_of(VALID, mutated()))
+    def check(config):
+        said = sentence(config)
+        count["taken" if said is None else "refused"] += 1
+        if said is not None:
+            assert len(said.splitlines()) == 1, said
+            assert "config key" in said, said
+            assert " must " in said or " takes " in said or " known are " in said or ";" in said, said
+
+    check()
+    print(f"seed {SEED}: {dict(count)}")
+    assert min(count["taken"], count["refused"]) > EXAMPLES
+
+
+def test_snakemake_comes_to_the_same_end(folder):
+    count = Counter()
+
+    @seed(SEED)
+    @settings(max_examples=EXAMPLES, phases=[Phase.generate], **COMMON)
+    @given(st.one_of(VALID, mutated()).filter(lambda config: config))
+    def check(config):
+        said = sentence(config)
+        code, output = dry_run(folder, config)
+        count["planned" if said is None else "refused"] += 1
+        if said is None:
+            assert code == 0, (config, output)
+        else:
+            assert code == 1, (config, output)
+            assert output.splitlines()[-1] == f"Error: {said}", (config, output)
+        assert not (folder / "run").exists()
+
+    check()
+    print(f"seed {SEED}: {dict(count)}")
+    assert min(count.values()) > 0

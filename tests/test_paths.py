@@ -1,0 +1,122 @@
+"""Wherever it runs: other working directories, paths with spaces, as a module, results on another file system."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import REPOSITORY, SMALL, changed
+
+OUTER = """
+configfile: "outer.yaml"
+
+
+module csnn:
+    snakefile:
+        "{repository}/Snakefile"
+    config:
+        config["csnn"]
+
+
+use rule * from csnn as csnn_*
+
+
+rule summary:
+    default_target: True
+    input:
+        "results/small/report.html",
+        scores="results/small/tables/scores.csv",
+    output:
+        "summary.txt",
+    shell:
+        "wc -l < {{input.scores}} > {{output}}"
+"""
+
+
+def snakemake(folder: Path, *arguments: str, code: int = 0) -> str:
+    """Run ``snakemake`` in a folder, and return what it prints."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    process = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
+    assert process.returncode == code, process.stdout + process.stderr
+    return process.stdout + process.stderr
+
+
+@pytest.fixture
+def clone(tmp_path) -> Path:
+    """Return a clone of the repository in a folder with spaces and an accent."""
+    folder = tmp_path / "a clone, là"
+    files = subprocess.check_output(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=REPOSITORY, text=True
+    )
+    for name in files.split("\0"):
+        if (REPOSITORY / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((REPOSITORY / name).read_bytes())
+    return folder
+
+
+@pytest.fixture
+def another_disk(tmp_path) -> Path:
+    """Return a folder on another file system than the tests' own."""
+    shared_memory = Path("/dev/shm")
+    if not shared_memory.is_dir() or shared_memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no other file system here")
+    with tempfile.TemporaryDirectory(dir=shared_memory) as folder:
+        yield Path(folder)
+
+
+def outer(folder: Path, repository: Path, config: dict) -> Path:
+    """Make another workflow, which takes this one as a module."""
+    folder.mkdir()
+    (folder / "Snakefile").write_text(OUTER.format(repository=repository))
+    (folder / "outer.yaml").write_text(yaml.safe_dump({"csnn": config}))
+    return folder
+
+
+def test_as_a_module_with_spaces_in_every_path_and_results_on_another_disk(tmp_path, clone, another_disk, finished):
+    """All of it at once, in one run, which makes the very tables of a plain one."""
+    folder = outer(tmp_path / "another workflow", clone, SMALL)
+    (folder / "results").symlink_to(another_disk)
+    before = sorted(path for path in clone.rglob("*") if "__pycache__" not in path.parts)
+    snakemake(folder)
+    tables = {path.name: path.read_bytes() for path in (finished.results / "tables").iterdir()}
+    assert {path.name: path.read_bytes() for path in (another_disk / "small" / "tables").iterdir()} == tables
+    assert (folder / "summary.txt").read_text() == "6\n"
+    sizes = [(results / "report.html").stat().st_size for results in (another_disk / "small", finished.results)]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.02)
+    assert sorted(path for path in clone.rglob("*") if "__pycache__" not in path.parts) == before
+    assert "Nothing to be done" in snakemake(folder, "-n")
+
+
+def test_a_mistake_in_the_configuration_of_a_module(tmp_path):
+    folder = outer(tmp_path / "outer", REPOSITORY, changed(SMALL, {"snn.steps": 0}))
+    output = snakemake(folder, "-n", code=1)
+    assert output.startswith("Error: config key snn.steps is 0; it must be")
+    assert output.count("\n") == 1
+
+
+def test_from_another_working_directory(tmp_path, clone):
+    """Files that a configuration names are looked for in the working directory, the configuration where one stands."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here" / "mine.yaml").write_text(yaml.safe_dump(changed(SMALL, {"cnn.weights": "weights.h5"})))
+    (tmp_path / "there" / "weights.h5").touch()
+    arguments = ["-n", "--snakefile", f"../{clone.name}/Snakefile", "--configfile", "mine.yaml"]
+    output = snakemake(tmp_path / "here", *arguments, "--directory", "../there")
+    assert "load_cnn" in output
+    output = snakemake(tmp_path / "here", *arguments, code=1)
+    assert output.endswith(
+        "config key cnn.weights names weights.h5, which does not exist; it must be the path of a file\n"
+    )
+
+
+def test_the_papers_experiment_in_another_working_directory(tmp_path):
+    """Without --configfile, it is the repository's config.yaml, unless one lies in the working directory."""
+    output = snakemake(REPOSITORY, "-n", "--directory", str(tmp_path))
+    assert "results/paper/RLR/tau-0.02/seed-0/scores.json" in output
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(SMALL))
+    assert "results/paper" not in snakemake(REPOSITORY, "-n", "--directory", str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".snakemake"] == ["config.yaml"]
