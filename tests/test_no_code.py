@@ -51,7 +51,7 @@ def model_with_code(path, ran):
     image = layers.Input((4, 4, 1))
     code = layers.Lambda(eval(f"lambda x: (__import__('pathlib').Path({str(ran)!r}).touch(), x)[1]"), name="mine")
     x = layers.Flatten()(layers.Conv2D(2, 3, activation="relu")(image))
-    tf.keras.Model(image, code(layers.Dense(3)(layers.Dense(5, activation="relu")(x)))).save(path, save_format="h5")
+    cnn.save(tf.keras.Model(image, code(layers.Dense(3)(layers.Dense(5, activation="relu")(x)))), path)
     ran.unlink(missing_ok=True)
 
 
@@ -77,6 +77,7 @@ def test_no_model_names_code(tmp_path, module):
         config = json.loads(file.attrs["model_config"])
         config["config"]["layers"][1]["config"]["kernel_initializer"]["module"] = module
         file.attrs["model_config"] = json.dumps(config)
+    cnn.write_seal(path, path, {})
     with pytest.raises(InputError, match=rf"holds code \(a GlorotUniform of {module}\), which is not run"):
         cnn.load(path)
 

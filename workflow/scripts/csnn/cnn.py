@@ -198,15 +198,20 @@ def save(model: tf.keras.Model, path: str | os.PathLike, settings: Mapping[str, 
     with whole_file(path) as temporary:
         with h5py.File(temporary, "w", userblock_size=_SEAL_BYTES) as file:
             model.save(file, save_format="h5", include_optimizer=False)
-        with open(temporary, "r+b") as file:
-            file.seek(_SEAL_BYTES)
-            about = json.dumps(settings or {}, sort_keys=True)
-            content = hashlib.sha256(about.encode() + file.read()).hexdigest()
-            sealed = json.dumps(seal(path, content) | {"settings": about}).encode()
-            if len(sealed) > _SEAL_BYTES:
-                raise ValueError(f"the settings of {path} take {len(sealed)} bytes, more than {_SEAL_BYTES}")
-            file.seek(0)
-            file.write(sealed)
+        write_seal(temporary, path, settings or {})
+
+
+def write_seal(file: str | os.PathLike, path: str | os.PathLike, settings: Mapping[str, Any]) -> None:
+    """Seal a model's file, which is or will be at `path`, as `load` wants it."""
+    with open(file, "r+b") as model:
+        model.seek(_SEAL_BYTES)
+        about = json.dumps(settings, sort_keys=True)
+        content = hashlib.sha256(about.encode() + model.read()).hexdigest()
+        sealed = json.dumps(seal(path, content) | {"settings": about}).encode()
+        if len(sealed) > _SEAL_BYTES:
+            raise ValueError(f"the settings of {path} take {len(sealed)} bytes, more than {_SEAL_BYTES}")
+        model.seek(0)
+        model.write(sealed.ljust(_SEAL_BYTES, b"\0"))
 
 
 def load(path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> tf.keras.Model:
