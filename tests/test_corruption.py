@@ -58,7 +58,7 @@ def kind(request, tmp_path):
 
 @pytest.fixture(params=[kind for kind, (*_, sealed) in KINDS.items() if sealed])
 def sealed_kind(request, tmp_path):
-    """Return the same, of those kinds that have a seal: all but a user's own images, whose hash provenance.json keeps."""
+    """Return the same, of the kinds that have a seal: not of own images, whose hash provenance.json keeps."""
     return prepared(request.param, tmp_path)
 
 
