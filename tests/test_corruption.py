@@ -52,14 +52,25 @@ KINDS = {
 
 @pytest.fixture(params=KINDS)
 def kind(request, tmp_path):
-    """Return path, reader and the path of another file of the same kind, and whether the kind is sealed."""
-    place, write, read, sealed = KINDS[request.param]
+    """Return path, reader and the path of another file of the same kind."""
+    return prepared(request.param, tmp_path)
+
+
+@pytest.fixture(params=[kind for kind, (*_, sealed) in KINDS.items() if sealed])
+def sealed_kind(request, tmp_path):
+    """Return the same, of the kinds that have a seal: not of own images, whose hash provenance.json keeps."""
+    return prepared(request.param, tmp_path)
+
+
+def prepared(kind: str, tmp_path):
+    """Write two files of a kind."""
+    place, write, read, _ = KINDS[kind]
     path, other = (tmp_path / place.format(seed) for seed in (0, 1))
     for seed, one in enumerate((path, other)):
         one.parent.mkdir(parents=True, exist_ok=True)
         write(one, seed)
     read(path)
-    return path, read, other, sealed
+    return path, read, other
 
 
 def refused(path, read) -> str:
@@ -77,7 +88,7 @@ def same(one, other) -> bool:
 
 @pytest.mark.parametrize("kept", [0, 1, 0.1, 0.5, 0.9, -2])
 def test_what_is_cut_off_is_refused(kind, kept):
-    path, read, *_ = kind
+    path, read, _ = kind
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content)) if 0 < kept < 1 else kept])
     refused(path, read)
@@ -85,7 +96,7 @@ def test_what_is_cut_off_is_refused(kind, kept):
 
 def test_no_flipped_bit_is_read_as_something_else(kind):
     """Bits that hold no content, such as the times in a zip archive, may flip; every other flip is refused."""
-    path, read, *_ = kind
+    path, read, _ = kind
     content, right = path.read_bytes(), read(path)
     chance, detected = random.Random(SEED), 0
     print(f"CSNN_TEST_SEED={SEED}")
@@ -106,10 +117,8 @@ def test_no_flipped_bit_is_read_as_something_else(kind):
 
 
 @pytest.mark.parametrize("times", ["newer", "same"])
-def test_a_copy_of_anothers_is_refused(kind, times):
-    path, read, other, sealed = kind
-    if not sealed:
-        pytest.skip("nothing in a user's own file says what it is for; provenance.json keeps its hash")
+def test_a_copy_of_anothers_is_refused(sealed_kind, times):
+    path, read, other = sealed_kind
     before = path.stat()
     shutil.copyfile(other, path)
     if times == "same":
@@ -117,21 +126,17 @@ def test_a_copy_of_anothers_is_refused(kind, times):
     assert f"it was written as {other}" in refused(path, read)
 
 
-def test_a_file_of_another_version_is_refused(kind, tmp_path, monkeypatch):
-    path, read, _, sealed = kind
-    if not sealed:
-        pytest.skip("a user's own file is of no version of this workflow")
+def test_a_file_of_another_version_is_refused(sealed_kind, monkeypatch):
+    path, read, _ = sealed_kind
     monkeypatch.setattr(files, "FORMAT", files.FORMAT + 1)
     assert f"made by another version of the workflow (format {files.FORMAT - 1}, not {files.FORMAT})" in refused(
         path, read
     )
 
 
-def test_a_file_without_a_seal_is_refused(kind):
+def test_a_file_without_a_seal_is_refused(sealed_kind):
     """As versions before seals wrote them."""
-    path, read, _, sealed = kind
-    if not sealed:
-        pytest.skip("a user's own file has none")
+    path, read, _ = sealed_kind
     if path.suffix == ".npz":
         np.savez(path, **read_npz(path))
     elif path.suffix == ".json":
@@ -208,12 +213,15 @@ SPOILT = {
 }
 
 
-@pytest.mark.parametrize("times", ["newer", "same"])
-@pytest.mark.parametrize("case", SPOILT)
+# which file it is does not depend on its time: that is shown with another experiment's
+CASES = [(case, "newer") for case in SPOILT] + [
+    (case, "same") for case, spoilt in SPOILT.items() if spoilt[0] == "others"
+]
+
+
+@pytest.mark.parametrize(("case", "times"), CASES)
 def test_a_run_stops_at_a_spoilt_file_and_goes_on_when_it_was_deleted(spoilt, others, case, times):
     source, place, target, said = SPOILT[case]
-    if times == "same" and source != "others":
-        pytest.skip("that which file it is does not depend on times is shown with another experiment's")
     path, result = spoilt.results / place, spoilt.results / target
     right, before = result.read_bytes(), path.stat()
     if source:
