@@ -467,6 +467,10 @@ def twice(shape, classes):
     image = layers.Input(shape)
     return tf.keras.Model(image, layers.Dense(classes)(layers.Flatten()(layer(layer(image)))))
 
+def again(shape, classes):
+    layer = layers.Conv2D(3, 3, padding="same", activation="relu", name="mine")
+    return stack(layer, layer)
+
 def no_neurons(shape, classes):
     return stack(layers.Conv2D(2, 3))
 """
@@ -486,7 +490,8 @@ LAYERS = [
     ("normalized", "layer 'mine' (LayerNormalization) has no form in Nengo"),
     ("code", "layer 'mine' (Lambda) has no form in Nengo"),
     ("smooth", "layer 'mine' (Conv2D) has no form in Nengo (Unsupported activation type"),
-    ("twice", "layer 'mine' (Conv2D) has no form in Nengo (Multiple applications"),
+    ("twice", "layer 'mine' (Conv2D) is applied 2 times; each layer must be applied once"),
+    ("again", "layer 'mine' (Conv2D) is applied 2 times; each layer must be applied once"),
     ("no_neurons", "no layer of it has ReLU as activation; at least one must, to become neurons"),
 ]
 

@@ -15,13 +15,19 @@ from csnn.nengodl_compat import nengo_dl, tf
 
 
 def check(model: tf.keras.Model) -> None:
-    """Check that a CNN can be converted to a spiking network; it is left as it is.
+    """Check that a CNN just built can be converted to a spiking network; it is left as it is.
 
     Raises
     ------
     InputError
-        As `converter`.
+        As `converter`, or if a layer is applied more than once: of a Sequential, NengoDL quietly takes it once.
     """
+    for layer in model.layers:
+        if len(layer.inbound_nodes) > 1:
+            raise InputError(
+                f"the CNN cannot be converted to a spiking network: layer {layer.name!r} ({type(layer).__name__}) is "
+                f"applied {len(layer.inbound_nodes)} times; each layer must be applied once"
+            )
     converter(model, swap_activations={nengo.RectifiedLinear(): nengo.SpikingRectifiedLinear()})
 
 
