@@ -50,7 +50,19 @@ class TestGap:
         assert {path.stem for path in (gap.results / "figures").iterdir()} == {
             "gap", "accuracy_vs_latency", "accuracy_vs_operations", "readouts_vs_tau",
         }  # fmt: skip
+        assert {path.stem for path in (gap.results / "report").iterdir()} == {
+            "opening", "gap", "validation", "layers", "costs", "provenance",
+        }  # fmt: skip
+        assert (gap.results / "report.html").is_file()
         assert gap.planned() == Counter()
+
+    def test_the_report_opens_with_what_was_chosen(self, gap):
+        opening = (gap.results / "report" / "opening.rst").read_text()
+        best = pd.read_csv(gap.results / "tables" / "gap.csv").query("best").iloc[0]
+        assert "chosen on validation images and are reported here once, on 15 test images" in opening
+        assert f"Best of all is {best.variant} with {best.neuron} at τ = {1000 * best.tau_syn_s:g} ms" in opening
+        assert f"{100 * best.accuracy:.1f} % (" in opening and best.against_cnn in opening
+        assert "effective synaptic operations" in opening
 
     def test_only_what_was_chosen_saw_the_test_images(self, gap):
         choices = pd.read_csv(gap.results / "tables" / "choices.csv")

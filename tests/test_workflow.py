@@ -1,6 +1,8 @@
 """The real Snakemake on small experiments: what runs, what runs again, and that the cut changes no number."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -122,6 +124,29 @@ class TestRun:
             assert right.shape == (15, 12)
             assert row.accuracy_time_averaged == pytest.approx(right.mean())
             assert row.accuracy_last_step == pytest.approx(right[:, -1].mean())
+
+    def test_the_terminal_tells_stages_and_the_log_every_job(self, tmp_path):
+        workflow = Workflow(tmp_path)
+        process = workflow.run("data/digits.npz", "results/small/images/test.npz")
+        stages = re.findall(r"^(\w+) (\d+)/(\d+) +: +(\d+)%.*\| (\d)/2 \[", process.stderr, re.MULTILINE)
+        assert stages == [("read_digits", "1", "1", "50", "1"), ("select_images", "1", "1", "100", "2")]
+        assert "rule read_digits" not in process.stderr and "Select jobs" not in process.stderr
+        (log,) = (tmp_path / ".snakemake" / "log").glob("*.log")
+        assert "rule read_digits" in log.read_text() and "2 of 2 steps (100%) done" in log.read_text()
+
+    def test_a_job_that_fails_is_told_with_its_log(self, finished, tmp_path):
+        shutil.copytree(finished.folder, tmp_path / "copy", copy_function=shutil.copy2)
+        workflow = Workflow(tmp_path / "copy")
+        (workflow.results / "tables" / "scores.csv").unlink()
+        scores = workflow.results / "LIF" / "tau-0.01" / "seed-0" / "scores.json"
+        os.truncate(scores, 10)
+        os.utime(
+            scores,
+            ns=(scores.stat().st_atime_ns, (finished.results / "LIF/tau-0.01/seed-0/test.npz").stat().st_mtime_ns),
+        )
+        process = workflow.run("results/small/tables/scores.csv", check=False)
+        assert process.returncode != 0
+        assert "Error in rule score_table" in process.stderr and "results/small/logs/score_table.log" in process.stderr
 
     def test_every_simulation_says_how_far_it_is(self, finished):
         logs = list((finished.results / "logs" / "simulate").rglob("*.log"))
