@@ -152,7 +152,8 @@ def test_every_key_of_the_schema_is_described():
         for key, value in schema["properties"].items():
             if not (value.get("description") and value.get("allowed")):
                 yield f"{place}{key}"
-            if "properties" in value:
-                yield from undescribed(value, f"{place}{key}.")
+            for below in (value, value.get("items"), value.get("additionalProperties")):
+                if below and "properties" in below:
+                    yield from undescribed(below, f"{place}{key}.")
 
     assert not list(undescribed(schema))
