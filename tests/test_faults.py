@@ -4,6 +4,7 @@ Each test kills a real run at a random moment. `CSNN_TEST_SEED` repeats one: the
 of each kind is in ``make test``; ``make test-long`` repeats each many times.
 """
 
+import itertools
 import os
 import random
 import re
@@ -11,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
 import psutil
@@ -63,17 +65,17 @@ class Started:
         self.known |= {child.pid: child for child in found}
         return found
 
-    def simulation(self) -> psutil.Process | None:
-        """Return the Python process of a simulation, waiting for one; None if the run ended before."""
+    def simulations(self) -> Iterator[psutil.Process]:
+        """Yield the Python process of each simulation as soon as it is there, until the run ends."""
+        seen = set()
         while self.process.poll() is None:
             for child in self.children():
-                try:
-                    if child.name().startswith("python") and any("simulate_event" in part for part in child.cmdline()):
-                        return child
-                except psutil.NoSuchProcess:
-                    continue
+                with suppress(psutil.NoSuchProcess):
+                    simulates = child.name().startswith("python") and "simulate_event" in " ".join(child.cmdline())
+                    if simulates and child.pid not in seen:
+                        seen.add(child.pid)
+                        yield child
             time.sleep(0.02)
-        return None
 
     def wait(self) -> int:
         code = self.process.wait(timeout=300)
@@ -141,14 +143,13 @@ KILLS = ("snakemake", "simulation", "group", "interrupted", "interrupted twice")
 def test_a_run_that_is_killed_goes_on(unfinished, finished, kind, repeat):
     chance = moment(kind, repeat)
     run = Started(unfinished)
-    after = chance.uniform(1, 12)
+    after = 0 if kind == "simulation" else chance.uniform(1, 12)
     run.watch(after)
     print(f"{kind} after {after:.2f} s")
     if kind == "simulation":
-        if job := run.simulation():
-            time.sleep(chance.uniform(0, 2))
-            with suppress(psutil.NoSuchProcess):
-                job.kill()
+        job = next(itertools.islice(run.simulations(), chance.randrange(3), None))  # any but the last of four
+        time.sleep(chance.uniform(0, 0.5))
+        job.kill()
     elif run.process.poll() is None:
         group, snakemake = os.getpgid(run.process.pid), run.process
         if kind == "snakemake":
@@ -163,8 +164,9 @@ def test_a_run_that_is_killed_goes_on(unfinished, finished, kind, repeat):
                     os.killpg(group, signal.SIGINT)
     code = run.wait() if kind != "snakemake" else run.process.wait(timeout=300)
     output = run.output.read_text()
-    print(f"exit code {code}, {len(made(output))} shards were made")
-    print(output[-3000:])
+    print(f"exit code {code}, {len(made(output))} shards were made\n{output[-3000:]}")
+    if kind == "simulation":
+        assert code == 1 and "Error in rule simulate" in output
     try:
         recover(unfinished, finished, output)
     finally:
