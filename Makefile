@@ -26,7 +26,7 @@ run: setup ## the experiment of config.yaml on this machine
 	snakemake --profile $(PROFILE)
 
 test: setup ## all tests but those of a cluster
-	pytest
+	pytest --numprocesses $(shell nproc) --dist loadfile
 
 test-long: setup ## runs that are killed again and again; about half an hour
 	pytest tests/test_faults.py -m long
