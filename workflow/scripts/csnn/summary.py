@@ -112,7 +112,7 @@ def gap_answer(gap: pd.DataFrame) -> str:
         f"{images} test images."
     ]
     for _, row in gap[gap["best"]].iterrows():
-        sentences.append(f"Best of all is {_network(row)}: {_gap(row)}.")
+        sentences.append(f"Best on validation images is {_network(row)}: {_gap(row)}.")
     by_neuron = gap.loc[gap.groupby("neuron", sort=False)["validation_accuracy"].idxmax()].sort_index()
     others = [f"{_network(row)}, {_gap(row)}" for _, row in by_neuron.iterrows()]
     sentences.append(f"Of each neuron, the network that did best on validation images: {'; '.join(others)}.")
@@ -151,11 +151,16 @@ def costs_answer(costs: pd.DataFrame) -> str:
     """Say between what numbers of synaptic operations a decision costs."""
     of_networks = costs[["macs", "acs"]].sum(axis=1)
     cnn = costs["cnn_macs"]
-    span = f"{cnn.min():.3g}" if cnn.min() == cnn.max() else f"{cnn.min():.3g} to {cnn.max():.3g}"
     return (
-        f"Over all steps, a decision takes the spiking networks {of_networks.min():.3g} to {of_networks.max():.3g} "
-        f"effective synaptic operations, and their CNN {span} multiply-accumulates."
+        f"Over all steps, a decision takes the spiking networks {_span(of_networks)} million effective synaptic "
+        f"operations, and their CNN {_span(cnn)} million multiply-accumulates."
     )
+
+
+def _span(numbers: pd.Series) -> str:
+    """Say between which numbers these lie, in millions."""
+    low, high = (f"{number / 1e6:.3g}" for number in (numbers.min(), numbers.max()))
+    return low if low == high else f"{low} to {high}"
 
 
 def opening(
