@@ -60,7 +60,8 @@ class TestGap:
         opening = (gap.results / "report" / "opening.rst").read_text()
         best = pd.read_csv(gap.results / "tables" / "gap.csv").query("best").iloc[0]
         assert "chosen on validation images and are reported here once, on 15 test images" in opening
-        assert f"Best on validation images is {best.variant} with {best.neuron} at τ = {1000 * best.tau_syn_s:g} ms" in opening
+        named = f"{best.variant} with {best.neuron} at τ = {1000 * best.tau_syn_s:g} ms ({best.readout})"
+        assert f"Best on validation images is {named}" in opening
         assert f"{100 * best.accuracy:.1f} % (" in opening and best.against_cnn in opening
         assert "effective synaptic operations" in opening
 
