@@ -630,5 +630,9 @@ def test_no_space_for_the_images(tmp_path, disk):
     np.savez(tmp_path / "mine.npz", **arrays(x_train=x_train, x_test=x_test, y_test=np.arange(100) % 4))
     config = changed(SMALL, OWN | {"data.test_images": 100})
     process = Workflow(tmp_path, config=config).run("results/small/images/test.npz", check=False)
-    refused(process.returncode, process.stdout + process.stderr, "No space left on device")
+    refused(
+        process.returncode,
+        process.stdout + process.stderr,
+        "no space is left to write results/small/images/test.npz; make room",
+    )
     assert not list((tmp_path / "results").rglob("*.npz"))

@@ -25,6 +25,7 @@ REPEATS = [0, *(pytest.param(i, marks=pytest.mark.long) for i in range(1, int(os
 TABLES = ("tables/scores.csv", "tables/table1.csv", "tables/table1.md", "tables/table2.csv", "tables/table2.md")
 # with the profile, as a user gives it: it holds --rerun-incomplete
 COMMAND = [*(f"results/small/{table}" for table in TABLES), "--profile", str(REPOSITORY / "profiles" / "local")]
+COMMAND += ["--verbose"]  # so that the output names every job
 
 
 @pytest.fixture
@@ -204,13 +205,14 @@ def test_a_run_whose_disk_is_full_goes_on_when_there_is_room(unfinished, finishe
     shutil.rmtree(unfinished.folder / "results")
     (unfinished.folder / "results").symlink_to(folder / "results")
     pages = chance.randrange(8)
+    leave(2000)
+    run = Started(unfinished)
+    next(run.simulations())
     leave(pages)
-    process = unfinished.run(*COMMAND, check=False)
-    output = process.stdout + process.stderr
-    print(
-        f"{pages} pages of room, exit code {process.returncode}, {len(made(output))} shards were made\n{output[-3000:]}"
-    )
-    assert process.returncode != 0
+    code = run.wait()
+    output = run.output.read_text()
+    print(f"{pages} pages of room, exit code {code}, {len(made(output))} shards were made\n{output[-3000:]}")
+    assert code != 0
     assert re.search(r"no space is left to write results/small/\S+; make room|No space left on device", output)
     leave(10_000)
     recover(unfinished, finished, output)

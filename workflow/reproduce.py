@@ -2,15 +2,15 @@
 
 usage: reproduce.py results/<experiment> [arguments of snakemake]
 
-What the experiment was made from is read from its ``provenance.json``; it runs anew as <experiment>-reproduced, and the
-SHA-256 of its weights, compiled networks and tables are set beside those of the first. Exit code 1 if any differs.
+What the experiment was made from is read from its ``provenance.json``; it runs anew in reproduced/<experiment>/, with
+the same data, and the SHA-256 of its weights, compiled networks and tables are set beside those of the first. Exit code
+1 if any differs.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import yaml
 CODE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CODE / "workflow" / "scripts"))
 
+from csnn.configuration import named_files  # noqa: E402
 from csnn.files import InputError, read_json  # noqa: E402
 
 COMPARED = ("weights", "networks", "tables")
@@ -26,24 +27,20 @@ COMPARED = ("weights", "networks", "tables")
 
 def read_record(results: Path) -> dict:
     """Read an experiment's provenance."""
-    try:
-        return read_json(results / "provenance.json")
-    except FileNotFoundError as error:
+    path = results / "provenance.json"
+    if not path.is_file():
         raise InputError(
             f"{results} has no provenance.json; it must be the folder of a finished experiment: results/<experiment>"
-        ) from error
+        )
+    return read_json(path)
 
 
 def compare(first: Mapping, second: Mapping) -> Iterator[tuple[str, bool]]:
-    """Yield each file of two experiments, by its path within them, and whether it is the same in both."""
+    """Yield each file of two runs of an experiment, and whether it is the same in both."""
     for kind in COMPARED:
-        hashes = [
-            {Path(path).relative_to("results", record["configuration"]["experiment"]): sum_ for path, sum_ in found}
-            for record in (first, second)
-            for found in [record["sha256"][kind].items()]
-        ]
-        for path in sorted(set().union(*hashes)):
-            yield str(path), hashes[0].get(path) == hashes[1].get(path)
+        then, now = first["sha256"][kind], second["sha256"][kind]
+        for path in sorted(set(then) | set(now)):
+            yield path, then.get(path) == now.get(path)
 
 
 def circumstances(first: Mapping, second: Mapping) -> Iterator[str]:
@@ -55,20 +52,32 @@ def circumstances(first: Mapping, second: Mapping) -> Iterator[str]:
                 yield f"{name}, {key}: {then} then, {now} now"
 
 
+def give_the_same_data(folder: Path, configuration: Mapping) -> None:
+    """Let a folder have, at the same paths, the files that a configuration names and the data made from them."""
+    named = [path for _, path in named_files(configuration) if path and not Path(path).is_absolute()]
+    for path in dict.fromkeys(["data", *named]):
+        place = folder / path
+        if Path(path).exists() and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(Path(path).resolve())
+
+
 def main(results: str, *arguments: str) -> int:
     """Reproduce an experiment; return the number of files that differ."""
     first = read_record(Path(results))
-    configuration = dict(first["configuration"])
-    configuration["experiment"] += "-reproduced"
+    configuration = first["configuration"]
+    folder = Path("reproduced", configuration["experiment"])
+    if folder.exists():
+        raise InputError(f"{folder} exists already; delete it to reproduce the experiment once more")
+    folder.mkdir(parents=True)
+    give_the_same_data(folder, configuration)
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True), encoding="utf-8")
     again = Path("results", configuration["experiment"])
-    if again.exists():
-        raise InputError(f"{again} exists already; delete it to reproduce the experiment once more")
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        yaml.safe_dump(configuration, file)
-        file.flush()
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(CODE / "Snakefile"), "--configfile", file.name]
-        subprocess.run([*command, "--cores", "all", *arguments, "--", str(again / "provenance.json")], check=True)
-    second = read_record(again)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(CODE / "Snakefile"), "--directory", str(folder)]
+    command += ["--configfile", str(path), "--cores", "all", *arguments, "--", str(again / "provenance.json")]
+    subprocess.run(command, check=True)
+    second = read_record(folder / again)
     differ = 0
     for path, same in compare(first, second):
         print(f"{'same     ' if same else 'DIFFERENT'}  {path}")

@@ -236,7 +236,13 @@ rule report:
         "<results>/report.html",
     log:
         "<logs>/report.log",
+    benchmark:
+        "<benchmarks>/report.tsv"
     localrule: True
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
     params:
         configuration=config,
         words=hashlib.sha256(b"".join(path.read_bytes() for path in WORDS)).hexdigest()[:16],

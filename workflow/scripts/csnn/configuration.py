@@ -192,7 +192,7 @@ def check(config: Mapping, schema: Mapping) -> dict:
     _check_rates(config, networks)
     _check_number_of_simulations(config, networks)
     _check_analyses(config)
-    for key, path in _named_files(config):
+    for key, path in named_files(config):
         if path is not None:
             _check_path(key, path)
     _check_images(config)
@@ -322,7 +322,7 @@ def _check_analyses(config: Mapping) -> None:
         )
 
 
-def _named_files(config: Mapping) -> Iterator[tuple[str, str | None]]:
+def named_files(config: Mapping) -> Iterator[tuple[str, str | None]]:
     """Yield every file that a configuration names, with its key."""
     source, builder = config["data"]["source"], config["cnn"]["architecture"]["builder"]
     yield "data.source", source if source.endswith(".npz") else None
