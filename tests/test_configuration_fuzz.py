@@ -20,7 +20,7 @@ from csnn import configuration
 from csnn.files import InputError
 
 SEED = int(os.environ.get("CSNN_TEST_SEED", "0"))
-EXAMPLES = int(os.environ.get("CSNN_TEST_EXAMPLES", "60"))  # for Snakemake; ten times as many are checked
+EXAMPLES = int(os.environ.get("CSNN_TEST_EXAMPLES", "30"))  # for Snakemake; ten times as many are checked
 PATH = REPOSITORY / "workflow/schemas/config.schema.yaml"
 SCHEMA = yaml.safe_load(PATH.read_text())
 COMMON = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}

@@ -56,6 +56,7 @@ rule explorer:  # the interactive page
         "<logs>/report/explorer.log",
     benchmark:
         "<benchmarks>/report/explorer.tsv"
+    priority: 1  # what takes longest at the end starts first
     conda:
         "../../envs/analysis.yaml"
     threads: 1
