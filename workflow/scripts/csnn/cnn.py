@@ -300,6 +300,17 @@ def train(
     history = model.fit(
         images, labels, epochs=epochs, batch_size=batch_size, verbose=0, callbacks=list(callbacks)
     ).history
+    return finite(history)
+
+
+def finite(history: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """Return ``loss`` and ``accuracy`` of what Keras recorded of a training that did not diverge.
+
+    Raises
+    ------
+    InputError
+        If the loss is not finite.
+    """
     if not np.isfinite(history["loss"]).all():
         raise InputError(
             "training of the CNN failed: its loss is not finite; pixels must be of the order of 1 if they are float"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from csnn.cnn import relu_layers
+from csnn.cnn import finite, relu_layers
 from csnn.files import InputError
 from csnn.nengodl_compat import tf
 
@@ -151,7 +151,7 @@ def tune(
     )
     batches = _Batches(images, labels, batch_size, mirror, seed)
     history = model.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=list(callbacks)).history
-    return {name: [float(value) for value in history[name]] for name in ("loss", "accuracy")}
+    return finite(history)
 
 
 class _Batches(tf.keras.utils.Sequence):
