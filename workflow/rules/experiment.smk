@@ -50,7 +50,7 @@ FIRST = "RLR" if "RLR" in NETWORKS else next(iter(NETWORKS))  # shown alone wher
 TAUS = {sweep.tau_text(tau): tau for network in NETWORKS.values() for tau in network["tau_syn_s"]}
 SEEDS = list(dict.fromkeys(seed for network in NETWORKS.values() for seed in network["seeds"]))
 TEST_IMAGES, VALIDATION_IMAGES = config["data"]["test_images"], config["data"]["validation_images"]
-IMAGES = {"test": TEST_IMAGES, "validation": VALIDATION_IMAGES, "logit_image": 1}
+IMAGES = {"test": TEST_IMAGES, "validation": VALIDATION_IMAGES}
 SHARD = min(SIMULATION["images_per_shard"], max(TEST_IMAGES, VALIDATION_IMAGES))
 
 
@@ -65,7 +65,7 @@ wildcard_constraints:
     cnn="|".join(map(re.escape, map(sweep.cnn_folder, [sweep.BASE, *VARIANTS]))),
     tau=r"none|[0-9.e-]+",
     seed=r"\d+",
-    images="|".join(IMAGES),
+    images="|".join([*IMAGES, "logit_image"]),
     table="[a-z0-9]+",
 
 
@@ -89,21 +89,18 @@ def indices(wildcards):
 
 
 def positions(wildcards):
-    """Which images of its set a shard holds: [first, last + 1]."""
-    if wildcards.images == "logit_image":
+    """Which images of its set a job simulates: [first, last + 1]."""
+    if "scatteritem" not in wildcards.keys():  # the image whose logits are shown
         return [0, 1]
     shard, _, shards = wildcards.scatteritem.partition("-of-")
     return [(int(shard) - 1) * SHARD, min(int(shard) * SHARD, IMAGES[wildcards.images])]
 
 
 def tau_syn_s(wildcards):
-    """The configuration's synaptic time constant in seconds, or None."""
-    return TAUS[wildcards.tau]
+    """Synaptic time constant in seconds, or None; of a network as a whole the list of them."""
+    return TAUS[wildcards.tau] if "tau" in wildcards.keys() else NETWORKS[wildcards.network]["tau_syn_s"]
 
 
 def shown_responses(names):
-    """Responses of these networks at every time constant to the image whose logits are shown, for the first seed."""
-    return [
-        f"<results>/{network}/tau-{tau}/seed-{seed}/logit_image-1-of-1.npz"
-        for network, tau, seed in sweep.configurations({name: NETWORKS[name] for name in names}, seeds=1)
-    ]
+    """Responses of these networks, at each of their time constants, to the image whose logits are shown: first seed."""
+    return [f"<results>/{name}/logit_image/seed-{NETWORKS[name]['seeds'][0]}.npz" for name in names]

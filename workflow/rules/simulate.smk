@@ -110,7 +110,7 @@ else:
     rule simulate:
         input:
             images="<results>/images/{images}.npz",
-            model=model_of_network,
+            network=model_of_network,  # which NengoDL converts itself
         output:
             "<results>/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.npz",
         log:
@@ -138,6 +138,18 @@ else:
             positions=positions,
         script:
             "../scripts/simulate_nengodl.py"
+
+
+use rule simulate as show with:  # the image whose logits are shown, at every time constant: one start for all
+    input:
+        images="<results>/images/logit_image.npz",
+        network=simulated_from,
+    output:
+        "<results>/{network}/logit_image/seed-{seed}.npz",
+    log:
+        "<logs>/show/{network}/seed-{seed}.log",
+    benchmark:
+        "<benchmarks>/show/{network}/seed-{seed}.tsv"
 
 
 rule gather:

@@ -60,6 +60,11 @@ with logged(snakemake.log[0]):
             "true_class": int(image["labels"][0]),
             "dt_s": shown[0].provenance["dt_s"],
         }
-        return {(r.provenance["neuron"], r.provenance["tau_syn_s"]): r.logits[0] for r in shown}, about
+        logits = {
+            (one.provenance["neuron"], tau_syn_s): of_tau
+            for one in shown
+            for tau_syn_s, of_tau in zip(one.provenance["tau_syn_s"], one.logits, strict=True)
+        }
+        return logits, about
 
     figures.save(globals()[snakemake.params.figure](), snakemake.output)

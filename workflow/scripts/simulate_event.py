@@ -1,4 +1,4 @@
-"""Simulate one shard of one configuration with the event-driven engine."""
+"""Simulate images with the event-driven engine: a shard at one time constant, or one image at each."""
 
 from csnn.job import logged, progress
 
@@ -13,16 +13,20 @@ with logged(snakemake.log[0]):
     shard = slice(*params.positions)
     seed = int(snakemake.wildcards.seed)
     settings = {key: params[key] for key in SETTINGS} | {"seed": seed}
-    logits = simulate(
-        load_network(snakemake.input.network, settings),
-        images["images"][shard],
-        tau_syn_s=params.tau_syn_s,
-        dt_s=params.dt_s,
-        steps=params.steps,
-        precision=params.precision,
-        threads=snakemake.threads,
-        on_images_done=progress(len(images["labels"][shard])),
-    ).logits
+    network = load_network(snakemake.input.network, settings)
+    logits = [
+        simulate(
+            network,
+            images["images"][shard],
+            tau_syn_s=tau_syn_s,
+            dt_s=params.dt_s,
+            steps=params.steps,
+            precision=params.precision,
+            threads=snakemake.threads,
+            on_images_done=progress(len(images["labels"][shard])),
+        ).logits
+        for tau_syn_s in responses.several(params.tau_syn_s)
+    ]
     provenance = {
         "engine": "event",
         "neuron": snakemake.wildcards.network,
@@ -33,7 +37,4 @@ with logged(snakemake.log[0]):
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "numba"),
     }
-    responses.write(
-        snakemake.output[0],
-        responses.Responses(logits, images["labels"][shard], images["indices"][shard], provenance),
-    )
+    responses.write(snakemake.output[0], responses.to_images(logits, images, shard, provenance))

@@ -1,4 +1,4 @@
-"""Simulate one shard of one configuration with NengoDL itself."""
+"""Simulate images with NengoDL itself: a shard at one time constant, or one image at each."""
 
 from csnn.job import logged, progress
 
@@ -13,34 +13,36 @@ with logged(snakemake.log[0]):
     use_threads(snakemake.threads)
     images = read_npz(snakemake.input.images)
     shard = slice(*params.positions)
-    converter = convert(
-        cnn.load(snakemake.input.model, params.cnn),
-        neurons.build(params.neuron, params.neuron_parameters, params.initial_voltage),
-        tau_syn_s=params.tau_syn_s,
-        max_rate_hz=params.max_rate_hz,
-        seed=int(snakemake.wildcards.seed),
-        precision=params.precision,
-        effective_adaptation=neurons.adapts_effectively(params.neuron_parameters),
-    )
-    logits = simulate(
-        converter,
-        images["images"][shard],
-        dt_s=params.dt_s,
-        steps=params.steps,
-        minibatch=params.minibatch,
-        on_images_done=progress(len(images["labels"][shard])),
-    )
+    model = cnn.load(snakemake.input.network, params.cnn)
+    logits = []
+    for tau_syn_s in responses.several(params.tau_syn_s):
+        converter = convert(
+            model,
+            neurons.build(params.neuron, params.neuron_parameters, params.initial_voltage),
+            tau_syn_s=tau_syn_s,
+            max_rate_hz=params.max_rate_hz,
+            seed=int(snakemake.wildcards.seed),
+            precision=params.precision,
+            effective_adaptation=neurons.adapts_effectively(params.neuron_parameters),
+        )
+        logits.append(
+            simulate(
+                converter,
+                images["images"][shard],
+                dt_s=params.dt_s,
+                steps=params.steps,
+                minibatch=params.minibatch,
+                on_images_done=progress(len(images["labels"][shard])),
+            )
+        )
     provenance = {
         "engine": "nengo-dl",
         "neuron": snakemake.wildcards.network,
         "seed": int(snakemake.wildcards.seed),
         **{key: value for key, value in params.items() if key not in ("positions", "neuron")},
-        "model": responses.source(snakemake.input.model),
+        "model": responses.source(snakemake.input.network),
         "images": responses.source(snakemake.input.images),
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "tensorflow", "nengo", "nengo-dl"),
     }
-    responses.write(
-        snakemake.output[0],
-        responses.Responses(logits, images["labels"][shard], images["indices"][shard], provenance),
-    )
+    responses.write(snakemake.output[0], responses.to_images(logits, images, shard, provenance))

@@ -152,8 +152,8 @@ def chart(records: Sequence[dict], pictures: dict[str, str], names: Sequence[str
             .mark_image(width=112, height=112)
             .encode(x=alt.value(56), y=alt.value(56), url="url:N"),
         )
-    whole = alt.vconcat(alt.hconcat(*about), logits, decision, data=alt.Data(values=list(records)))
-    return (
+    whole = alt.vconcat(alt.hconcat(*about), logits, decision)
+    spec = (
         whole.add_params(*chosen.values())
         .configure_view(stroke=None)
         .configure_axis(grid=True, gridColor="#e6e6e6", labelFontSize=12, titleFontSize=12, titleFontWeight="normal")
@@ -161,6 +161,7 @@ def chart(records: Sequence[dict], pictures: dict[str, str], names: Sequence[str
         .configure_legend(labelFontSize=12, titleFontSize=12, symbolType="stroke", symbolStrokeWidth=3)
         .to_dict()
     )
+    return spec | {"data": {"values": list(records)}}  # Altair itself would check every number against its schema
 
 
 def configurations(scores: pd.DataFrame, course: TimeCourse) -> pd.DataFrame:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from csnn import tables
-from csnn.metrics import accuracy_interval, bootstrap_interval
+from csnn.metrics import accuracy_interval
+from csnn.statistics import paired_difference
 from csnn.timecourse import TimeCourse
 
 QUESTION = (
@@ -27,23 +27,9 @@ def percent(shares: NDArray) -> str:
     return f"{100 * shares.mean():.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
-def difference(ours: ArrayLike, theirs: ArrayLike) -> tuple[float, float, float]:
-    """Return the mean difference, in points, of two accuracies on the same images, and its 95 % interval.
-
-    Parameters
-    ----------
-    ours, theirs : array, shape (images,)
-        Shares in [0, 1] of each image.
-    """
-    points = 100 * (np.asarray(ours, float) - np.asarray(theirs, float))
-    low, high = bootstrap_interval(points)
-    # where every image differs by the same, resampling has nothing to say
-    return (points[0],) * 3 if low is None else (points.mean(), low, high)
-
-
 def compared(ours: ArrayLike, theirs: ArrayLike, more: str, less: str, none: str) -> str:
     """Say how an accuracy compares with another: `more` or `less` by some points, or `none` if the interval holds 0."""
-    mean, low, high = difference(ours, theirs)
+    mean, low, high = (100 * value for value in paired_difference(ours, theirs))
     if low <= 0 <= high:
         return f"{none} ({low:+.1f} to {high:+.1f} points)".replace("-", "−")
     near, far = sorted((abs(low), abs(high)))

@@ -107,8 +107,9 @@ def accuracy_vs_operations(configurations: Sequence[Decided], metrics: Sequence[
     table["column"] = column_titles(table)
     looks = styles(table["neuron"])
     columns = list(dict.fromkeys(table["column"]))
-    dashes = [(0, ()), (0, (4, 1.2)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (6, 2, 1, 1, 1, 1))]
-    line_of = {name: dashes[i % len(dashes)] for i, name in enumerate(columns)}
+    # solid, dotted, dashed, then dashes with one dot more each: any number can be told apart
+    dashes = [(), (1, 1), *((5, 1, *(1, 1) * dots) for dots in range(len(columns)))]
+    line_of = {name: (0, dash) for name, dash in zip(columns, dashes, strict=False)}
     figure = Figure(figsize=(PAGE_WIDTH, 4.2), layout="constrained")
     axes = figure.subplots()
     costs, gains = [], []
