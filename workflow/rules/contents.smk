@@ -1,6 +1,8 @@
 """What the report shows, under which heading, and with which caption (workflow/report/*.rst)."""
 
 import hashlib
+import subprocess
+import tempfile
 
 WORDS = sorted((REPOSITORY / "workflow" / "report").glob("*.*"))
 # The report sorts its headings by name; the numbers bring them into the order in which one asks. Only headings that hold
@@ -107,3 +109,14 @@ def in_formats(figure, *place, with_images=False, **labels):
     if with_images and not config["report"]["show_images"]:
         return paths
     return [shown(paths[0], *place, caption=figure, **labels), *paths[1:]]
+
+
+def make_report(path, shown, log):
+    """Make a report of files that are there: Snakemake itself, in a run of its own, with this run's configuration."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file, open(log, "w") as said:
+        yaml.safe_dump(config, file)
+        file.flush()
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "1"]
+        command += ["--configfile", file.name, "--profile", "none", "--workflow-profile", "none", "--nolock"]
+        command += ["--report", path, "--report-stylesheet", str(REPOSITORY / "workflow" / "report" / "report.css")]
+        subprocess.run([*command, "--", *shown], check=True, stdout=said, stderr=subprocess.STDOUT)

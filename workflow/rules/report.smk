@@ -245,8 +245,7 @@ rule report:
         mem_mb=2000,
         runtime=20,
     params:
-        code=digest("report.py"),
         configuration=config,
         words=hashlib.sha256(b"".join(path.read_bytes() for path in WORDS)).hexdigest()[:16],
-    script:
-        "../scripts/report.py"
+    run:
+        make_report(output[0], [*input.shown, *input.provenance], log[0])
