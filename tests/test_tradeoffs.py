@@ -42,9 +42,11 @@ def test_titles_say_only_what_differs():
 def test_operations_add_up_to_those_of_the_whole_time():
     spiking = {"cost": {"macs": 100.0, "cnn_macs": 150.0}, "operations_per_step": [10.0, 20.0, 30.0]}
     rate = {"cost": {"macs": 160.0, "cnn_macs": 150.0}, "operations_per_step": [10.0, 20.0, 30.0]}
-    figure = tradeoffs.accuracy_vs_operations([decided("SRL"), decided("RLR")], [spiking, rate])
-    curves = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 3]
-    for curve in curves:
+    shown = [decided("SRL"), decided("RLR"), decided("SRL", "wide")]
+    figure = tradeoffs.accuracy_vs_operations(shown, [spiking, rate, spiking])
+    curves = {axes.get_title(): [line for line in axes.lines if line.get_linewidth() < 1] for axes in figure.axes}
+    assert {title: len(lines) for title, lines in curves.items()} == {"CNN itself": 2, "wide": 1}
+    for curve in (line for lines in curves.values() for line in lines):
         assert np.asarray(curve.get_xdata()).tolist() == [110, 130, 160]
         np.testing.assert_allclose(curve.get_ydata(), [20, 60, 50])
 
@@ -62,7 +64,7 @@ def test_figures_of_tables_draw_their_numbers():
     configurations = [decided("SRL", tau=0.005), decided("SRL", tau=0.01), decided("LIF", "lif")]
     table = comparisons.readout_table(configurations)
     figure = tradeoffs.readouts_vs_tau(table)
-    assert [axes.get_title() for axes in figure.axes[:2]] == ["last step", "average over all steps"]
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["last step", "average over\nall steps"]
     drawn = figure.axes[0].lines[0]
     np.testing.assert_allclose(drawn.get_xydata(), [[5, 50], [10, 50]])
     figure = tradeoffs.gap(table[table["kind"] == "last step"])

@@ -384,8 +384,15 @@ def readings_vs_tau(scores: pd.DataFrame, measure: str, label: str, scale: float
     return laid_out(figure)
 
 
-def tau_positions(taus_s: Iterable[float | None]) -> tuple[dict[str, float], dict[str, float]]:
+def tau_positions(taus_s: Iterable[float | None], nearest: float = 0.1) -> tuple[dict[str, float], dict[str, float]]:
     """Place synaptic time constants on an axis in ms, "no filter" one step to the left of the shortest.
+
+    Parameters
+    ----------
+    taus_s
+        In seconds, None for no filter.
+    nearest
+        How near to each other labels may stand, as a share of the axis.
 
     Returns
     -------
@@ -400,6 +407,6 @@ def tau_positions(taus_s: Iterable[float | None]) -> tuple[dict[str, float], dic
     places = list(positions.values())
     ticks: dict[str, float] = {}
     for words, place in positions.items():
-        if not ticks or place - max(ticks.values()) >= 0.1 * (places[-1] - places[0]):
+        if not ticks or place - max(ticks.values()) >= nearest * (places[-1] - places[0]):
             ticks[words] = place
     return positions, ticks

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, NullFormatter
@@ -48,26 +50,31 @@ def styles(names: Sequence[Hashable]) -> dict[Hashable, dict[str, Any]]:
     }
 
 
+def _panels(titles: Sequence[str], columns: int, height: float) -> tuple[Figure, dict[str, Axes]]:
+    """Return a figure, and for each title its panel, that share their axes; `height` of a row is in inches."""
+    columns = min(columns, len(titles))
+    rows = -(-len(titles) // columns)
+    figure = Figure(figsize=(PAGE_WIDTH, height * rows + 0.8), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes, title in zip(grid, titles, strict=False):
+        axes.set_title(title)
+    for empty in range(len(titles), len(grid)):
+        grid[empty].set_axis_off()
+        grid[empty - columns].tick_params(labelbottom=True)
+    return figure, dict(zip(titles, grid, strict=False))
+
+
 @styled
 def accuracy_vs_latency(configurations: Sequence[Decided]) -> Figure:
     """Draw accuracy over the time for which an image is shown, one panel for each network."""
     table = pd.DataFrame([decided.about for decided in configurations])
     titles = network_titles(table)
-    panels = list(dict.fromkeys(titles))
     taus = sorted(dict.fromkeys(table["tau_syn_s"].dropna()))
     words = [milliseconds(tau) for tau in [*([None] if table["tau_syn_s"].isna().any() else []), *taus]]
     shades = dict(zip(words, colormaps["viridis"](np.linspace(0, 0.9, len(words))), strict=True))
-    columns = min(4, len(panels))
-    rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(PAGE_WIDTH, 1.45 * rows + 0.8), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for axes, title in zip(grid, panels, strict=False):
-        axes.set_title(title)
-    for axes in grid[len(panels) :]:
-        axes.set_axis_off()
-        grid[list(grid).index(axes) - columns].tick_params(labelbottom=True)
+    figure, panels = _panels(list(dict.fromkeys(titles)), columns=4, height=1.45)
     for decided, title in zip(configurations, titles, strict=True):
-        axes = grid[panels.index(title)]
+        axes = panels[title]
         time_ms = 1000 * decided.about["dt_s"] * np.arange(1, len(decided.right_per_step) + 1)
         axes.axhline(100 * decided.cnn_right.mean(), color="black", linestyle=(0, (5, 2)), zorder=1.5)
         shade = shades[milliseconds(decided.about["tau_syn_s"])]
@@ -104,42 +111,37 @@ def accuracy_vs_operations(configurations: Sequence[Decided], metrics: Sequence[
         Of the same configurations, what `csnn.activity` found: ``cost`` and ``operations_per_step``.
     """
     table = pd.DataFrame([decided.about for decided in configurations])
-    table["column"] = column_titles(table)
+    titles = column_titles(table)
     looks = styles(table["neuron"])
-    columns = list(dict.fromkeys(table["column"]))
-    # solid, dotted, dashed, then dashes with one dot more each: any number can be told apart
-    dashes = [(), (1, 1), *((5, 1, *(1, 1) * dots) for dots in range(len(columns)))]
-    line_of = {name: (0, dash) for name, dash in zip(columns, dashes, strict=False)}
-    figure = Figure(figsize=(PAGE_WIDTH, 4.2), layout="constrained")
-    axes = figure.subplots()
+    figure, panels = _panels(list(dict.fromkeys(titles)), columns=3, height=1.9)
     costs, gains = [], []
-    for decided, one, row in zip(configurations, metrics, table.to_dict("records"), strict=True):
+    for decided, one, title in zip(configurations, metrics, titles, strict=True):
         operations = np.cumsum(one["operations_per_step"]) + one["cost"]["macs"] * decided.about["spiking"]
         if not decided.about["spiking"]:  # its multiply-accumulates are those of the image and of all steps
             operations += one["cost"]["macs"] - operations[-1]
         accuracy = 100 * decided.right_per_step
-        look = looks[row["neuron"]]
-        axes.plot(operations, accuracy, color=look["color"], linestyle=line_of[row["column"]], linewidth=0.8, alpha=0.7)
-        axes.plot(operations[-1], accuracy[-1], color=look["color"], marker=look["marker"], linestyle="none")
+        axes, look = panels[title], looks[decided.about["neuron"]]
+        axes.plot(operations, accuracy, color=look["color"], linewidth=0.8, alpha=0.7)
+        axes.plot(operations[-1], accuracy[-1], linestyle="none", markersize=4, **look)
         axes.plot(one["cost"]["cnn_macs"], 100 * decided.cnn_right.mean(), "*", color="black", markersize=7, zorder=3)
         costs.append(operations)
         gains.append(accuracy)
     costs, gains = np.concatenate(costs), np.concatenate(gains)
     front = pareto_front(costs, gains)
-    axes.step(costs[front], gains[front], where="post", color="0.75", linewidth=3, zorder=1)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(
-        "Effective synaptic operations per image up to a step\n(ACs of spikes, MACs of rates and of the image)"
+    for axes in panels.values():
+        axes.step(costs[front], gains[front], where="post", color="0.75", linewidth=3, zorder=1)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator())
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    figure.supxlabel(
+        "Effective synaptic operations per image up to a step (ACs of spikes, MACs of rates and of the image)"
     )
-    axes.set_ylabel("Accuracy at that step (%)")
-    handles = [Line2D([], [], linestyle="none", **look) for look in looks.values()]
-    handles += [Line2D([], [], color="0.3", linestyle=dash) for dash in line_of.values() if len(columns) > 1]
+    figure.supylabel("Accuracy at that step (%)")
+    handles = [Line2D([], [], **look) for look in looks.values()]
     handles += [Line2D([], [], color="black", marker="*", linestyle="none"), Line2D([], [], color="0.75", linewidth=3)]
-    labels = [*looks, *(columns if len(columns) > 1 else []), "CNN (MACs)", "Pareto front"]
-    figure.legend(handles, labels, loc="outside right center", title="Neuron, CNN")
+    labels = [*looks, "its own CNN (MACs)", "Pareto front of all panels"]
+    figure.legend(handles, labels, loc="outside upper center", ncols=7)
     return laid_out(figure)
 
 
@@ -157,7 +159,7 @@ def readouts_vs_tau(table: pd.DataFrame) -> Figure:
     looks = styles(table["neuron"])
     readouts = [LAST_STEP, *table.loc[table["kind"] == WINDOW, "readout"].unique(), TIME_AVERAGED]
     rows = list(dict.fromkeys(table["row"]))
-    positions, ticks = tau_positions(table["tau_syn_s"])
+    positions, ticks = tau_positions(table["tau_syn_s"], nearest=0.05 * len(readouts))
     figure = Figure(figsize=(PAGE_WIDTH, 1.5 * len(rows) + 0.9), layout="constrained")
     grid = figure.subplots(len(rows), len(readouts), sharex=True, sharey=True, squeeze=False)
     for (row, column), axes in np.ndenumerate(grid):
@@ -172,7 +174,7 @@ def readouts_vs_tau(table: pd.DataFrame) -> Figure:
         axes.axhline(100 * here["cnn_accuracy"].mean(), color="black", linestyle=(0, (5, 2)), zorder=1.5)
         axes.set_xticks(list(ticks.values()), list(ticks))
         if row == 0:
-            axes.set_title(readouts[column])
+            axes.set_title(textwrap.fill(readouts[column], 15))
         if column == 0:
             axes.set_ylabel(rows[row], fontweight="bold")
     handles = [Line2D([], [], **look) for look in looks.values()]
