@@ -1,6 +1,6 @@
 """What a large sweep costs on a cluster, measured with a finished experiment: core hours, storage and jobs.
 
-Usage: python benchmarks/cost.py [results/demo [number of image simulations]]
+Usage: python benchmarks/cost.py [results/paper [number of image simulations]]
 """
 
 import json
@@ -68,10 +68,10 @@ def measure(network: Path, images: np.ndarray) -> dict:
     }
 
 
-def main(results: str = "results/demo", simulations: str = "1000000") -> None:
+def main(results: str = "results/paper", simulations: str = "1000000") -> None:
     networks = sorted(Path(results).glob("*/networks/seed-0.npz"))
     if not networks:
-        sys.exit(f"{results} holds no compiled networks; run that experiment first (make demo)")
+        sys.exit(f"{results} holds no compiled networks; run that experiment first")
     images = read_npz(Path(results) / "images" / "test.npz")["images"][:IMAGES]
     neurons = [measure(network, images) for network in networks]
     per_job = start_up()

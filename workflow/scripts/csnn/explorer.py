@@ -152,7 +152,7 @@ def chart(records: Sequence[dict], pictures: dict[str, str], names: Sequence[str
             .mark_image(width=112, height=112)
             .encode(x=alt.value(56), y=alt.value(56), url="url:N"),
         )
-    whole = alt.vconcat(alt.hconcat(*about), logits, decision)
+    whole = alt.vconcat(alt.hconcat(*about), logits, decision, data=alt.NamedData("records"))
     spec = (
         whole.add_params(*chosen.values())
         .configure_view(stroke=None)
@@ -161,7 +161,7 @@ def chart(records: Sequence[dict], pictures: dict[str, str], names: Sequence[str
         .configure_legend(labelFontSize=12, titleFontSize=12, symbolType="stroke", symbolStrokeWidth=3)
         .to_dict()
     )
-    return spec | {"data": {"values": list(records)}}  # Altair itself would check every number against its schema
+    return spec | {"datasets": {"records": list(records)}}  # Altair itself would check every number against its schema
 
 
 def configurations(scores: pd.DataFrame, course: TimeCourse) -> pd.DataFrame:
