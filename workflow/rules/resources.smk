@@ -10,8 +10,8 @@ def growing(first):
     return limit
 
 
-# Measured on one core for the paper's network in double precision (benchmarks/cost.py). Jobs ask for ten times as long:
-# for slower cores and larger networks, and because a job that ends early costs nothing.
+# Measured on one core for the paper's network in double precision (benchmarks/cost.py), rounded up. Jobs ask for ten times
+# as long: for slower cores and larger networks, and because a job that ends early costs nothing.
 SECONDS_PER_IMAGE_STEP = {"event": 2e-4, "nengo-dl": 6e-3}
 
 
