@@ -118,4 +118,4 @@ def test_every_script_belongs_to_a_rule_with_an_environment():
 
 @pytest.mark.parametrize("path", [LOCK, *ENVIRONMENTS], ids=lambda path: path.name)
 def test_no_file_names_a_host(path):
-    assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host| @ ", path.read_text())
+    assert not re.search(r"://|--(extra-)?index|--find-links|--trusted-host| @ ", path.read_text())
