@@ -19,9 +19,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from csnn.engines.event import simulate  # noqa: E402
+from csnn.event.network import load_network  # noqa: E402
+from csnn.event.simulator import simulate  # noqa: E402
 from csnn.files import read_npz  # noqa: E402
-from csnn.network import load_network  # noqa: E402
 
 RESULTS = Path(__file__).with_suffix(".json")
 STEPS = 100
@@ -43,7 +43,7 @@ def start_up() -> float:
         command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--dry-run"]
         snakemake = core_seconds([*command, "--directory", folder, "data/digits.npz"])
     engine = (
-        "import numpy; from csnn.engines.event import compile_kernels; compile_kernels(numpy.float64, numpy.float32)"
+        "import numpy; from csnn.event.simulator import compile_kernels; compile_kernels(numpy.float64, numpy.float32)"
     )
     return 2 * snakemake + core_seconds([sys.executable, "-c", engine])
 

@@ -38,7 +38,8 @@ sys.path.insert(0, str(SCRIPTS))
 
 def model_and_images():
     """The paper's CNN with weights, and images with labels: (model, images, labels)."""
-    from csnn import cnn, data
+    from csnn import data
+    from csnn.model import cnn
 
     cnn.seed_everything(SEED)
     path = os.environ.get("CSNN_TEST_NPZ")
@@ -55,7 +56,7 @@ def model_and_images():
 def converted(model, neuron: str, precision: str = "double"):
     """The network that NengoDL converts the CNN to."""
     from csnn import neurons
-    from csnn.conversion import convert
+    from csnn.nengodl.conversion import convert
 
     options = {"tau_syn_s": TAU_SYN_S, "max_rate_hz": MAX_RATE_HZ, "seed": SEED, "precision": precision}
     return convert(model, neurons.build(neuron, {}), **options)
@@ -72,7 +73,7 @@ class NengoDL:
     """A built NengoDL simulator; building it is not part of the time."""
 
     def __init__(self, converter, precision: str, minibatch: int, steps: int, images: np.ndarray):
-        from csnn.nengodl_compat import nengo_dl
+        from csnn.nengodl.compat import nengo_dl
 
         self.work = minibatch * steps
         self.probe = converter.outputs[converter.model.output]
@@ -119,8 +120,8 @@ def growth(network: Path, images: Path, count: int, steps: int) -> dict[str, flo
         "import sys, time\n"
         "started = time.perf_counter()\n"
         "import numpy as np\n"
-        "from csnn.engines.event import simulate\n"
-        "from csnn.network import load_network\n"
+        "from csnn.event.simulator import simulate\n"
+        "from csnn.event.network import load_network\n"
         "network, source = load_network(sys.argv[1]), np.load(sys.argv[2])\n"
         "count, steps, threads = map(int, sys.argv[3:])\n"
         "simulate(network, source[:1], steps=1)\n"
@@ -189,10 +190,10 @@ def table(results: dict) -> str:
 
 
 def main() -> None:
-    from csnn.compiler import compile_network
-    from csnn.engines.event import simulate
-    from csnn.nengodl_compat import use_threads
-    from csnn.network import load_network, save_network
+    from csnn.event.compiler import compile_network
+    from csnn.event.network import load_network, save_network
+    from csnn.event.simulator import simulate
+    from csnn.nengodl.compat import use_threads
     from csnn.verification import largest_difference, rounding_divergence
 
     use_threads(CORES)

@@ -16,7 +16,7 @@ from numba import njit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow" / "scripts"))
 
-from csnn.engines.vectors import add_rows
+from csnn.event.vectors import add_rows
 
 WINDOWS, KERNEL_ROWS, UNITS, OUTPUTS = 144, 3, 96, 64  # UNITS: inputs in one row of a window
 SHARES = {"SRL": 0.05, "LIF": 0.27, "RLR": 0.47}  # of inputs that are not zero

@@ -3,9 +3,9 @@
 import nengo
 import numpy as np
 
-from csnn.compiler import compile_network
-from csnn.nengodl_compat import nengo_dl, tf
-from csnn.network import IMAGE, READOUT, Connection, Convolution, Layer, Network
+from csnn.event.compiler import compile_network
+from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, Network
+from csnn.nengodl.compat import nengo_dl, tf
 
 LAYERS = tf.keras.layers
 TOLERANCE = 1e-9

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from conftest import REPOSITORY, SMALL, Workflow, changed
-from csnn import decisions
+from csnn.evaluation import decisions
 
 GAP = changed(
     SMALL,

@@ -427,7 +427,7 @@ def test_every_rule_that_reads_images_says_so(tmp_path, changes, sentence):
 BUILDERS = """
 import sys
 
-from csnn.nengodl_compat import tf
+from csnn.nengodl.compat import tf
 
 layers = tf.keras.layers
 
@@ -498,7 +498,8 @@ LAYERS = [
 
 @pytest.mark.parametrize(("name", "sentence"), RETURNED + LAYERS)
 def test_builders(tmp_path, name, sentence):
-    from csnn import cnn, convertible
+    from csnn.model import cnn
+    from csnn.nengodl import converter as convertible
 
     (tmp_path / "mine.py").write_text(BUILDERS)
     with pytest.raises(InputError) as refusal:
@@ -557,7 +558,7 @@ WEIGHTS = [
 
 @pytest.mark.parametrize(("write", "sentence"), WEIGHTS, ids=[sentence[:40] for _, sentence in WEIGHTS])
 def test_weights(tmp_path, write, sentence):
-    from csnn import cnn
+    from csnn.model import cnn
 
     model = cnn.build((32, 32, 3), 10, **SMALL["cnn"]["architecture"])
     h5(tmp_path / "weights.h5", right())

@@ -10,10 +10,13 @@ import os
 import numpy as np
 import pytest
 
-from csnn import cnn, data, metrics, neurons
-from csnn.compiler import compile_network
-from csnn.conversion import convert
-from csnn.engines import event, nengodl
+from csnn import data, neurons
+from csnn.evaluation import metrics
+from csnn.event import simulator as event
+from csnn.event.compiler import compile_network
+from csnn.model import cnn
+from csnn.nengodl import simulator as nengodl
+from csnn.nengodl.conversion import convert
 
 NPZ, WEIGHTS = os.environ.get("CSNN_TEST_NPZ"), os.environ.get("CSNN_TEST_WEIGHTS")
 pytestmark = pytest.mark.skipif(

@@ -4,9 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
-from csnn import cnn
 from csnn.files import InputError
-from csnn.nengodl_compat import tf
+from csnn.model import cnn
+from csnn.nengodl.compat import tf
 
 SHAPE = (32, 32, 3)
 
@@ -130,7 +130,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
 
 
 BUILDER = """
-from csnn.nengodl_compat import tf
+from csnn.nengodl.compat import tf
 
 def network(input_shape, classes):
     return tf.keras.Sequential([

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from csnn import comparisons, decisions, metrics, readouts
+from csnn.evaluation import comparisons, decisions, metrics, readouts
 
 RANDOM = np.random.default_rng(0)
 LABELS = RANDOM.integers(0, 3, 400)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from snakemake.exceptions import WorkflowError
 
 from conftest import REPOSITORY, dry_run
-from csnn import configuration
+from csnn.experiment import configuration
 from csnn.files import InputError
 
 SEED = int(os.environ.get("CSNN_TEST_SEED", "0"))

@@ -10,8 +10,10 @@ import pytest
 
 import test_network_file
 from conftest import Workflow
-from csnn import cnn, data, files, network, responses
+from csnn import data, files, responses
+from csnn.event import network
 from csnn.files import InputError, read_json, read_npz, write_json, write_npz
+from csnn.model import cnn
 from csnn.responses import Responses
 from test_workflow import with_weights
 

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from csnn import activity, cnn, cost, neurons
-from csnn.compiler import compile_network
-from csnn.conversion import convert
-from csnn.nengodl_compat import nengo_dl
-from csnn.network import IMAGE, Connection, Convolution, Layer, Network, Pooling, SparseMatrix
+from csnn import neurons
+from csnn.evaluation import activity, cost
+from csnn.event.compiler import compile_network
+from csnn.event.network import IMAGE, Connection, Convolution, Layer, Network, Pooling, SparseMatrix
+from csnn.model import cnn
+from csnn.nengodl.compat import nengo_dl
+from csnn.nengodl.conversion import convert
 
 import nengo  # isort: skip
 

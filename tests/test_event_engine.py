@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from csnn import neurons
-from csnn.compiler import NotCompilable, compile_network
-from csnn.engines import plan
-from csnn.engines.event import Record, simulate
-from csnn.nengodl_compat import nengo_dl, tf
-from csnn.network import with_synapse
+from csnn.event import plan
+from csnn.event.compiler import NotCompilable, compile_network
+from csnn.event.network import with_synapse
+from csnn.event.simulator import Record, simulate
+from csnn.nengodl.compat import nengo_dl, tf
 from csnn.verification import certificate, largest_difference, rounding_divergence
 from event_networks import (
     LAYERS,
@@ -225,9 +225,9 @@ def test_neurons_at_the_output_are_filtered_by_their_probe():
 @pytest.mark.slow
 @pytest.mark.parametrize("neuron", NEURONS)
 def test_the_papers_network_with_its_weights_equals_nengodl(neuron):
-    from csnn import cnn
-    from csnn.conversion import convert
-    from csnn.engines import nengodl
+    from csnn.model import cnn
+    from csnn.nengodl import simulator as nengodl
+    from csnn.nengodl.conversion import convert
 
     if not (os.environ.get("CSNN_TEST_WEIGHTS") and os.environ.get("CSNN_TEST_NPZ")):
         pytest.skip("CSNN_TEST_WEIGHTS and CSNN_TEST_NPZ are not set")
@@ -481,8 +481,8 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess:
 def test_simulating_imports_neither_tensorflow_nor_nengo():
     process = run_python(
         "import sys\n"
-        "from csnn import network\n"
-        "from csnn.engines import event, kernels\n"
+        "from csnn.event import network\n"
+        "from csnn.event import kernels, simulator\n"
         "print([name for name in ('tensorflow', 'tf_keras', 'nengo', 'nengo_dl') if name in sys.modules])\n"
     )
     assert process.stdout.strip() == "[]", process.stdout + process.stderr
@@ -490,7 +490,9 @@ def test_simulating_imports_neither_tensorflow_nor_nengo():
 
 SIMULATE_ONCE = """
 import numpy as np
-from csnn.engines import event, kernel_cache, kernels
+from csnn.event import simulator as event
+from csnn.event import kernel_cache
+from csnn.event import kernels
 event.compile_kernels(np.float64, np.float32)
 misses = sum(sum(getattr(kernels, name).stats.cache_misses.values()) for name in (
     'advance_layer', 'advance_layer_of_constant_current', 'add_sparse', 'add_whole_convolution',
@@ -515,7 +517,7 @@ def test_kernels_are_compiled_once_by_processes_that_start_together(tmp_path):
 def test_where_the_cache_cannot_be_written_another_place_is_found(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    code = "from csnn.engines import kernel_cache\nprint(kernel_cache.cache_folder())"
+    code = "from csnn.event import kernel_cache\nprint(kernel_cache.cache_folder())"
     process = run_python(code, CSNN_CACHE=str(blocked / "cache"), TMPDIR=str(tmp_path))
     assert Path(process.stdout.strip()).is_relative_to(tmp_path), process.stderr
     process = run_python(code, CSNN_CACHE="", XDG_CACHE_HOME=str(tmp_path / "xdg"))

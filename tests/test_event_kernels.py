@@ -7,9 +7,9 @@ import pytest
 from numba import njit
 from scipy.signal import lfilter
 
-from csnn.engines import kernels
-from csnn.engines.event import STEPS_PER_BLOCK, Record, compile_kernels, simulate
-from csnn.engines.neuron_steps import (
+from csnn.event import kernels
+from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, SparseMatrix
+from csnn.event.neuron_steps import (
     NEURON_STEPS,
     SERIES_LIMIT,
     expm1_series,
@@ -17,9 +17,9 @@ from csnn.engines.neuron_steps import (
     series_coefficients,
     step_neurons,
 )
-from csnn.engines.plan import ALIGNMENT, NO_FILTER_BELOW, PRECISIONS, aligned, compact, lowpass
-from csnn.engines.vectors import BLOCK, LANES, add_rows
-from csnn.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, SparseMatrix
+from csnn.event.plan import ALIGNMENT, NO_FILTER_BELOW, PRECISIONS, aligned, compact, lowpass
+from csnn.event.simulator import STEPS_PER_BLOCK, Record, compile_kernels, simulate
+from csnn.event.vectors import BLOCK, LANES, add_rows
 
 REALS = [np.float64, np.float32]
 LIF = {"tau_rc": 0.02, "tau_ref": 0.002, "min_voltage": 0.0, "amplitude": 1.0, "tau_n": 0.1, "inc_n": 0.5}

@@ -11,7 +11,8 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from csnn import figures, tables
+from csnn.evaluation import tables
+from csnn.figures import paper as figures
 
 NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 TAUS = [0.005, 0.010, 0.015, 0.020]

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss
 
-from csnn import invariants, metrics, neurons
+from csnn import neurons
+from csnn.evaluation import invariants, metrics
 from csnn.files import InputError, write_json
 from test_metrics import logits_and_labels, softmax
 

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import accuracy_score, log_loss
 from statsmodels.stats.proportion import proportion_confint
 
-from csnn import metrics
+from csnn.evaluation import metrics
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def run(code: str, *arguments: str) -> str:
 
 
 def test_importing_does_not_import_what_takes_long():
-    code = "import sys, csnn.metrics; print('statsmodels' in sys.modules, 'tensorflow' in sys.modules)"
+    code = "import sys, csnn.evaluation.metrics; print('statsmodels' in sys.modules, 'tensorflow' in sys.modules)"
     assert run(code).split() == ["False", "False"]
 
 

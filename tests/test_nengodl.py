@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from csnn import neurons
-from csnn.conversion import convert
-from csnn.engines.nengodl import simulate
 from csnn.files import InputError
-from csnn.nengodl_compat import nengo_dl, tf
+from csnn.nengodl.compat import nengo_dl, tf
+from csnn.nengodl.conversion import convert
+from csnn.nengodl.simulator import simulate
 
 IMAGES = np.random.default_rng(0).random((3, 8, 8, 3), np.float32)
 
@@ -123,7 +123,7 @@ def test_it_must_be_imported_before_tensorflow():
     script = "import tensorflow\nimport csnn.nengodl_compat"
     environment = {"PYTHONPATH": "workflow/scripts", "PATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
-    assert "import csnn.nengodl_compat before tensorflow" in process.stderr
+    assert "import csnn.nengodl.compat before tensorflow" in process.stderr
 
 
 def test_only_nengodl_sees_the_lent_modules():

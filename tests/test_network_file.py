@@ -6,8 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from csnn.files import InputError, read_npz, write_npz
-from csnn.network import (
+from csnn.event.network import (
     FORMAT_VERSION,
     IMAGE,
     READOUT,
@@ -21,6 +20,7 @@ from csnn.network import (
     save_network,
     with_synapse,
 )
+from csnn.files import InputError, read_npz, write_npz
 
 
 def example() -> Network:

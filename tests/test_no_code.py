@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from conftest import REPOSITORY, SMALL, Workflow, changed
-from csnn import cnn, data, files, network, responses
+from csnn import data, files, responses
+from csnn.event import network
 from csnn.files import InputError
-from csnn.nengodl_compat import tf
+from csnn.model import cnn
+from csnn.nengodl.compat import tf
 
 # what a shell, Python's format or a glob would take apart
 NAME = """it's "quoted" $(touch run) `touch run`; touch run & ünï-日本 * ~ %s"""
@@ -169,7 +171,7 @@ def test_no_rule_has_a_shell_command_and_no_code_unpickles():
 
 
 BUILDER = """
-from csnn import cnn
+from csnn.model import cnn
 
 def build(shape, classes):
     return cnn.build(shape, classes, filters=[2], dense_units=4)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from csnn import readouts
+from csnn.evaluation import readouts
 
 # logits of one image over five steps, three classes: class 1 leads, then class 2 for good
 ONE = np.array([[[0, 3, 0], [0, 3, 1], [0, 2, 2.5], [0, 1, 4], [0, 1, 4]]], np.float32)

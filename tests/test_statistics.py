@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from csnn import statistics
+from csnn.evaluation import statistics
 
 OURS = np.array([1, 1, 1, 1, 1, 1, 0, 0, 0, 1], bool)
 THEIRS = np.array([0, 0, 0, 0, 0, 0, 1, 0, 0, 1], bool)

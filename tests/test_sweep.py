@@ -2,7 +2,7 @@
 
 import pytest
 
-from csnn import sweep
+from csnn.experiment import sweep
 from csnn.files import InputError
 
 SNN = {

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from csnn import metrics, tables
+from csnn.evaluation import metrics, tables
 
-PUBLISHED = Path(tables.__file__).parents[2] / "resources" / "published_table2.csv"
+PUBLISHED = Path(tables.__file__).parents[3] / "resources" / "published_table2.csv"
 READINGS = ["accuracy_time_averaged", "loss_time_averaged", "accuracy_last_step", "loss_last_step"]
 
 

@@ -6,9 +6,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from csnn import summary, timecourse
+from csnn.evaluation import timecourse
+from csnn.evaluation.timecourse import TimeCourse
+from csnn.report import opening as summary
 from csnn.responses import Responses
-from csnn.timecourse import TimeCourse
 
 rng = np.random.default_rng(0)
 LABELS = np.arange(400) % 4

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from csnn import comparisons, decisions, readouts, tradeoffs
+from csnn.evaluation import comparisons, decisions, readouts
+from csnn.figures import tradeoffs
 
 
 def decided(neuron, variant="base", rate=415, tau=0.005, accuracy=(0.2, 0.6, 0.5)) -> decisions.Decided:

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from csnn import cnn, neurons, tuning
-from csnn.conversion import convert
-from csnn.engines.nengodl import simulate
+from csnn import neurons
 from csnn.files import InputError
-from csnn.nengodl_compat import nengo_dl, tf
+from csnn.model import cnn, tuning
+from csnn.nengodl.compat import nengo_dl, tf
+from csnn.nengodl.conversion import convert
+from csnn.nengodl.simulator import simulate
 
 import nengo  # isort: skip
 

@@ -202,10 +202,14 @@ class TestReruns:
     @pytest.mark.parametrize(
         ("file", "reruns", "leaves"),
         [
-            ("csnn/engines/neuron_steps.py", {"simulate", "verify", "gather"}, {"train_cnn", "figure1", "figure2"}),
-            ("csnn/figures.py", {"figure1", "figure5", "loss_vs_tau"}, {"simulate", "gather", "tables", "train_cnn"}),
-            ("csnn/tables.py", {"score_table", "tables"}, {"simulate", "gather", "train_cnn"}),
-            ("csnn/metrics.py", {"gather", "evaluate_cnn"}, {"simulate", "train_cnn", "compile_network"}),
+            ("csnn/event/neuron_steps.py", {"simulate", "verify", "gather"}, {"train_cnn", "figure1", "figure2"}),
+            (
+                "csnn/figures/paper.py",
+                {"figure1", "figure5", "loss_vs_tau"},
+                {"simulate", "gather", "tables", "train_cnn"},
+            ),
+            ("csnn/evaluation/tables.py", {"score_table", "tables"}, {"simulate", "gather", "train_cnn"}),
+            ("csnn/evaluation/metrics.py", {"gather", "evaluate_cnn"}, {"simulate", "train_cnn", "compile_network"}),
             ("simulate_event.py", {"simulate"}, {"compile_network", "verify", "train_cnn", "figure1"}),
         ],
     )
@@ -223,7 +227,7 @@ class TestReruns:
 
     def test_another_style_draws_figures_only(self, copy, repository):
         copy.repository = repository
-        style = repository / "workflow/scripts/csnn/figures.mplstyle"
+        style = repository / "workflow/scripts/csnn/figures/figures.mplstyle"
         style.write_text(style.read_text() + "axes.facecolor: white\n")
         assert set(copy.planned()) == FIGURES | {"report", "all"}
 
@@ -249,7 +253,7 @@ class TestVerification:
             assert certificate["versions"]["nengo-dl"] == "3.6.0"
 
     def test_an_error_in_the_engine_stops_the_run(self, copy, repository):
-        engine = repository / "workflow/scripts/csnn/engines/plan.py"
+        engine = repository / "workflow/scripts/csnn/event/plan.py"
         right, wrong = "math.exp(-dt_s / tau_syn_s)", "math.exp(-1.000001 * dt_s / tau_syn_s)"
         assert right in engine.read_text()
         engine.write_text(engine.read_text().replace(right, wrong))

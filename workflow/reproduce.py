@@ -19,7 +19,7 @@ import yaml
 CODE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CODE / "workflow" / "scripts"))
 
-from csnn.configuration import named_files  # noqa: E402
+from csnn.experiment.configuration import named_files  # noqa: E402
 from csnn.files import InputError, read_json  # noqa: E402
 
 COMPARED = ("weights", "networks", "tables")

@@ -202,7 +202,7 @@ rule accuracy_vs_latency:
         mem_mb=2000,
         runtime=10,
     params:
-        code=digest("analysis_figure.py", "csnn/figures.mplstyle"),
+        code=digest("analysis_figure.py", "csnn/figures/figures.mplstyle"),
         figure="accuracy_vs_latency",
     script:
         "../scripts/analysis_figure.py"
@@ -221,7 +221,7 @@ use rule accuracy_vs_latency as accuracy_vs_operations with:
     benchmark:
         "<benchmarks>/figures/accuracy_vs_operations.tsv"
     params:
-        code=digest("analysis_figure.py", "csnn/figures.mplstyle"),
+        code=digest("analysis_figure.py", "csnn/figures/figures.mplstyle"),
         figure="accuracy_vs_operations",
 
 
@@ -237,7 +237,7 @@ use rule accuracy_vs_latency as readouts_vs_tau with:
     benchmark:
         "<benchmarks>/figures/readouts_vs_tau.tsv"
     params:
-        code=digest("analysis_figure.py", "csnn/figures.mplstyle"),
+        code=digest("analysis_figure.py", "csnn/figures/figures.mplstyle"),
         figure="readouts_vs_tau",
 
 
@@ -251,7 +251,7 @@ use rule accuracy_vs_latency as gap_figure with:
     benchmark:
         "<benchmarks>/figures/gap.tsv"
     params:
-        code=digest("analysis_figure.py", "csnn/figures.mplstyle"),
+        code=digest("analysis_figure.py", "csnn/figures/figures.mplstyle"),
         figure="gap",
 
 

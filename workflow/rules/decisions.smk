@@ -34,7 +34,7 @@ use rule figure1 as accuracy_over_time with:
     benchmark:
         "<benchmarks>/figures/accuracy_over_time.tsv"
     params:
-        code=digest("figure.py", "csnn/figures.mplstyle"),
+        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
         figure="accuracy_over_time",
 
 
@@ -46,7 +46,7 @@ use rule accuracy_over_time as settling_time with:
     benchmark:
         "<benchmarks>/figures/settling_time.tsv"
     params:
-        code=digest("figure.py", "csnn/figures.mplstyle"),
+        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
         figure="settling_time",
 
 
@@ -58,7 +58,7 @@ use rule accuracy_over_time as confusion_matrices with:
     benchmark:
         "<benchmarks>/figures/confusion_matrices.tsv"
     params:
-        code=digest("figure.py", "csnn/figures.mplstyle"),
+        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
         figure="confusion_matrices",
 
 
@@ -70,7 +70,7 @@ use rule accuracy_over_time as agreement_with_cnn with:
     benchmark:
         "<benchmarks>/figures/agreement_with_cnn.tsv"
     params:
-        code=digest("figure.py", "csnn/figures.mplstyle"),
+        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
         figure="agreement_with_cnn",
 
 
@@ -116,7 +116,7 @@ if SIMULATION["engine"] == "event":  # NengoDL keeps no record of single neurons
         benchmark:
             "<benchmarks>/figures/spikes_and_voltages.tsv"
         params:
-            code=digest("figure.py", "csnn/figures.mplstyle"),
+            code=digest("figure.py", "csnn/figures/figures.mplstyle"),
             figure="spikes_and_voltages",
 
 

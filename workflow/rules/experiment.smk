@@ -15,9 +15,10 @@ REPOSITORY = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).p
 # the package that holds the science lies beside the scripts, where they find it by themselves
 sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 
-from csnn import configuration, sweep
+from csnn.experiment import configuration
+from csnn.experiment import sweep
 from csnn.files import InputError
-from csnn.sources import digest
+from csnn.experiment.code import digest
 
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
 
@@ -44,7 +45,7 @@ except InputError as error:
 SNN, SIMULATION, FIGURES = config["snn"], config["simulation"], config["figures"]
 ANALYSES, VARIANTS = config["analyses"], config["cnn"]["variants"]
 # paths spell the configuration: results/<experiment>/<network>/tau-<tau in s>/seed-<seed>/, where the network is
-# <neuron>, <variant of the CNN>/<neuron>, and so on (csnn/sweep.py)
+# <neuron>, <variant of the CNN>/<neuron>, and so on (csnn/experiment/sweep.py)
 NETWORKS = sweep.networks(SNN, VARIANTS)
 FIRST = "RLR" if "RLR" in NETWORKS else next(iter(NETWORKS))  # shown alone where the paper shows its first neuron
 TAUS = {sweep.tau_text(tau): tau for network in NETWORKS.values() for tau in network["tau_syn_s"]}

@@ -20,7 +20,7 @@ rule figure1:  # sample images of every class
         mem_mb=2000,
         runtime=10,
     params:
-        code=digest("figure.py", "csnn/figures.mplstyle"),
+        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
         figure="figure1",
     script:
         "../scripts/figure.py"
@@ -36,7 +36,7 @@ use rule figure1 as figure2 with:  # architecture of the CNN
     benchmark:
         "<benchmarks>/figures/figure2.tsv"
     params:
-        code=digest("figure.py", "csnn/figures.mplstyle"),
+        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
         figure="figure2",
 
 
@@ -51,7 +51,7 @@ use rule figure1 as figure3 with:  # logits of the first neuron (the paper's RLR
     benchmark:
         "<benchmarks>/figures/figure3.tsv"
     params:
-        code=digest("figure.py", "csnn/figures.mplstyle"),
+        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
         figure="figure3",
 
 
@@ -71,7 +71,7 @@ use rule figure1 as figure4 with:  # the image whose logits are shown
     benchmark:
         "<benchmarks>/figures/figure4.tsv"
     params:
-        code=digest("figure.py", "csnn/figures.mplstyle"),
+        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
         figure="figure4",
 
 
@@ -86,7 +86,7 @@ use rule figure1 as figure5 with:  # logits of every neuron at every time consta
     benchmark:
         "<benchmarks>/figures/figure5.tsv"
     params:
-        code=digest("figure.py", "csnn/figures.mplstyle"),
+        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
         figure="figure5",
 
 
@@ -100,7 +100,7 @@ use rule figure1 as accuracy_vs_tau with:
     benchmark:
         "<benchmarks>/figures/accuracy_vs_tau.tsv"
     params:
-        code=digest("figure.py", "csnn/figures.mplstyle"),
+        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
         figure="accuracy_vs_tau",
 
 
@@ -112,7 +112,7 @@ use rule accuracy_vs_tau as loss_vs_tau with:
     benchmark:
         "<benchmarks>/figures/loss_vs_tau.tsv"
     params:
-        code=digest("figure.py", "csnn/figures.mplstyle"),
+        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
         figure="loss_vs_tau",
 
 

@@ -64,7 +64,7 @@ rule explorer:  # the interactive page
         mem_mb=growing(megabytes(TEST_IMAGES, 3 * TEST_IMAGES)),
         runtime=growing(15),
     params:
-        code=digest("explorer.py", "csnn/page.html.jinja"),
+        code=digest("explorer.py", "csnn/report/page.html.jinja"),
         show_images=config["report"]["show_images"],
     script:
         "../scripts/explorer.py"
@@ -92,7 +92,7 @@ rule provenance:
         mem_mb=growing(megabytes(TEST_IMAGES, TEST_IMAGES)),
         runtime=10,
     params:
-        code=digest("provenance.py", "csnn/page.html.jinja"),
+        code=digest("provenance.py", "csnn/report/page.html.jinja"),
         training_seed=CNN["training"]["seed"] if CNN["weights"] is None else f"unknown: weights of {CNN['weights']}",
         seeds=SEEDS,
         versions={"snakemake": snakemake_version},
@@ -147,7 +147,7 @@ rule table1_page:
         mem_mb=1000,
         runtime=10,
     params:
-        code=digest("table_page.py", "csnn/page.html.jinja"),
+        code=digest("table_page.py", "csnn/report/page.html.jinja"),
         title=f"Table 1: the CNN and {FIRST}",
     script:
         "../scripts/table_page.py"
@@ -164,7 +164,7 @@ use rule table1_page as table2_page with:
     benchmark:
         "<benchmarks>/report/table2.tsv"
     params:
-        code=digest("table_page.py", "csnn/page.html.jinja"),
+        code=digest("table_page.py", "csnn/report/page.html.jinja"),
         title="Table 2: the CNN and every neuron",
 
 
@@ -181,7 +181,7 @@ if config["tables"]["compare_with_paper"]:
         benchmark:
             "<benchmarks>/report/comparison.tsv"
         params:
-            code=digest("table_page.py", "csnn/page.html.jinja"),
+            code=digest("table_page.py", "csnn/report/page.html.jinja"),
             title="The paper's Table 2 beside this experiment",
 
 
@@ -208,7 +208,7 @@ rule table_page:
         mem_mb=2000,
         runtime=10,
     params:
-        code=digest("sortable_page.py", "csnn/page.html.jinja"),
+        code=digest("sortable_page.py", "csnn/report/page.html.jinja"),
         about=about_table,
     script:
         "../scripts/sortable_page.py"

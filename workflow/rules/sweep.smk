@@ -3,7 +3,8 @@
 import csv
 from types import SimpleNamespace
 
-from csnn import invariants, neurons
+from csnn.evaluation import invariants
+from csnn import neurons
 
 
 def setting(name):

@@ -5,7 +5,9 @@ from csnn.job import logged
 with logged(snakemake.log[0]):
     import pandas as pd
 
-    from csnn import decisions, figures, tradeoffs
+    from csnn.evaluation import decisions
+    from csnn.figures import paper as figures
+    from csnn.figures import tradeoffs
     from csnn.files import read_json
 
     def accuracy_vs_latency():

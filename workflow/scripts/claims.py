@@ -3,7 +3,9 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import comparisons, decisions, invariants
+    from csnn.evaluation import comparisons
+    from csnn.evaluation import decisions
+    from csnn.evaluation import invariants
     from csnn.files import write_text
 
     invariants.check_certificates(snakemake.input.certificates)

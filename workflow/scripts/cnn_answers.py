@@ -3,9 +3,10 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import cnn, tuning
+    from csnn.model import cnn
+    from csnn.model import tuning
     from csnn.files import read_npz, write_npz
-    from csnn.nengodl_compat import use_threads
+    from csnn.nengodl.compat import use_threads
 
     use_threads(snakemake.threads)
     images = read_npz(snakemake.input.images)

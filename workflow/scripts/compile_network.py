@@ -11,12 +11,13 @@ with logged(snakemake.log[0]):
 
     import numpy as np
 
-    from csnn import cnn, neurons
-    from csnn.compiler import compile_network
-    from csnn.conversion import convert
-    from csnn.engines.event import simulate
-    from csnn.nengodl_compat import use_threads
-    from csnn.network import SETTINGS, save_network
+    from csnn.model import cnn
+    from csnn import neurons
+    from csnn.event.compiler import compile_network
+    from csnn.nengodl.conversion import convert
+    from csnn.event.simulator import simulate
+    from csnn.nengodl.compat import use_threads
+    from csnn.event.network import SETTINGS, save_network
     from csnn.responses import source
 
     params = snakemake.params

@@ -5,7 +5,7 @@ from csnn.job import logged
 with logged(snakemake.log[0]):
     import pandas as pd
 
-    from csnn import cost
+    from csnn.evaluation import cost
     from csnn.files import read_json, write_text
 
     found = [read_json(path) for path in snakemake.input.metrics]

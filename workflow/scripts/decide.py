@@ -3,7 +3,10 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import decisions, invariants, readouts, responses
+    from csnn.evaluation import decisions
+    from csnn.evaluation import invariants
+    from csnn.evaluation import readouts
+    from csnn import responses
     from csnn.files import AGAIN, InputError, read_npz
 
     params = snakemake.params

@@ -5,7 +5,11 @@ from csnn.job import logged
 with logged(snakemake.log[0]):
     import pandas as pd
 
-    from csnn import explorer, pages, responses, tables, timecourse
+    from csnn.report import explorer
+    from csnn.report import pages
+    from csnn import responses
+    from csnn.evaluation import tables
+    from csnn.evaluation import timecourse
     from csnn.files import read_npz, write_text
 
     course = timecourse.read(snakemake.input.course)

@@ -5,7 +5,11 @@ from csnn.job import logged
 with logged(snakemake.log[0]):
     import pandas as pd
 
-    from csnn import decision_figures, figures, recording, responses, timecourse
+    from csnn.figures import decisions as decision_figures
+    from csnn.figures import paper as figures
+    from csnn.evaluation import recording
+    from csnn import responses
+    from csnn.evaluation import timecourse
     from csnn.data import pixels, read_images
     from csnn.files import read_json, read_npz
 

@@ -5,7 +5,8 @@ from csnn.job import logged
 with logged(snakemake.log[0]):
     import pandas as pd
 
-    from csnn import comparisons, decisions
+    from csnn.evaluation import comparisons
+    from csnn.evaluation import decisions
     from csnn.files import write_text
 
     table = comparisons.gap_table(pd.read_csv(snakemake.input.choices), decisions.read_all(snakemake.input.decisions))

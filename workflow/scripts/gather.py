@@ -3,7 +3,9 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import invariants, metrics, responses
+    from csnn.evaluation import invariants
+    from csnn.evaluation import metrics
+    from csnn import responses
     from csnn.files import read_npz, write_json
 
     given, settings = snakemake.input, snakemake.params.settings

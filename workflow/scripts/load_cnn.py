@@ -3,10 +3,12 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import cnn, convertible, responses
+    from csnn.model import cnn
+    from csnn.nengodl import converter as convertible
+    from csnn import responses
     from csnn.data import read_images
     from csnn.files import write_json
-    from csnn.nengodl_compat import use_threads
+    from csnn.nengodl.compat import use_threads
 
     use_threads(snakemake.threads)
     dataset = read_images(snakemake.input.dataset)

@@ -5,7 +5,9 @@ from csnn.job import logged
 with logged(snakemake.log[0]):
     import pandas as pd
 
-    from csnn import summary, tables, timecourse
+    from csnn.report import opening as summary
+    from csnn.evaluation import tables
+    from csnn.evaluation import timecourse
     from csnn.files import write_text
 
     found = {name: pd.read_csv(path) for name, path in snakemake.input.items() if path and name != "course"}

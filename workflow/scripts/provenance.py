@@ -6,7 +6,9 @@ with logged(snakemake.log[0]):
     import pandas as pd
     import yaml
 
-    from csnn import pages, provenance, responses
+    from csnn.report import pages
+    from csnn.report import provenance
+    from csnn import responses
     from csnn.files import read_json, write_json, write_text
 
     given, params = snakemake.input, snakemake.params

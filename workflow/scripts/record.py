@@ -3,10 +3,10 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import recording
-    from csnn.engines.event import Record, simulate
+    from csnn.evaluation import recording
+    from csnn.event.simulator import Record, simulate
     from csnn.files import read_npz
-    from csnn.network import load_network
+    from csnn.event.network import load_network
 
     params = snakemake.params
     image = read_npz(snakemake.input.image)["images"]

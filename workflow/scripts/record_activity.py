@@ -5,9 +5,9 @@ from csnn.job import logged, progress
 with logged(snakemake.log[0]):
     import numpy as np
 
-    from csnn import activity
+    from csnn.evaluation import activity
     from csnn.files import read_npz, write_json, write_npz
-    from csnn.network import load_network
+    from csnn.event.network import load_network
 
     params = snakemake.params
     network = load_network(snakemake.input.network)

@@ -3,7 +3,8 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import invariants, tables
+    from csnn.evaluation import invariants
+    from csnn.evaluation import tables
     from csnn.files import read_json, write_text
 
     evaluation = read_json(snakemake.input.cnn)

@@ -4,9 +4,9 @@ from csnn.job import logged, progress
 
 with logged(snakemake.log[0]):
     from csnn import responses
-    from csnn.engines.event import simulate
+    from csnn.event.simulator import simulate
     from csnn.files import read_npz
-    from csnn.network import SETTINGS, load_network
+    from csnn.event.network import SETTINGS, load_network
 
     params = snakemake.params
     images = read_npz(snakemake.input.images)

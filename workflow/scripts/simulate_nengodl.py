@@ -3,11 +3,13 @@
 from csnn.job import logged, progress
 
 with logged(snakemake.log[0]):
-    from csnn import cnn, neurons, responses
-    from csnn.conversion import convert
-    from csnn.engines.nengodl import simulate
+    from csnn.model import cnn
+    from csnn import neurons
+    from csnn import responses
+    from csnn.nengodl.conversion import convert
+    from csnn.nengodl.simulator import simulate
     from csnn.files import read_npz
-    from csnn.nengodl_compat import use_threads
+    from csnn.nengodl.compat import use_threads
 
     params = snakemake.params
     use_threads(snakemake.threads)

@@ -5,7 +5,7 @@ from csnn.job import logged
 with logged(snakemake.log[0]):
     import pandas as pd
 
-    from csnn import pages
+    from csnn.report import pages
     from csnn.files import write_text
 
     title, words = snakemake.params.about["title"], snakemake.params.about["words"]

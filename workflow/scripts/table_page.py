@@ -5,7 +5,8 @@ from csnn.job import logged
 with logged(snakemake.log[0]):
     import pandas as pd
 
-    from csnn import pages, tables
+    from csnn.report import pages
+    from csnn.evaluation import tables
     from csnn.files import write_text
 
     scores = tables.scores(pd.read_csv(snakemake.input.scores))

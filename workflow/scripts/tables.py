@@ -7,7 +7,7 @@ with logged(snakemake.log[0]):
 
     import pandas as pd
 
-    from csnn import tables
+    from csnn.evaluation import tables
     from csnn.files import write_text
 
     scores = tables.scores(pd.read_csv(snakemake.input.scores))

@@ -3,7 +3,8 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import responses, timecourse
+    from csnn import responses
+    from csnn.evaluation import timecourse
     from csnn.files import AGAIN, InputError, read_npz
 
     images = read_npz(snakemake.input.images)

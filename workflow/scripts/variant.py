@@ -3,10 +3,12 @@
 from csnn.job import logged, progress
 
 with logged(snakemake.log[0]):
-    from csnn import cnn, responses, tuning
+    from csnn.model import cnn
+    from csnn import responses
+    from csnn.model import tuning
     from csnn.data import read_images, training_set
     from csnn.files import write_json
-    from csnn.nengodl_compat import tf, use_threads
+    from csnn.nengodl.compat import tf, use_threads
 
     tune = snakemake.params.tune
     use_threads(snakemake.threads)

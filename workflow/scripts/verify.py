@@ -3,12 +3,16 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
-    from csnn import cnn, neurons, responses, verification
-    from csnn.conversion import convert
-    from csnn.engines import event, nengodl
+    from csnn.model import cnn
+    from csnn import neurons
+    from csnn import responses
+    from csnn import verification
+    from csnn.nengodl.conversion import convert
+    from csnn.event import simulator as event
+    from csnn.nengodl import simulator as nengodl
     from csnn.files import AGAIN, InputError, read_npz, write_json
-    from csnn.nengodl_compat import use_threads
-    from csnn.network import SETTINGS, load_network
+    from csnn.nengodl.compat import use_threads
+    from csnn.event.network import SETTINGS, load_network
 
     params = snakemake.params
     use_threads(snakemake.threads)

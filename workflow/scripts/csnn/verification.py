@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from csnn.metrics import correct
+from csnn.evaluation.metrics import correct
 
 DIVERGED = 1e-4
 """A logit that differs by more than this is no rounding error any more: a spike came at another step."""

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn import metrics, readouts
+from csnn.evaluation import metrics
+from csnn.evaluation import readouts
 from csnn.files import read_npz, write_npz
-from csnn.invariants import check_seeds
+from csnn.evaluation.invariants import check_seeds
 
 
 class Decided(NamedTuple):

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.network import IMAGE, READOUT, Connection, Convolution, Network, Pooling, Shape
+from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Network, Pooling, Shape
 
 RATE_NEURONS = {"RectifiedLinear"}
 """Neuron types whose output is a rate, not spikes."""

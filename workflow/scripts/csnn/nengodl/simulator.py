@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from csnn.nengodl_compat import nengo_dl
+from csnn.nengodl.compat import nengo_dl
 
 
 def simulate(
@@ -23,7 +23,7 @@ def simulate(
     Parameters
     ----------
     converter
-        The converted network, with seed and precision set (see `csnn.conversion.convert`).
+        The converted network, with seed and precision set (see `csnn.nengodl.conversion.convert`).
     images : (n, height, width, channels)
         Pixel values as the CNN takes them.
     dt_s

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from csnn.metrics import CONFIDENCE
+from csnn.evaluation.metrics import CONFIDENCE
 
 SIGNIFICANT = 1 - CONFIDENCE
 

@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from csnn.files import whole_file
-from csnn.tables import CNN, milliseconds, over_seeds
+from csnn.evaluation.tables import CNN, milliseconds, over_seeds
 
 # Also while saving, since matplotlib makes some ticks only when it draws; nobody's own matplotlibrc changes the
 # figures.

@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from csnn.figures import PAGE_WIDTH, bare, laid_out, short, styled, tau_title
-from csnn.metrics import wilson_interval
-from csnn.recording import Recording
-from csnn.tables import CNN
-from csnn.readouts import settling_steps
-from csnn.timecourse import AGREEMENT, TimeCourse, agreement, confusion
+from csnn.figures.paper import PAGE_WIDTH, bare, laid_out, short, styled, tau_title
+from csnn.evaluation.metrics import wilson_interval
+from csnn.evaluation.recording import Recording
+from csnn.evaluation.tables import CNN
+from csnn.evaluation.readouts import settling_steps
+from csnn.evaluation.timecourse import AGREEMENT, TimeCourse, agreement, confusion
 
 # Time constants are an order, so their colours are one too: dark to light, also in grey print and to colour-blind
 # readers; dashes tell neighbours apart.

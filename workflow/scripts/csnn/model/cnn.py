@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from csnn.files import AGAIN, InputError, check_seal, check_settings, seal, whole_file
-from csnn.nengodl_compat import tf
+from csnn.nengodl.compat import tf
 
 _SEAL_BYTES = 8192
 """Size of the user block in front of a model, a power of 2 as HDF5 wants it."""
@@ -111,7 +111,7 @@ def build_with(builder: str, input_shape: Sequence[int], classes: int) -> tf.ker
     if shapes is None:
         raise InputError(
             f"cnn.architecture.builder {builder} returned {type(model).__name__}; it must return a model of tf.keras, "
-            "imported by `from csnn.nengodl_compat import tf`"
+            "imported by `from csnn.nengodl.compat import tf`"
         )
     if shapes != ((None, *input_shape), (None, classes)):
         raise InputError(

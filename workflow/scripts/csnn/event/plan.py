@@ -1,6 +1,6 @@
 """A compiled network made ready for the kernels: at one precision, with one time step, and without what nobody reads.
 
-See `csnn.engines.event`, which simulates such a plan.
+See `csnn.event.simulator`, which simulates such a plan.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.engines import kernels
-from csnn.engines.neuron_steps import NEURON_STEPS
-from csnn.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, Shape
+from csnn.event import kernels
+from csnn.event.neuron_steps import NEURON_STEPS
+from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, Shape
 
 NO_FILTER_BELOW = 0.03
 """Nengo and NengoDL do not smooth where tau <= 0.03 dt (nengo_dl/process_builders.py, LowpassBuilder)."""
@@ -209,7 +209,7 @@ def prepare(
         Length of a step in seconds.
     precision : {"double", "single"}
     count_spikes, followed
-        What is to be recorded, see `csnn.engines.event.Record`: then all neurons are simulated.
+        What is to be recorded, see `csnn.event.simulator.Record`: then all neurons are simulated.
     """
     real = PRECISIONS[precision]
     neurons = {index: np.asarray(chosen, np.int64) for index, chosen in (followed or {}).items()}

@@ -19,10 +19,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from csnn.engines import kernels
-from csnn.engines.kernel_cache import compiling_alone
-from csnn.engines.plan import ALIGNMENT, PRECISIONS, Path, Plan, Stage, aligned, prepare
-from csnn.network import (
+from csnn.event import kernels
+from csnn.event.kernel_cache import compiling_alone
+from csnn.event.plan import ALIGNMENT, PRECISIONS, Path, Plan, Stage, aligned, prepare
+from csnn.event.network import (
     IMAGE,
     READOUT,
     Connection,

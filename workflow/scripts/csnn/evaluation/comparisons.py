@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from csnn import metrics, statistics
-from csnn.decisions import Decided
-from csnn.readouts import CONFIDENCE, LAST_STEP, WINDOW
-from csnn.tables import milliseconds
+from csnn.evaluation import metrics
+from csnn.evaluation import statistics
+from csnn.evaluation.decisions import Decided
+from csnn.evaluation.readouts import CONFIDENCE, LAST_STEP, WINDOW
+from csnn.evaluation.tables import milliseconds
 
 SETTINGS = ["network", "variant", "neuron", "max_rate_hz", "initial_voltage", "tau_syn_s"]
 TIME_AVERAGED = "average over all steps"

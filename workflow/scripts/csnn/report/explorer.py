@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from csnn import pages, tables
-from csnn.figures import MUTED, displayable
-from csnn.readouts import settling_steps
-from csnn.timecourse import TimeCourse, agreement
+from csnn.report import pages
+from csnn.evaluation import tables
+from csnn.figures.paper import MUTED, displayable
+from csnn.evaluation.readouts import settling_steps
+from csnn.evaluation.timecourse import TimeCourse, agreement
 
 MOST_NUMBERS = 200_000
 """Logits that the page holds at most: it must stay small (see `pages.packed`)."""

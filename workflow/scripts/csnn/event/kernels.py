@@ -12,9 +12,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from csnn.engines.kernel_cache import kernel
-from csnn.engines.neuron_steps import step_neurons
-from csnn.engines.vectors import add_rows
+from csnn.event.kernel_cache import kernel
+from csnn.event.neuron_steps import step_neurons
+from csnn.event.vectors import add_rows
 
 _compiled = njit(error_model="numpy", fastmath={"contract"})
 
@@ -46,7 +46,7 @@ class ConvolutionWeights(NamedTuple):
     ----------
     taps : one-dimensional float array
         The kernel (kernel rows, kernel columns, input channels, output channels), flattened. In single precision where
-        that holds it exactly (see `csnn.engines.plan.compact`), because half as much has to be read then.
+        that holds it exactly (see `csnn.event.plan.compact`), because half as much has to be read then.
     kernel_rows, kernel_columns, channels, outputs : int
         Size of the kernel, numbers of input and output channels.
     row_stride, column_stride, rows_above, columns_left : int
@@ -165,7 +165,7 @@ def add_sparse(events, channels, first, target, weight, lowpass, filtered, curre
     channels : int
         Channels of the source, needed to number its units.
     first, target, weight
-        As in `csnn.network.SparseMatrix`.
+        As in `csnn.event.network.SparseMatrix`.
     lowpass : Lowpass
     filtered : float array, shape (neurons,)
         The filter's state, changed in place.
@@ -249,7 +249,7 @@ def pool_events(events, channels, row_size, column_size, row_stride, column_stri
     events : Events
     channels : int
     row_size, column_size, row_stride, column_stride : int
-        Windows, see `csnn.network.Pooling`.
+        Windows, see `csnn.event.network.Pooling`.
     pooled : Events
         Filled; its shape is the pooled image's.
     """
@@ -368,7 +368,7 @@ def advance_layer(
     Parameters
     ----------
     number, constant
-        The neuron type, see `csnn.engines.neuron_steps.step_neurons`.
+        The neuron type, see `csnn.event.neuron_steps.step_neurons`.
     state : float array, shape (state variables, neurons)
         Changed in place.
     given : float array, shape (steps or 1, neurons)

@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from csnn import data, sweep
+from csnn import data
+from csnn.experiment import sweep
 from csnn.files import InputError
 from csnn.neurons import with_defaults
 

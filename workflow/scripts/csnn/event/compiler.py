@@ -1,4 +1,4 @@
-"""From the Nengo network that NengoDL's Converter returns to the compiled network of `csnn.network`.
+"""From the Nengo network that NengoDL's Converter returns to the compiled network of `csnn.event.network`.
 
 The Nengo network is walked as a graph, from the output back to the input. What lies between two populations of neurons
 is linear (convolutions, pooling, dense weights, padding, normalisation, sums, constants), and so is brought into the
@@ -21,9 +21,9 @@ from nengo.params import iter_params
 from numpy.typing import NDArray
 from scipy import sparse
 
-from csnn.engines.neuron_steps import NEURON_STEPS
+from csnn.event.neuron_steps import NEURON_STEPS
 from csnn.files import InputError
-from csnn.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, Shape, SparseMatrix
+from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, Shape, SparseMatrix
 
 MAX_SPARSE_ENTRIES = 50_000_000
 """Largest linear map without a structure of its own, in weights: 600 MB."""

@@ -1,6 +1,6 @@
 """NengoDL's Converter without its fallbacks, and one sentence for a CNN that it cannot convert.
 
-Apart from `csnn.conversion`, so that a CNN can be checked before it is trained while changes there train nothing anew.
+A CNN is checked by this module before it is trained; changes of `csnn.nengodl.conversion` train nothing anew.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import nengo
 
 from csnn.files import InputError
-from csnn.nengodl_compat import nengo_dl, tf
+from csnn.nengodl.compat import nengo_dl, tf
 
 
 def check(model: tf.keras.Model) -> None:

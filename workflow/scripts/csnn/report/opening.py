@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from csnn import tables
-from csnn.metrics import accuracy_interval
-from csnn.statistics import paired_difference
-from csnn.timecourse import TimeCourse
+from csnn.evaluation import tables
+from csnn.evaluation.metrics import accuracy_interval
+from csnn.evaluation.statistics import paired_difference
+from csnn.evaluation.timecourse import TimeCourse
 
 QUESTION = (
     "How much of a trained CNN's accuracy do the spiking networks keep that are converted from it, and how does that "
@@ -90,7 +90,7 @@ def gap_answer(gap: pd.DataFrame) -> str:
     Parameters
     ----------
     gap : DataFrame
-        See `csnn.comparisons.gap_table`.
+        See `csnn.evaluation.comparisons.gap_table`.
     """
     images = gap["images"].iloc[0]
     sentences = [

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from csnn.cnn import finite, relu_layers
+from csnn.model.cnn import finite, relu_layers
 from csnn.files import InputError
-from csnn.nengodl_compat import tf
+from csnn.nengodl.compat import tf
 
 ABOVE_THRESHOLD = 19.0
 """Input current, in units of the threshold and above it, of a neuron whose activation is large."""

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from csnn import tables
+from csnn.evaluation import tables
 from csnn.files import sha256
 
-CODE = Path(__file__).resolve().parents[3]
+CODE = Path(__file__).resolve().parents[4]
 """The folder of the workflow."""
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn import cost
-from csnn.engines.event import Record, simulate
-from csnn.network import Network
+from csnn.evaluation import cost
+from csnn.event.simulator import Record, simulate
+from csnn.event.network import Network
 
 PERCENTILES = (5, 50, 95)
 
@@ -117,8 +117,8 @@ def cost_table(
     dict
         Of the spiking network over all steps: ``spikes`` (see `Activity.counts`), ``macs``, ``acs``,
         ``neuron_updates``; of the CNN that it was made from, computed once: ``cnn_dense_macs``, ``cnn_macs``
-        (effective), ``cnn_neuron_updates``; and for each device of `csnn.cost.DEVICES` an estimate of the energy of
-        both in joules, ``energy_j`` and ``cnn_energy_j``.
+        (effective), ``cnn_neuron_updates``; and for each device of `csnn.evaluation.cost.DEVICES` an estimate of the
+        energy of both in joules, ``energy_j`` and ``cnn_energy_j``.
     """
     of_neurons = float(activity.operations.sum(axis=(1, 2)).mean())
     of_image = float(activity.image_operations.mean())

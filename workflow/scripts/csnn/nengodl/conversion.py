@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import nengo
 
-from csnn.cnn import relu_layers
-from csnn.convertible import converter
+from csnn.model.cnn import relu_layers
+from csnn.nengodl.converter import converter
 from csnn.files import InputError
-from csnn.nengodl_compat import nengo_dl, tf
+from csnn.nengodl.compat import nengo_dl, tf
 
 
 def convert(

@@ -15,12 +15,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
-from csnn.comparisons import TIME_AVERAGED
-from csnn.decisions import Decided
-from csnn.figures import MARKERS, NEURON_COLOURS, PAGE_WIDTH, laid_out, styled, tau_positions, tau_title
-from csnn.readouts import LAST_STEP, WINDOW
-from csnn.sweep import BASE
-from csnn.tables import milliseconds
+from csnn.evaluation.comparisons import TIME_AVERAGED
+from csnn.evaluation.decisions import Decided
+from csnn.figures.paper import MARKERS, NEURON_COLOURS, PAGE_WIDTH, laid_out, styled, tau_positions, tau_title
+from csnn.evaluation.readouts import LAST_STEP, WINDOW
+from csnn.experiment.sweep import BASE
+from csnn.evaluation.tables import milliseconds
 
 COLUMN_SETTINGS = ["variant", "max_rate_hz", "initial_voltage"]
 
@@ -108,7 +108,7 @@ def accuracy_vs_operations(configurations: Sequence[Decided], metrics: Sequence[
     ----------
     configurations : sequence of Decided
     metrics : sequence of mappings
-        Of the same configurations, what `csnn.activity` found: ``cost`` and ``operations_per_step``.
+        Of the same configurations, what `csnn.evaluation.activity` found: ``cost`` and ``operations_per_step``.
     """
     table = pd.DataFrame([decided.about for decided in configurations])
     titles = column_titles(table)
@@ -152,7 +152,7 @@ def readouts_vs_tau(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        See `csnn.comparisons.readout_table`; several seeds are averaged.
+        See `csnn.evaluation.comparisons.readout_table`; several seeds are averaged.
     """
     table = table[table["kind"].isin([LAST_STEP, WINDOW, "time averaged"])].copy()
     table["row"] = column_titles(table)
@@ -193,7 +193,7 @@ def gap(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        See `csnn.comparisons.gap_table`.
+        See `csnn.evaluation.comparisons.gap_table`.
     """
     titles = network_titles(table) + ", " + table["tau_syn_s"].map(tau_title)
     rows = list(dict.fromkeys(titles))

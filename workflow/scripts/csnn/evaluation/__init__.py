@@ -1,0 +1,1 @@
+"""From logits to decisions, scores, statistics and tables."""

@@ -1,0 +1,1 @@
+"""The experiment: its configuration, the sweep that it spans, and the code that runs it."""

@@ -1,0 +1,1 @@
+"""The Keras CNN: built, trained or loaded, tuned, described."""

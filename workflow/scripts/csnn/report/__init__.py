@@ -1,0 +1,1 @@
+"""The report: its pages, its opening and the provenance of its numbers."""
