@@ -205,7 +205,7 @@ def test_what_cannot_be_scored_is_refused_in_one_sentence(logits, labels, senten
 
 def run(code: str, *arguments: str) -> str:
     """Run Python in a process of its own: what it imports does not matter to other tests."""
-    environment = os.environ | {"PYTHONPATH": str(Path(metrics.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(metrics.__file__).parents[2])}
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
 
