@@ -29,7 +29,7 @@ test: setup ## all tests but those of a cluster
 	pytest --numprocesses $(shell nproc) --dist loadfile
 
 test-long: setup ## runs that are killed again and again; about half an hour
-	pytest tests/test_faults.py -m long
+	pytest tests/workflow/test_faults.py -m long
 
 test-slurm: setup ## the tests of a cluster; as root, after apt-get install slurmctld slurmd slurm-client munge
 	timeout -s INT -k 120 3600 pytest tests/slurm -m slurm -v --durations=0

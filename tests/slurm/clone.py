@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from cluster import Cluster
 
+from cluster import Cluster
 from conftest import REPOSITORY
 
 MINUTES = 60  # seconds

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from clone import MINUTES, Clone
 from cluster import Cluster, missing, wait_for
-
 from conftest import REPOSITORY, changed
 
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(missing() is not None, reason=str(missing()))]

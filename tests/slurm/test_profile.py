@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from clone import MINUTES, Clone
 
+from clone import MINUTES, Clone
 from conftest import changed
 
 SMALL = {"experiment": "asked", "data": {"source": "cifar10", "test_images": 100}}

@@ -39,7 +39,7 @@ def _import_nengo_dl():
         # the exit code that the second Python would have: whether there is no GPU
         no_gpu = not tf.config.list_physical_devices("GPU")
         with warnings.catch_warnings(), mock.patch.object(subprocess, "call", lambda command: int(no_gpu)):
-            # Nengo 4.1 is newer than what NengoDL 3.6 declares; tests/test_nengodl.py holds the pair to Nengo itself
+            # Nengo 4.1 is newer than what NengoDL 3.6 declares: tests/unit/test_nengodl.py
             warnings.filterwarnings("ignore", message=".*has not been tested with your Nengo version.*")
             return importlib.import_module("nengo_dl")
     finally:

@@ -2,7 +2,7 @@
 
 Heavy commands are made light, not left out: ``make`` is run with ``-n``, and ``snakemake`` as a dry run, but for the
 tutorial's own sweep, which runs whole on a smaller network. What needs a cluster or a remote is listed in `ELSEWHERE`.
-Run ``pytest tests/test_docs.py -s`` for the list of what was run.
+Run ``pytest tests/workflow/test_docs.py -s`` for the list of what was run.
 """
 
 import re
@@ -25,9 +25,9 @@ ELSEWHERE = {
     "git clone": "the clone is what the tests run in",
     "cd": "the tests' folder is the repository",
     "source": "the tests' environment is active",
-    "squeue": "tests/test_slurm.py runs jobs on a real SLURM",
+    "squeue": "tests/slurm runs jobs on a real SLURM",
     "tail -f": "does not end",
-    "ls slurm_logs": "tests/test_slurm.py",
+    "ls slurm_logs": "tests/slurm runs jobs on a real SLURM",
     "column -t results/<experiment>": "any experiment's benchmarks",
 }
 # a network that trains and simulates in seconds; what the tutorial's own file states goes before it

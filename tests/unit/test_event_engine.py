@@ -10,6 +10,7 @@ import nengo
 import numpy as np
 import pytest
 
+from conftest import REPOSITORY
 from csnn import neurons
 from csnn.event import plan
 from csnn.event.compiler import NotCompilable, compile_network
@@ -30,7 +31,7 @@ from event_networks import (
     with_random_weights,
 )
 
-SCRIPTS = Path(__file__).resolve().parent.parent / "workflow" / "scripts"
+SCRIPTS = REPOSITORY / "workflow" / "scripts"
 NEURONS = list(neurons.NEURONS)
 TAUS_S = [0.001, 0.005, 0.02, None]
 
