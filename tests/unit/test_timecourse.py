@@ -41,7 +41,7 @@ class TestTimeCourse:
 
     def test_decisions_are_of_the_largest_logit(self):
         logits = rng.normal(size=(6, 3, 4)).astype(np.float32)
-        about = {"neuron": "SRL", "tau_syn_s": None, "seed": 2, "dt_s": 0.002}
+        about = {"network": "SRL", "tau_syn_s": None, "seed": 2, "dt_s": 0.002}
         labels = np.arange(6) % 4
         found = timecourse.collect([Responses(logits, labels, labels, about)], logits[:, -1], labels, NAMES)
         assert np.array_equal(found.decisions["SRL", None, 2], logits.argmax(2))

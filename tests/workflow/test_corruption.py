@@ -206,7 +206,7 @@ SPOILT = {
         "others",
         SHARD,
         GATHERED,
-        "made with another cnn, steps, network than belongs here",
+        "made with another cnn, steps, compiled_network than belongs here",
     ),
     "network of another experiment": ("others", NETWORK, SHARD, "made with another cnn than belongs here"),
     "scores of another tau": ("LIF/tau-0.005/seed-0/scores.json", SCORES, "tables/scores.csv", "was written as"),

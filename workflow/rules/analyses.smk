@@ -4,7 +4,7 @@
 rule decide:
     input:
         responses="<results>/{network}/tau-{tau}/seed-{seed}/{images}.npz",
-        cnn=model_answers("logits"),
+        cnn=outputs_of_cnn("logits"),
     output:
         "<results>/{network}/tau-{tau}/seed-{seed}/decisions-{images}.npz",
     log:
@@ -137,7 +137,7 @@ rule record_activity:
     input:
         network="<results>/{network}/networks/seed-{seed}.npz",
         images="<results>/images/test.npz",
-        activations=model_answers("activations"),
+        activations=outputs_of_cnn("activations"),
     output:
         activity="<results>/{network}/tau-{tau}/seed-{seed}/activity.npz",
         metrics="<results>/{network}/tau-{tau}/seed-{seed}/activity.json",

@@ -119,7 +119,7 @@ rule variant:
         "../scripts/variant.py"
 
 
-rule cnn_answers:
+rule cnn_outputs:
     input:
         images="<results>/images/{images}.npz",
         model="<results>/{cnn}/model.h5",
@@ -127,9 +127,9 @@ rule cnn_answers:
         logits="<results>/{cnn}/{images}-logits.npz",
         activations="<results>/{cnn}/{images}-activations.npz",
     log:
-        "<logs>/cnn_answers/{cnn}/{images}.log",
+        "<logs>/cnn_outputs/{cnn}/{images}.log",
     benchmark:
-        "<benchmarks>/cnn_answers/{cnn}/{images}.tsv"
+        "<benchmarks>/cnn_outputs/{cnn}/{images}.tsv"
     conda:
         "../../envs/tensorflow.yaml"
     threads: 1
@@ -137,9 +137,9 @@ rule cnn_answers:
         mem_mb=growing(4000),
         runtime=growing(20),
     params:
-        code=digest("cnn_answers.py"),
+        code=digest("cnn_outputs.py"),
         cnn=settings_of_cnn,
         rate_curve=own_rate_curve,
         activation_images=config["activity"]["images"],
     script:
-        "../scripts/cnn_answers.py"
+        "../scripts/cnn_outputs.py"

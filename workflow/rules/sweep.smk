@@ -107,14 +107,14 @@ def own_rate_curve(wildcards):
     return rate_curve(sweep.activation(VARIANTS, variant))
 
 
-def model_answers(name):
-    """A function of the wildcards that names what a network's CNN answered to the same images."""
+def outputs_of_cnn(name):
+    """A function of the wildcards that names outputs of a network's own CNN for the same images."""
 
-    def answers(wildcards):
+    def outputs(wildcards):
         folder = sweep.cnn_folder(NETWORKS[wildcards.network]["variant"])
         return f"<results>/{folder}/{wildcards.get('images', 'test')}-{name}.npz"
 
-    return answers
+    return outputs
 
 
 def spiking(wildcards):
@@ -167,10 +167,10 @@ def first_seeds(file):
 def simulation_settings(wildcards):
     """What every shard of a configuration is made with."""
     network = NETWORKS[wildcards.network]
-    shared = {key: network[key] for key in ("neuron_parameters", "max_rate_hz", "initial_voltage")}
+    shared = {key: network[key] for key in ("neuron", "neuron_parameters", "max_rate_hz", "initial_voltage")}
     return {
         "engine": SIMULATION["engine"],
-        "neuron": wildcards.network,
+        "network": wildcards.network,
         "seed": int(wildcards.seed),
         "cnn": cnn_settings(network["variant"]),
         "tau_syn_s": TAUS[wildcards.tau],

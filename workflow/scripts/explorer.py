@@ -20,7 +20,7 @@ with logged(snakemake.log[0]):
     kept = explorer.steps_shown(len(snakemake.input.responses), steps, len(names))
     records = []
     for one in map(responses.read, snakemake.input.responses):
-        network = one.provenance["neuron"], one.provenance["tau_syn_s"]
+        network = one.provenance["network"], one.provenance["tau_syn_s"]
         records += [explorer.record(one.logits[position], network, position, kept, course, names) for position in shown]
     pictures = {}
     if snakemake.params.show_images:

@@ -65,7 +65,7 @@ with logged(snakemake.log[0]):
             "dt_s": shown[0].provenance["dt_s"],
         }
         logits = {
-            (one.provenance["neuron"], tau_syn_s): of_tau
+            (one.provenance["network"], tau_syn_s): of_tau
             for one in shown
             for tau_syn_s, of_tau in zip(one.provenance["tau_syn_s"], one.logits, strict=True)
         }

@@ -11,7 +11,7 @@ with logged(snakemake.log[0]):
     given, settings = snakemake.input, snakemake.params.settings
     images = read_npz(given.images)
     made_from = {
-        "network" if settings["engine"] == "event" else "model": responses.source(given.network),
+        "compiled_network" if settings["engine"] == "event" else "model": responses.source(given.network),
         "images": responses.source(given.images),
     }
     whole = responses.gather(
@@ -25,14 +25,14 @@ with logged(snakemake.log[0]):
     write_json(
         snakemake.output.scores,
         {
-            "neuron": whole.provenance["neuron"],
+            "neuron": whole.provenance["network"],
             "tau_syn_s": whole.provenance["tau_syn_s"],
             "seed": whole.provenance["seed"],
             **scores,
             # for what is made from the scores of all configurations to check
             "settings": settings,
             "images_sha256": made_from["images"],
-            "network_sha256": made_from.get("network"),
+            "network_sha256": made_from.get("compiled_network"),
             "logits_sha256": invariants.fingerprint(whole.logits),
             "seed_matters": snakemake.params.seed_matters,
         },

@@ -29,10 +29,10 @@ with logged(snakemake.log[0]):
     ]
     provenance = {
         "engine": "event",
-        "neuron": snakemake.wildcards.network,
+        "network": snakemake.wildcards.network,
         "seed": seed,
-        **{key: value for key, value in params.items() if key not in ("positions", "neuron")},
-        "network": responses.source(snakemake.input.network),
+        **{key: value for key, value in params.items() if key != "positions"},
+        "compiled_network": responses.source(snakemake.input.network),
         "images": responses.source(snakemake.input.images),
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "numba"),

@@ -39,9 +39,9 @@ with logged(snakemake.log[0]):
         )
     provenance = {
         "engine": "nengo-dl",
-        "neuron": snakemake.wildcards.network,
+        "network": snakemake.wildcards.network,
         "seed": int(snakemake.wildcards.seed),
-        **{key: value for key, value in params.items() if key not in ("positions", "neuron")},
+        **{key: value for key, value in params.items() if key != "positions"},
         "model": responses.source(snakemake.input.network),
         "images": responses.source(snakemake.input.images),
         "split": str(images["split"]),

@@ -21,7 +21,7 @@ with logged(snakemake.log[0]):
     if network.provenance["model"] != responses.source(snakemake.input.model):
         raise InputError(f"{snakemake.input.network} was made from another model than {snakemake.input.model}; {AGAIN}")
     images = read_npz(snakemake.input.images)["images"][: params.images]
-    neuron, seed = snakemake.wildcards.network, int(snakemake.wildcards.seed)
+    seed = int(snakemake.wildcards.seed)
     time_s = {"dt_s": params.dt_s, "steps": params.steps}
     model = cnn.load(snakemake.input.model, params.cnn)
     checks = []
@@ -40,21 +40,22 @@ with logged(snakemake.log[0]):
         print(f"tau_syn_s {tau_syn_s}: largest difference {checks[-1]['largest_difference']:.1e}", flush=True)
         if not checks[-1]["largest_difference"] <= params.tolerance:
             raise InputError(
-                f"the engine's logits for {neuron}, tau_syn_s {tau_syn_s}, seed {seed} differ by "
+                f"the engine's logits for {snakemake.wildcards.network}, tau_syn_s {tau_syn_s}, seed {seed} differ by "
                 f"{checks[-1]['largest_difference']:.1e} from NengoDL's, more than verification.tolerance "
                 f"{params.tolerance:.1e}; set simulation.engine to nengo-dl and report it"
             )
     write_json(
         snakemake.output[0],
         {
-            "neuron": neuron,
+            "network": snakemake.wildcards.network,
+            "neuron": params.neuron,
             "seed": seed,
             "largest_difference": max(check["largest_difference"] for check in checks),
             "tolerance": params.tolerance,
             "images": len(images),
             **time_s,
             "checks": checks,
-            "network": responses.source(snakemake.input.network),
+            "compiled_network": responses.source(snakemake.input.network),
             "versions": responses.environment("numpy", "numba", "tensorflow", "nengo", "nengo-dl"),
         },
     )

@@ -110,7 +110,7 @@ def check_certificates(paths: Iterable[str], configurations: Iterable[Mapping[st
                 f"{path} shows a difference from NengoDL of {one['largest_difference']}, more than its tolerance "
                 f"{one['tolerance']}; {AGAIN}"
             )
-        if one["network"] != simulated.get((one["neuron"], one["seed"]), one["network"]):
+        if one["compiled_network"] != simulated.get((one["network"], one["seed"]), one["compiled_network"]):
             raise InputError(f"{path} is of another compiled network than the one that was simulated; {AGAIN}")
 
 

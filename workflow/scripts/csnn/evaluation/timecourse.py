@@ -71,7 +71,7 @@ def collect(
     decisions, dt_s = {}, None
     for one in responses:
         about, dt_s = one.provenance, one.provenance["dt_s"]
-        decisions[about["neuron"], about["tau_syn_s"], about["seed"]] = one.logits.argmax(axis=2).astype(np.uint16)
+        decisions[about["network"], about["tau_syn_s"], about["seed"]] = one.logits.argmax(axis=2).astype(np.uint16)
     return TimeCourse(decisions, cnn_logits.argmax(axis=1).astype(np.uint16), labels, class_names, dt_s)
 
 

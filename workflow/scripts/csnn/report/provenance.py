@@ -59,7 +59,7 @@ def certificates(found: Iterable[Mapping]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "neuron": one["neuron"],
+                "network": one["network"],
                 "seed": one["seed"],
                 "τ (ms)": tables.milliseconds(check["tau_syn_s"]),
                 "images": check["images"],

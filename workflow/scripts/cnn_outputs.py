@@ -1,4 +1,4 @@
-"""What a CNN answers to images: its logits, and its activations for the first of them."""
+"""Compute a CNN's logits for images, and its activations for the first of them."""
 
 from csnn.job import logged
 
