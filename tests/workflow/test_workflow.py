@@ -60,8 +60,7 @@ def repository(tmp_path):
 @pytest.fixture
 def copy(finished, tmp_path) -> Workflow:
     """Return a copy of the finished experiment to change, with the times of its files and Snakemake's records."""
-    shutil.copytree(finished.folder, tmp_path / "copy", copy_function=shutil.copy2)
-    return Workflow(tmp_path / "copy")
+    return finished.copy(tmp_path / "copy")
 
 
 class TestDryRun:
@@ -141,8 +140,7 @@ class TestRun:
         assert "rule read_digits" in log.read_text() and "2 of 2 steps (100%) done" in log.read_text()
 
     def test_a_job_that_fails_is_told_with_its_log(self, finished, tmp_path):
-        shutil.copytree(finished.folder, tmp_path / "copy", copy_function=shutil.copy2)
-        workflow = Workflow(tmp_path / "copy")
+        workflow = finished.copy(tmp_path / "copy")
         (workflow.results / "tables" / "scores.csv").unlink()
         scores = workflow.results / "LIF" / "tau-0.01" / "seed-0" / "scores.json"
         os.truncate(scores, 10)
