@@ -56,7 +56,8 @@ def imported(body: list[ast.stmt]) -> set[str]:
         elif isinstance(statement, ast.ImportFrom):
             names |= {statement.module} | {f"{statement.module}.{alias.name}" for alias in statement.names}
         elif isinstance(statement, ast.With | ast.Try | ast.If):
-            names |= imported(statement.body)
+            for_types = isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
+            names |= set() if for_types else imported(statement.body)
     return names
 
 
