@@ -329,11 +329,6 @@ def logits(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
     return model.predict(images, batch_size=500, verbose=0)
 
 
-def relu_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
-    """Return the layers whose activation is a ReLU, in order."""
-    return [layer for layer in model.layers if getattr(layer, "activation", None) is tf.keras.activations.relu]
-
-
 def describe(model: tf.keras.Model) -> list[dict]:
     """Describe each layer for a drawing: ``name``, ``type``, ``detail``, ``output_shape`` and ``parameters``."""
     return [
