@@ -7,7 +7,6 @@ what no spiking neuron computes is refused by one sentence that names the layer.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -18,12 +17,14 @@ from scipy.special import expit, softmax
 from csnn.files import InputError
 from csnn.nengodl.compat import nengo_dl, tf
 
-LAYERS = tf.keras.layers
-Layer = tf.keras.layers.Layer
+LAYERS: Any = tf.keras.layers
 Value = TypeVar("Value")
 
 ROUNDING = 1e-4
 """Largest difference that float32 rounding makes between outputs of equivalent CNNs, in units of the largest output."""
+
+CHECKED_IMAGES = 8
+"""Images on which the outputs of a CNN and of its equivalent are compared in a run."""
 
 KEPT = {
     *(LAYERS.Add, LAYERS.Average, LAYERS.Concatenate),
@@ -67,7 +68,7 @@ _CONVERTIBLE = (
 )
 
 
-def equivalent(model: tf.keras.Model) -> tf.keras.Model:
+def equivalent(model: tf.keras.Model, images: np.ndarray | None = None) -> tf.keras.Model:
     """Return a CNN of layers that NengoDL converts, which gives the logits of another.
 
     Nested models are flattened and layers that are applied several times are split. Initializers, regularizers and
@@ -77,6 +78,8 @@ def equivalent(model: tf.keras.Model) -> tf.keras.Model:
     ----------
     model
         A functional or Sequential model with one input and one output, maybe with softmax or sigmoid at its end.
+    images : (n, ...) float32
+        If given, both must have the same outputs for them.
 
     Returns
     -------
@@ -87,15 +90,23 @@ def equivalent(model: tf.keras.Model) -> tf.keras.Model:
     Raises
     ------
     InputError
-        Naming the layer that has no such form, why, and what would be right.
+        Naming the layer that has no such form, why, and what would be right; or if the outputs for the images differ
+        by more than float32 rounding.
     """
     end = _end(model)
 
-    def form(layer: Layer, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+    def form(layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         return _form(rebuilt, layer, inputs, at_end=layer is end)
 
     rebuilt = Rebuilt(model)
     rebuilt.finish(walk(model, [rebuilt.image], form))
+    if not neuron_layers(rebuilt.model):
+        raise InputError(
+            "the CNN cannot be converted to a spiking network: no layer of it has ReLU as activation; "
+            "at least one must, to become neurons"
+        )
+    if images is not None:
+        _check_outputs(model, rebuilt.model, images)
     return rebuilt.model
 
 
@@ -108,50 +119,32 @@ def activation_at_end(model: tf.keras.Model) -> str | None:
     return next((name for name, spellings in _AT_END.items() if activation in spellings), None)
 
 
-def check_equivalence(original: tf.keras.Model, model: tf.keras.Model, images: np.ndarray) -> float:
-    """Check on images that a CNN in the form of `equivalent` gives what the original gives.
-
-    Parameters
-    ----------
-    original, model
-        The CNN as it was brought, and its equivalent.
-    images : (n, ...) float32
-
-    Returns
-    -------
-    float
-        The largest difference of an output.
-
-    Raises
-    ------
-    InputError
-        If an output differs by more than float32 rounding.
-    """
+def _check_outputs(original: tf.keras.Model, model: tf.keras.Model, images: np.ndarray) -> None:
+    """Check that a CNN in the form of `equivalent` has the outputs of the original for these images."""
     expected, logits = (cnn(images, training=False).numpy() for cnn in (original, model))
     activation = activation_at_end(original)
     outputs = softmax(logits, axis=-1) if activation == "softmax" else expit(logits) if activation else logits
     difference = float(np.abs(outputs - expected).max())
     if not difference <= ROUNDING * max(1.0, float(np.abs(expected).max())):
         raise InputError(
-            f"the CNN cannot be converted to a spiking network: its outputs differ by {difference:.1e} from those of the "
-            "same CNN without the layers that do nothing at inference, more than float32 rounding explains; no layer "
-            "may be random or of lower precision at inference"
+            f"the CNN cannot be converted to a spiking network: its outputs differ by {difference:.1e} from those of "
+            "the same CNN without the layers that do nothing at inference, more than float32 rounding explains; no "
+            "layer may be random or of lower precision at inference"
         )
-    return difference
 
 
 def with_average_pooling(model: tf.keras.Model) -> tf.keras.Model:
     """Return a copy of a CNN in the form of `equivalent` with average pooling in place of max pooling."""
     rebuilt = Rebuilt(model)
 
-    def apply(layer: Layer, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+    def apply(layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         return rebuilt.add(layer, inputs, kind=AVERAGE_POOLING.get(type(layer)))
 
     rebuilt.finish(walk(model, [rebuilt.image], apply))
     return rebuilt.model
 
 
-def neuron_layers(model: tf.keras.Model) -> list[Layer]:
+def neuron_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
     """Return the layers of a CNN in the form of `equivalent` that become neurons, in the order in which signals flow.
 
     A layer comes after all that feed it, and the inputs of a sum or concatenation in their order: the order of the
@@ -160,17 +153,19 @@ def neuron_layers(model: tf.keras.Model) -> list[Layer]:
     return [node.layer for node in _nodes(model) if is_relu(node.layer)]
 
 
-def is_relu(layer: Layer) -> bool:
+def is_relu(layer: tf.keras.layers.Layer) -> bool:
     """Tell whether a layer has a ReLU, within or as its own kind."""
     return isinstance(layer, LAYERS.ReLU) or getattr(layer, "activation", None) in _RELU
 
 
-def describe(layer: Layer) -> str:
+def describe(layer: tf.keras.layers.Layer) -> str:
     """Name a layer in a sentence."""
     return f"layer {layer.name!r} ({type(layer).__name__})"
 
 
-def walk(model: tf.keras.Model, inputs: Sequence[Value], apply: Callable[[Layer, Sequence[Value]], Value]) -> Value:
+def walk(
+    model: tf.keras.Model, inputs: Sequence[Value], apply: Callable[[tf.keras.layers.Layer, Sequence[Value]], Value]
+) -> Value:
     """Follow the graph of a model, through nested models, with a function in place of its layers.
 
     Parameters
@@ -204,7 +199,11 @@ def walk(model: tf.keras.Model, inputs: Sequence[Value], apply: Callable[[Layer,
     return values[id(model.outputs[0])]
 
 
-def _apply_one(layer: Layer, inputs: Sequence[Value], apply: Callable[[Layer, Sequence[Value]], Value]) -> Value:
+def _apply_one(
+    layer: tf.keras.layers.Layer,
+    inputs: Sequence[Value],
+    apply: Callable[[tf.keras.layers.Layer, Sequence[Value]], Value],
+) -> Value:
     """Apply a function to a layer, or to the layers of a nested model."""
     if isinstance(layer, tf.keras.Model):
         return walk(layer, inputs, apply)
@@ -230,7 +229,7 @@ def _nodes(model: tf.keras.Model) -> list[Any]:
     return nengo_dl.compat._build_map(model.outputs)[0]
 
 
-def _end(model: tf.keras.Model) -> Layer:
+def _end(model: tf.keras.Model) -> tf.keras.layers.Layer:
     """Return the layer whose output is the model's."""
     if isinstance(model, tf.keras.Sequential):
         layer = model.layers[-1]
@@ -245,7 +244,7 @@ class Rebuilt:
 
     def __init__(self, model: tf.keras.Model):
         shape = model.input_shape
-        if isinstance(shape, list) and len(shape) != 1 or not isinstance(model.output_shape, tuple):
+        if (isinstance(shape, list) and len(shape) != 1) or not isinstance(model.output_shape, tuple):
             raise InputError("the CNN cannot be converted to a spiking network: it must have one input and one output")
         (shape,) = shape if isinstance(shape, list) else (shape,)
         self.names: Counter[str] = Counter()
@@ -253,7 +252,9 @@ class Rebuilt:
         first = model.inputs[0]._keras_history.layer if model.inputs else None
         self.image = tf.keras.Input(shape[1:], name=self._new_name(first.name if first is not None else "input"))
 
-    def add(self, layer: Layer, inputs: Sequence[tf.Tensor], kind: type | None = None, **changes: Any) -> tf.Tensor:
+    def add(
+        self, layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor], kind: Any = None, **changes: Any
+    ) -> tf.Tensor:
         """Apply a copy of a layer, of another class or with other settings; with the same weights where it has some.
 
         Parameters
@@ -267,13 +268,11 @@ class Rebuilt:
             Settings of its configuration that differ; ``weights``, if others than the layer's own.
         """
         weights = changes.pop("weights", None)
-        kept = re.compile("(?!.*_(initializer|regularizer|constraint)$|batch_input_shape$)")
-        config = {key: value for key, value in layer.get_config().items() if kept.match(key)}
-        settings = config | {"dtype": "float32"} | changes
+        settings = _config(layer) | {"dtype": "float32"} | changes
         return self.new(kind or type(layer), inputs, layer.get_weights() if weights is None else weights, **settings)
 
     def new(
-        self, kind: type, inputs: Sequence[tf.Tensor], weights: Sequence[np.ndarray] = (), **settings: Any
+        self, kind: Any, inputs: Sequence[tf.Tensor], weights: Sequence[np.ndarray] = (), **settings: Any
     ) -> tf.Tensor:
         """Apply a new layer of a class, with these weights and settings of its configuration."""
         settings["name"] = self._new_name(settings["name"])
@@ -282,9 +281,7 @@ class Rebuilt:
         layer.set_weights(list(weights))
         return output
 
-    def affine(
-        self, name: str, tensor: tf.Tensor, scale: float | np.ndarray, offset: float | np.ndarray
-    ) -> tf.Tensor:
+    def affine(self, name: str, tensor: tf.Tensor, scale: float | np.ndarray, offset: float | np.ndarray) -> tf.Tensor:
         """Apply ``scale x + offset`` by channel: a batch normalization whose statistics make it just that."""
         channels = tensor.shape[-1]
         epsilon = 1e-3
@@ -303,7 +300,21 @@ class Rebuilt:
         return name if self.names[name] == 1 else self._new_name(f"{name}_{self.names[name] - 1}")
 
 
-def _form(rebuilt: Rebuilt, layer: Layer, inputs: Sequence[tf.Tensor], *, at_end: bool) -> tf.Tensor:
+def _config(layer: tf.keras.layers.Layer) -> dict[str, Any]:
+    """Return a layer's configuration without what matters in training only: that may be code of the user's own."""
+    training = [name for name in vars(layer) if name.endswith(("_initializer", "_regularizer", "_constraint"))]
+    values = {name: getattr(layer, name) for name in training}
+    try:
+        for name in training:
+            setattr(layer, name, None)
+        config = layer.get_config()
+    finally:
+        for name, value in values.items():
+            setattr(layer, name, value)
+    return {key: value for key, value in config.items() if key not in (*training, "batch_input_shape")}
+
+
+def _form(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor], *, at_end: bool) -> tf.Tensor:
     """Apply a layer in a form that NengoDL converts."""
     kind = type(layer)
     symbol = getattr(layer, "symbol", None)  # of an operation on tensors, such as x + y
@@ -347,7 +358,9 @@ def _form(rebuilt: Rebuilt, layer: Layer, inputs: Sequence[tf.Tensor], *, at_end
     return _with_activation(rebuilt, layer, inputs, at_end)
 
 
-def _with_activation(rebuilt: Rebuilt, layer: Layer, inputs: Sequence[tf.Tensor], at_end: bool) -> tf.Tensor:
+def _with_activation(
+    rebuilt: Rebuilt, layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor], at_end: bool
+) -> tf.Tensor:
     """Apply a convolution or dense layer."""
     activation = layer.activation
     name = _activation_name(layer, activation, at_end)
@@ -355,29 +368,33 @@ def _with_activation(rebuilt: Rebuilt, layer: Layer, inputs: Sequence[tf.Tensor]
     rank = len(inputs[0].shape)
     if type(layer) is LAYERS.Dense and rank > 2:  # along the channels at each position: a convolution of size 1
         kernel, *bias = layer.get_weights()
-        changes |= {"filters": layer.units, "kernel_size": 1, "weights": [kernel.reshape(*(1,) * (rank - 2), *kernel.shape), *bias]}
+        changes |= {
+            "filters": layer.units,
+            "kernel_size": 1,
+            "weights": [kernel.reshape(*(1,) * (rank - 2), *kernel.shape), *bias],
+        }
         config = {key: getattr(layer, key) for key in ("name", "use_bias")}
         kind = getattr(LAYERS, f"Conv{rank - 2}D")
         return rebuilt.new(kind, inputs, changes.pop("weights"), **config | changes)
     output = rebuilt.add(layer, inputs, **changes)
-    if isinstance(activation, Layer):
+    if isinstance(activation, tf.keras.layers.Layer):
         return _form(rebuilt, activation, [output], at_end=at_end)
     return output
 
 
-def _activation(rebuilt: Rebuilt, layer: Layer, tensor: tf.Tensor, at_end: bool) -> tf.Tensor:
+def _activation(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, tensor: tf.Tensor, at_end: bool) -> tf.Tensor:
     """Apply an ``Activation``."""
-    if isinstance(layer.activation, Layer):
+    if isinstance(layer.activation, tf.keras.layers.Layer):
         return _form(rebuilt, layer.activation, [tensor], at_end=at_end)
     name = _activation_name(layer, layer.activation, at_end)
     return tensor if name == "linear" else rebuilt.new(LAYERS.ReLU, [tensor], name=layer.name)
 
 
-def _activation_name(layer: Layer, activation: Any, at_end: bool) -> str:
+def _activation_name(layer: tf.keras.layers.Layer, activation: Any, at_end: bool) -> str:
     """Return ``relu`` or ``linear``: what is left of an activation in the logits' CNN."""
     if activation in _RELU:
         return "relu"
-    if activation in _LINEAR or isinstance(activation, Layer):
+    if activation in _LINEAR or isinstance(activation, tf.keras.layers.Layer):
         return "linear"
     name = getattr(activation, "__name__", type(activation).__name__)
     name = next((known for known, spellings in _AT_END.items() if activation in spellings), name)
@@ -386,7 +403,7 @@ def _activation_name(layer: Layer, activation: Any, at_end: bool) -> str:
     raise _refused(layer, _NO_RELU.format(f"has the activation {name}"))
 
 
-def _check(layer: Layer) -> None:
+def _check(layer: tf.keras.layers.Layer) -> None:
     """Refuse settings of a layer that have no form in Nengo."""
     if type(layer) is LAYERS.ReLU:
         settings = {"negative_slope": 0, "threshold": 0, "max_value": None}
@@ -403,7 +420,7 @@ def _check(layer: Layer) -> None:
         raise _refused(layer, f"has interpolation {layer.interpolation}; it must be nearest")
 
 
-def _normalization(rebuilt: Rebuilt, layer: Layer, tensor: tf.Tensor) -> tf.Tensor:
+def _normalization(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, tensor: tf.Tensor) -> tf.Tensor:
     """Apply ``(x - mean) / deviation`` by channel."""
     mean, variance = (np.asarray(value, np.float32) for value in (layer.mean, layer.variance))
     if layer.invert or not (mean.size == 1 or mean.shape[-1] == mean.size):
@@ -412,7 +429,7 @@ def _normalization(rebuilt: Rebuilt, layer: Layer, tensor: tf.Tensor) -> tf.Tens
     return rebuilt.affine(layer.name, tensor, scale, -mean.ravel() * scale)
 
 
-def _separable(rebuilt: Rebuilt, layer: Layer, inputs: Sequence[tf.Tensor], at_end: bool) -> tf.Tensor:
+def _separable(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor], at_end: bool) -> tf.Tensor:
     """Apply a separable convolution as a depthwise one and one of size 1."""
     _check(layer)
     rank = layer.rank
@@ -427,12 +444,12 @@ def _separable(rebuilt: Rebuilt, layer: Layer, inputs: Sequence[tf.Tensor], at_e
         getattr(LAYERS, f"Conv{rank}D"), [middle], [pointwise, *bias], name=layer.name, filters=layer.filters,
         kernel_size=1, use_bias=layer.use_bias, activation=_activation_name(layer, layer.activation, at_end),
     )  # fmt: skip
-    if isinstance(layer.activation, Layer):
+    if isinstance(layer.activation, tf.keras.layers.Layer):
         return _form(rebuilt, layer.activation, [output], at_end=at_end)
     return output
 
 
-def _refused(layer: Layer, why: str) -> InputError:
+def _refused(layer: tf.keras.layers.Layer, why: str) -> InputError:
     """Return the sentence for a layer that cannot be converted."""
     symbol = getattr(layer, "symbol", None)
     name = f"the operation {symbol}" if symbol else describe(layer)

@@ -88,7 +88,7 @@ def rates_by_layer(max_rate_hz: float | Sequence[float], layers: Sequence[tf.ker
     if len(max_rate_hz) != len(layers):
         names = ", ".join(layer.name for layer in layers)
         raise InputError(
-            f"config key snn.max_rate_hz is {list(max_rate_hz)}; this CNN has {len(layers)} layers of neurons ({names}), "
-            "so it must be one rate or as many"
+            f"config key snn.max_rate_hz is {list(max_rate_hz)}; this CNN has {len(layers)} layers of neurons "
+            f"({names}), so it must be one rate or as many"
         )
     return list(max_rate_hz)

@@ -10,12 +10,12 @@ import nengo
 import numpy as np
 
 from csnn.files import InputError
-from csnn.model.equivalent import describe, neuron_layers
+from csnn.model.equivalent import describe
 from csnn.nengodl.compat import nengo_dl, tf
 
-LAYERS = tf.keras.layers
-_LayerConverter = nengo_dl.converter.LayerConverter
-_KNOWN = nengo_dl.Converter.converters
+LAYERS: Any = tf.keras.layers
+_LayerConverter: Any = nengo_dl.converter.LayerConverter
+_KNOWN: Any = nengo_dl.Converter.converters
 
 
 class _Permute(_LayerConverter):
@@ -29,14 +29,14 @@ class _Permute(_LayerConverter):
         return output
 
 
-class _DepthwiseConv:
+class _DepthwiseConv(_LayerConverter):
     """Convert a depthwise convolution: as many groups as input channels.
 
     The converter of ordinary convolutions reads kernel, filters and groups from the layer.
     """
 
     def __init__(self, layer: tf.keras.layers.Layer, converter: nengo_dl.Converter):
-        super().__init__(_AsGroups(layer), converter)  # type: ignore[call-arg]
+        super().__init__(_AsGroups(layer), converter)
 
 
 class _AsGroups:
@@ -48,19 +48,17 @@ class _AsGroups:
         self.kernel = tf.reshape(layer.depthwise_kernel, (*size, 1, channels * multiplier))
         self.filters, self.groups = channels * multiplier, channels
 
+    def __hash__(self) -> int:  # rates are looked up by layer
+        return hash(self._layer)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self._layer
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._layer, name)
 
 
-class _DepthwiseConv1D(_DepthwiseConv, _KNOWN[LAYERS.Conv1D]):
-    """Convert ``DepthwiseConv1D``."""
-
-
-class _DepthwiseConv2D(_DepthwiseConv, _KNOWN[LAYERS.Conv2D]):
-    """Convert ``DepthwiseConv2D``."""
-
-
-class _SamePooling:
+class _SamePooling(_LayerConverter):
     """Convert pooling with padding "same", too: windows that reach over the edge average what lies within.
 
     A convolution with zeros around the image divides by the full size of the window; a factor for each unit mends that.
@@ -69,7 +67,7 @@ class _SamePooling:
     unsupported_args = ()
 
     def convert(self, node_id: int) -> nengo.Node:
-        pooled = super().convert(node_id)  # type: ignore[misc]
+        pooled = super().convert(node_id)
         if self.layer.padding == "valid":
             return pooled
         shape = self.output_shape(node_id)
@@ -86,24 +84,22 @@ class _SamePooling:
         return output
 
 
-def _same(kind: type) -> type:
-    """Return the converter of a kind of pooling, for both kinds of padding."""
-    return type(f"_Same{kind.__name__}", (_SamePooling, _KNOWN[kind]), {})
+def _extended(mixin: type, kind: type) -> type:
+    """Return NengoDL's converter of a kind of layer, extended."""
+    return type(f"{mixin.__name__}{kind.__name__}", (mixin, _KNOWN[kind]), {})
 
 
+_POOLING = (
+    *(LAYERS.AveragePooling1D, LAYERS.AveragePooling2D, LAYERS.AveragePooling3D),
+    *(LAYERS.MaxPooling1D, LAYERS.MaxPooling2D, LAYERS.MaxPooling3D),
+)
 CONVERTERS = _KNOWN | {
     LAYERS.Permute: _Permute,
-    LAYERS.DepthwiseConv1D: _DepthwiseConv1D,
-    LAYERS.DepthwiseConv2D: _DepthwiseConv2D,
-    **{
-        kind: _same(kind)
-        for kind in (
-            *(LAYERS.AveragePooling1D, LAYERS.AveragePooling2D, LAYERS.AveragePooling3D),
-            *(LAYERS.MaxPooling1D, LAYERS.MaxPooling2D, LAYERS.MaxPooling3D),
-        )
-    },
+    LAYERS.DepthwiseConv1D: _extended(_DepthwiseConv, LAYERS.Conv1D),
+    LAYERS.DepthwiseConv2D: _extended(_DepthwiseConv, LAYERS.Conv2D),
+    **{kind: _extended(_SamePooling, kind) for kind in _POOLING},
 }
-"""NengoDL's converters of layers, and those for what it has none for."""
+"""NengoDL's converters of layers, and those for layers for which it has none."""
 
 
 def converter(model: tf.keras.Model, **options: Any) -> nengo_dl.Converter:
@@ -119,7 +115,7 @@ def converter(model: tf.keras.Model, **options: Any) -> nengo_dl.Converter:
     Raises
     ------
     InputError
-        Naming the layer that has no native Nengo form, or if no layer has neurons.
+        Naming the layer that has no native Nengo form.
     """
     begun = []
 
@@ -130,11 +126,6 @@ def converter(model: tf.keras.Model, **options: Any) -> nengo_dl.Converter:
             begun.append(layer)
             return super().get_converter(layer)
 
-    if not neuron_layers(model):
-        raise InputError(
-            "the CNN cannot be converted to a spiking network: no layer of it has ReLU as activation; "
-            "at least one must, to become neurons"
-        )
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*max_to_avg_pool.*")
