@@ -2,7 +2,7 @@
 
 from csnn.job import logged, progress
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     from csnn.model import cnn
     from csnn.model.equivalent import CHECKED_IMAGES, equivalent
     from csnn import responses
