@@ -6,9 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-import yaml
-from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
+from snakemake.logging import logger
 
 # this repository, also where another workflow takes this one as a module: workflow.basedir is then the other's folder
 REPOSITORY = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parent.parent
@@ -20,27 +18,21 @@ from csnn.experiment import sweep
 from csnn.files import InputError
 from csnn.experiment.code import digest
 
-SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
-
-# a file given by --configfile stands for itself: what it leaves out takes the schema's defaults, the paper's values
-if not workflow.overwrite_configfiles:
-
-    configfile: next(path for path in (Path("config.yaml"), REPOSITORY / "config.yaml") if path.is_file())
-
-
 try:
-    for path in workflow.overwrite_configfiles or workflow.configfiles:
-        configuration.check_keys(path)
-    schema = yaml.safe_load(SCHEMA.read_text())
-    config = configuration.typed(config, schema)
-    validate(config, str(SCHEMA))
-    config = configuration.check(config, schema)
+    # a file given by --configfile stands for itself: what it leaves out takes its default, the paper's value
+    if not workflow.overwrite_configfiles:
+        default = next(path for path in (Path("config.yaml"), REPOSITORY / "config.yaml") if path.is_file())
+        configuration.check_file(default)
+
+        configfile: default
+
+    config = configuration.read(config, workflow.overwrite_configfiles or workflow.configfiles)
     if workflow.is_main_process:
         configuration.check_place(Path("results", config["experiment"]))
-except WorkflowError as error:
-    sys.exit(f"Error: {configuration.one_line(configuration.sentence(error.__context__))}")
+        for warning in configuration.warnings(config):
+            logger.warning(f"Warning: {warning}")
 except InputError as error:
-    sys.exit(f"Error: {configuration.one_line(str(error))}")
+    sys.exit(f"Error: {error}")
 
 SNN, SIMULATION, FIGURES = config["snn"], config["simulation"], config["figures"]
 ANALYSES, VARIANTS = config["analyses"], config["cnn"]["variants"]
