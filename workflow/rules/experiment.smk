@@ -15,23 +15,23 @@ sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 from csnn.experiment import configuration
 from csnn.experiment.code import digest
 from csnn.experiment.sweep import BASE, CONFIGURATION, Sweep, cnn_folder, parse_tau
-from csnn.files import InputError
+from csnn.files import exit_on_input_error
 
-try:
-    # a file given by --configfile stands for itself: what it leaves out takes its default, the paper's value
-    if not workflow.overwrite_configfiles:
-        default = next(path for path in (Path("config.yaml"), REPOSITORY / "config.yaml") if path.is_file())
+# a file given by --configfile stands for itself: what it leaves out takes its default, the paper's value
+if not workflow.overwrite_configfiles:
+    default = next(path for path in (Path("config.yaml"), REPOSITORY / "config.yaml") if path.is_file())
+    with exit_on_input_error():
         configuration.check_file(default)
 
-        configfile: default
+    configfile: default
 
+
+with exit_on_input_error():
     config = configuration.read(config, workflow.overwrite_configfiles or workflow.configfiles)
     if workflow.is_main_process:
         configuration.check_place(Path("results", config["experiment"]))
         for warning in configuration.warnings(config):
             logger.warning(f"Warning: {warning}")
-except InputError as error:
-    sys.exit(f"Error: {error}")
 
 # paths spell the configuration: results/<experiment>/<network>/tau-<tau in s>/seed-<seed>/, where the network is
 # <neuron>, <variant of the CNN>/<neuron>, and so on
