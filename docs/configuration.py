@@ -57,7 +57,7 @@ def configuration():
         words = described["description"] + "\n\n" if "properties" in described else ""
         parts.append(f"## {key}\n\n{words}" + table(["key", "default", "allowed", "what it is"], lines))
     lines = [
-        (f"`{name}`", f"[`nengo.{neuron.nengo_class}`](method.md#neurons)", f"`{key}`" if key else "none", *about)
+        (f"`{name}`", f"[`nengo.{neuron.nengo_name}`](method.md#neurons)", f"`{key}`" if key else "none", *about)
         for name, neuron in NEURONS.items()
         for key, about in (
             [(key, (parameter.default, parameter.allowed)) for key, parameter in neuron.parameters.items()]

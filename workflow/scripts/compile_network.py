@@ -29,7 +29,7 @@ with logged(snakemake.log[0]):
         tau_syn_s=0.005,  # any: what matters is which connections have a filter
         max_rate_hz=params.max_rate_hz,
         seed=seed,
-        effective_adaptation=neurons.adapts_effectively(params.neuron_parameters),
+        divided_by_amplitude=neurons.divided_by_amplitude(params.neuron, params.neuron_parameters),
     )
     network = compile_network(
         converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], seed

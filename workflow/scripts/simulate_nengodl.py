@@ -25,7 +25,7 @@ with logged(snakemake.log[0]):
             max_rate_hz=params.max_rate_hz,
             seed=int(snakemake.wildcards.seed),
             precision=params.precision,
-            effective_adaptation=neurons.adapts_effectively(params.neuron_parameters),
+            divided_by_amplitude=neurons.divided_by_amplitude(params.neuron, params.neuron_parameters),
         )
         logits.append(
             simulate(

@@ -32,7 +32,7 @@ with logged(snakemake.log[0]):
             tau_syn_s=tau_syn_s,
             max_rate_hz=params.max_rate_hz,
             seed=seed,
-            effective_adaptation=neurons.adapts_effectively(params.neuron_parameters),
+            divided_by_amplitude=neurons.divided_by_amplitude(params.neuron, params.neuron_parameters),
         )
         reference = nengodl.simulate(converter, images, minibatch=len(images), **time_s)
         logits = event.simulate(network, images, tau_syn_s=tau_syn_s, **time_s).logits
