@@ -34,7 +34,7 @@ ELSEWHERE = {
     "column -t results/<experiment>": "any experiment's benchmarks",
 }
 # a network that trains and simulates in seconds; what the tutorial's own file states goes before it
-SMALLER = {key: SMALL[key] for key in ("cnn", "verification")} | {"snn": {"steps": 12}}
+SMALLER = {key: SMALL[key] for key in ("cnn", "verification", "figures")} | {"snn": {"steps": 12}}
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
