@@ -25,8 +25,8 @@ written with dots here: `snn.steps` is the key `steps` under `snn`. A mistake en
 A configuration is data, with two exceptions. Mind them before you use a file that somebody else wrote:
 
 - `cnn.architecture.builder` names Python code, which the workflow runs.
-- In a file with the key `__use_yte__`, Snakemake itself runs expressions as soon as it reads the file, with `-n` too. The
-  workflow refuses such files, but one given by `--configfile` reaches it only after Snakemake has run it.
+- In a file with the key `__use_yte__`, Snakemake itself runs expressions as soon as it reads the file, also with `-n`.
+  The workflow refuses such files, but one given by `--configfile` reaches it only after Snakemake has run it.
 
 `make check-config FILE=theirs.yaml` says whether a file is valid and which files it names, and runs nothing of it.
 `make reproduce RESULTS=theirs` takes a provenance file for a stranger's: it checks all of it before it makes anything,
