@@ -6,7 +6,7 @@ import pytest
 from csnn import neurons
 from csnn.files import InputError
 from csnn.model import cnn, tuning
-from csnn.model.equivalent import neuron_layers
+from csnn.model.graph import neuron_layers
 from csnn.nengodl.compat import nengo_dl, tf
 from csnn.nengodl.conversion import convert
 from csnn.nengodl.simulator import simulate

@@ -1,12 +1,39 @@
 """The CNN: trained, or built with given weights; variants made from it; and what they answer."""
 
 CNN = config["cnn"]
+
+
+rule check_cnn:  # what cannot be converted, simulated or held in memory is refused before any CNN is trained
+    input:
+        dataset=DATASET,
+        builder=sweep.builder_file,
+    output:
+        "<results>/cnn/checked.json",
+    log:
+        "<logs>/check_cnn.log",
+    benchmark:
+        "<benchmarks>/check_cnn.tsv"
+    priority: 3
+    conda:
+        "../../envs/tensorflow.yaml"
+    resources:
+        mem_mb=scaled_by_attempt(4000),
+        runtime=scaled_by_attempt(20),
+    params:
+        code=digest("check_cnn.py"),
+        checks=sweep.cnn_checks(),
+        engine=sweep.engine,
+    script:
+        "../scripts/check_cnn.py"
+
+
 if CNN["weights"] is None:
 
     rule train_cnn:
         input:
             dataset=DATASET,
             builder=sweep.builder_file,
+            checked=ancient("<results>/cnn/checked.json"),  # a check of further networks trains nothing anew
         output:
             model="<results>/cnn/model.h5",
             architecture="<results>/cnn/architecture.json",
@@ -36,6 +63,7 @@ else:
             dataset=DATASET,
             weights=CNN["weights"],
             builder=sweep.builder_file,
+            checked=ancient("<results>/cnn/checked.json"),
         output:
             model="<results>/cnn/model.h5",
             architecture="<results>/cnn/architecture.json",
@@ -84,6 +112,7 @@ rule variant:
     input:
         dataset=DATASET,
         parent=sweep.parent_model,
+        checked=ancient("<results>/cnn/checked.json"),
     output:
         model="<results>/cnn/{variant}/model.h5",
         architecture="<results>/cnn/{variant}/architecture.json",
@@ -107,6 +136,33 @@ rule variant:
         held_out=VALIDATION_IMAGES,
     script:
         "../scripts/variant.py"
+
+
+rule verify_cnn:  # before anything is simulated
+    input:
+        dataset=DATASET,
+        images="<results>/images/test.npz",
+        model="<results>/{cnn}/model.h5",
+    output:
+        "<results>/verification/{cnn}.json",
+    log:
+        "<logs>/verify_cnn/{cnn}.log",
+    benchmark:
+        "<benchmarks>/verify_cnn/{cnn}.tsv"
+    priority: 3
+    conda:
+        "../../envs/tensorflow.yaml"
+    resources:
+        mem_mb=scaled_by_attempt(4000),
+        runtime=scaled_by_attempt(20),
+    params:
+        code=digest("verify_cnn.py"),
+        cnn=sweep.settings_of_cnn,
+        max_rates_hz=sweep.max_rates_of_cnn,
+        images=min(config["verification"]["images"], TEST_IMAGES),
+        held_out=VALIDATION_IMAGES,
+    script:
+        "../scripts/verify_cnn.py"
 
 
 rule cnn_outputs:

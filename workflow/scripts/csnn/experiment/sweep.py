@@ -319,6 +319,48 @@ class Sweep:
         """The rate curve that the CNN in a folder was tuned to, or None."""
         return self._rate_curve(activation(self.variants, variant_in(wildcards.cnn)))
 
+    def cnn_checks(self) -> dict[str, dict[str, Any]]:
+        """What is checked of every CNN before any is trained: its sizes, maximal rates, and networks made of it.
+
+        Of networks that differ in parameters only, the first stands for all.
+        """
+        checks = {}
+        for name in [BASE, *self.variants]:
+            rates = [rate["hz"] if isinstance(rate, Mapping) else rate for rate in self._max_rates(name)]
+            networks = {
+                network["neuron_parameters"].get("type", network["neuron"]): network
+                for network in reversed(self.networks.values())
+                if network["variant"] == name
+            }
+            settings = ("neuron", "neuron_parameters", "initial_voltage")
+            checks[name] = {
+                "architecture": architecture(self.variants, self.architecture, name),
+                "max_rates_hz": rates,
+                "networks": [{key: network[key] for key in settings} for network in networks.values()],
+            }
+        return checks
+
+    def _max_rates(self, variant: str) -> list[Any]:
+        """Every setting of the maximal rates of networks of a CNN, each once."""
+        rates: list[Any] = []
+        for network in self.networks.values():
+            if network["variant"] == variant and network["max_rate_hz"] not in rates:
+                rates.append(network["max_rate_hz"])
+        return rates
+
+    def max_rates_of_cnn(self, wildcards: Any) -> list[Any]:
+        """Every setting of the maximal rates of networks of the CNN in a folder."""
+        return self._max_rates(variant_in(wildcards.cnn))
+
+    def cnn_certificate(self, wildcards: Any) -> str:
+        """The certificate of the CNN that a network is converted from."""
+        return f"<results>/verification/{cnn_folder(self.networks[wildcards.network]['variant'])}.json"
+
+    @property
+    def cnn_certificates(self) -> list[str]:
+        """The certificate of every CNN that a network is converted from."""
+        return list(dict.fromkeys(self.cnn_certificate(SimpleNamespace(network=name)) for name in self.networks))
+
     @property
     def models(self) -> list[str]:
         """Every CNN that a network is converted from."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from csnn.files import InputError
 from csnn.model.cnn import finite
-from csnn.model.equivalent import LAYERS, Rebuilt, neuron_layers, walk
+from csnn.model.graph import LAYERS, Rebuilt, activations, neuron_layers, walk
 from csnn.nengodl.compat import tf
 
 ABOVE_THRESHOLD = 19.0
@@ -67,9 +67,9 @@ def _curve(gain: float, bias: float, scale: float, neuron: Mapping) -> Callable[
     return activation
 
 
-def _with_activations(model: tf.keras.Model, activations: Sequence[Callable]) -> tf.keras.Model:
+def _with_activations(model: tf.keras.Model, functions: Sequence[Callable]) -> tf.keras.Model:
     """Return a copy of a model with other activations in place of its ReLUs."""
-    chosen = dict(zip((layer.name for layer in neuron_layers(model)), activations, strict=True))
+    chosen = dict(zip((layer.name for layer in neuron_layers(model)), functions, strict=True))
     rebuilt = Rebuilt(model)
 
     def apply(layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -81,13 +81,6 @@ def _with_activations(model: tf.keras.Model, activations: Sequence[Callable]) ->
 
     rebuilt.finish(walk(model, [rebuilt.image], apply))
     return rebuilt.model
-
-
-def activations(model: tf.keras.Model, images: np.ndarray, names: Sequence[str]) -> list[np.ndarray]:
-    """Return what the layers of these names put out for images, each of shape (images, units)."""
-    hidden = [model.get_layer(name).output for name in names]
-    outputs = tf.keras.Model(model.input, hidden).predict(images, batch_size=500, verbose=0)
-    return [output.reshape(len(images), -1) for output in (outputs if isinstance(outputs, list) else [outputs])]
 
 
 def take_weights(model: tf.keras.Model, source: tf.keras.Model) -> list[str]:

@@ -73,6 +73,24 @@ def certificates(found: Iterable[Mapping]) -> pd.DataFrame:
     )
 
 
+def cnn_certificates(certificates: Iterable[Mapping]) -> pd.DataFrame:
+    """Return how far rate neurons without filters were from each CNN itself, one row for each setting of the rates."""
+    return pd.DataFrame(
+        [
+            {
+                "CNN": certificate["cnn"],
+                "maximal rates (Hz)": ", ".join(f"{layer} {rate:g}" for layer, rate in check["rates_hz"].items()),
+                "images": check["images"],
+                "largest logit": f"{check['largest_logit']:.3g}",
+                "largest difference": f"{check['largest_difference']:.1e}",
+                "accepted up to": f"{check['tolerance']:.0e}",
+            }
+            for certificate in certificates
+            for check in certificate["checks"]
+        ]
+    )
+
+
 def run_times(folder: str | os.PathLike) -> pd.DataFrame:
     """Sum up what Snakemake measured of the jobs, by rule.
 
