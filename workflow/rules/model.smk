@@ -3,25 +3,26 @@
 CNN = config["cnn"]
 
 
-rule check_cnn:  # what cannot be converted, simulated or held in memory is refused before any CNN is trained
+rule check_cnn:  # what cannot be converted, simulated or held in memory is refused before a CNN is trained
     input:
         dataset=DATASET,
         builder=sweep.builder_file,
     output:
-        "<results>/cnn/checked.json",
+        "<results>/{cnn}/checked.json",
     log:
-        "<logs>/check_cnn.log",
+        "<logs>/check_cnn/{cnn}.log",
     benchmark:
-        "<benchmarks>/check_cnn.tsv"
-    priority: 3
+        "<benchmarks>/check_cnn/{cnn}.tsv"
+    priority: 4  # before any training
     conda:
         "../../envs/tensorflow.yaml"
     resources:
         mem_mb=scaled_by_attempt(4000),
         runtime=scaled_by_attempt(20),
     params:
-        code=digest("check_cnn.py"),
-        checks=sweep.cnn_checks(),
+        # not its code: no number depends on it, and what it checks is checked again before anything is simulated
+        architecture=sweep.architecture_of_cnn,
+        networks=sweep.networks_of_cnn,
         engine=sweep.engine,
     script:
         "../scripts/check_cnn.py"
@@ -33,7 +34,7 @@ if CNN["weights"] is None:
         input:
             dataset=DATASET,
             builder=sweep.builder_file,
-            checked=ancient("<results>/cnn/checked.json"),  # a check of further networks trains nothing anew
+            checked="<results>/cnn/checked.json",
         output:
             model="<results>/cnn/model.h5",
             architecture="<results>/cnn/architecture.json",
@@ -63,7 +64,7 @@ else:
             dataset=DATASET,
             weights=CNN["weights"],
             builder=sweep.builder_file,
-            checked=ancient("<results>/cnn/checked.json"),
+            checked="<results>/cnn/checked.json",
         output:
             model="<results>/cnn/model.h5",
             architecture="<results>/cnn/architecture.json",
@@ -112,7 +113,7 @@ rule variant:
     input:
         dataset=DATASET,
         parent=sweep.parent_model,
-        checked=ancient("<results>/cnn/checked.json"),
+        checked="<results>/cnn/{variant}/checked.json",
     output:
         model="<results>/cnn/{variant}/model.h5",
         architecture="<results>/cnn/{variant}/architecture.json",
@@ -144,11 +145,11 @@ rule verify_cnn:  # before anything is simulated
         images="<results>/images/test.npz",
         model="<results>/{cnn}/model.h5",
     output:
-        "<results>/verification/{cnn}.json",
+        "<results>/verification/{cnn}-rate-{rates}.json",
     log:
-        "<logs>/verify_cnn/{cnn}.log",
+        "<logs>/verify_cnn/{cnn}/rate-{rates}.log",
     benchmark:
-        "<benchmarks>/verify_cnn/{cnn}.tsv"
+        "<benchmarks>/verify_cnn/{cnn}/rate-{rates}.tsv"
     priority: 3
     conda:
         "../../envs/tensorflow.yaml"
@@ -158,7 +159,7 @@ rule verify_cnn:  # before anything is simulated
     params:
         code=digest("verify_cnn.py"),
         cnn=sweep.settings_of_cnn,
-        max_rates_hz=sweep.max_rates_of_cnn,
+        max_rate_hz=sweep.max_rate_hz,
         images=min(config["verification"]["images"], TEST_IMAGES),
         held_out=VALIDATION_IMAGES,
     script:

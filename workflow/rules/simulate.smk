@@ -11,7 +11,7 @@ if sweep.engine == "event":
     rule compile_network:
         input:
             model=sweep.model_of_network,
-            certificate=ancient(sweep.cnn_certificate),  # a further rate of its networks changes no other's jobs
+            certificate=sweep.cnn_certificate,
         output:
             "<results>/{network}/networks/seed-{seed}.npz",
         log:
@@ -33,7 +33,7 @@ if sweep.engine == "event":
     rule verify:
         input:
             model=sweep.model_of_network,
-            certificate=ancient(sweep.cnn_certificate),
+            certificate=sweep.cnn_certificate,
             images="<results>/images/test.npz",
             network="<results>/{network}/networks/seed-{seed}.npz",
         output:
@@ -67,7 +67,7 @@ rule simulate:
     input:
         images="<results>/images/{images}.npz",
         network=sweep.simulated_from,
-        certificate=ancient(sweep.cnn_certificate),
+        certificate=sweep.cnn_certificate,
     output:
         "<results>/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.npz",
     log:

@@ -1,4 +1,4 @@
-"""Build, convert and compile every CNN with its initial weights: what fails does so before any is trained."""
+"""Build a CNN with its initial weights, convert and compile it: what fails does so before any training."""
 
 from csnn.job import logged
 
@@ -13,22 +13,22 @@ with logged(snakemake):
     from csnn.nengodl.compat import use_threads
     from csnn.nengodl.conversion import convert_to, rate_logits, rates_by_layer
 
+    params = snakemake.params
     use_threads(snakemake.threads)
     dataset = read_images(snakemake.input.dataset)
     images = pixels(dataset.x_test[:CHECKED_IMAGES])
-    checked = {}
-    for name, check in snakemake.params.checks.items():
-        model = cnn.build(images.shape[1:], len(dataset.class_names), **check["architecture"])
-        model.summary(line_length=100)
-        model = equivalent(model, images)
-        expected = cnn.logits(with_average_pooling(model), images)
-        for max_rate_hz in check["max_rates_hz"]:
-            rates = rates_by_layer(max_rate_hz, neuron_layers(model))
-            verification.cnn_certificate(expected, rate_logits(model, images, rates))
-        if snakemake.params.engine == "event":
-            for network in check["networks"]:
-                converter = convert_to(model, network, max_rate_hz=1.0, tau_syn_s=0.005, seed=0)
-                ends = converter.inputs[converter.model.input], converter.outputs[converter.model.output]
-                compile_network(converter.net, *ends, 0)
-        checked[name] = {"layers_of_neurons": [layer.name for layer in neuron_layers(model)]}
-    write_json(snakemake.output[0], checked)
+    original = cnn.build(images.shape[1:], len(dataset.class_names), **params.architecture)
+    original.summary(line_length=100)
+    model = equivalent(original, images)
+    layers = neuron_layers(model)
+    for network in params.networks:
+        rates_by_layer(network["max_rate_hz"], layers)
+    verification.cnn_certificate(cnn.logits(with_average_pooling(model), images), rate_logits(model, images, 1.0))
+    if params.engine == "event":
+        # of networks of one neuron type, the first stands for all
+        for network in {network["neuron"]: network for network in reversed(params.networks)}.values():
+            converter = convert_to(model, network, max_rate_hz=1.0, tau_syn_s=0.005, seed=0)
+            compile_network(
+                converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], 0
+            )
+    write_json(snakemake.output[0], {"layers_of_neurons": [layer.name for layer in layers]})

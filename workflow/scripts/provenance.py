@@ -24,7 +24,7 @@ with logged(snakemake):
             for path, one in zip(given.certificates, certificates, strict=True)
         },
         "cnn_certificates": {
-            path: {key: certificate[key] for key in ("largest_difference", "checks")}
+            path: {key: certificate[key] for key in ("largest_difference", "tolerance", "images", "rates_hz")}
             for path, certificate in zip(given.cnn_certificates, cnn_certificates, strict=True)
         },
         "sha256": {
@@ -58,8 +58,8 @@ with logged(snakemake):
     sections = [
         pages.Section(
             "The conversion",
-            "Before anything was simulated, each CNN was converted to rectified linear rate neurons without filters, and "
-            "the logits compared with those of the CNN itself in Keras, with average pooling in place of max pooling. "
+            "Before anything was simulated, each CNN was converted to rectified linear rate neurons without filters, "
+            "and the logits compared with the CNN's own in Keras, with average pooling in place of max pooling. "
             "Keras computes in single precision, which alone explains differences of some 1e-6 of the largest logit.",
             pages.table(provenance.cnn_certificates(cnn_certificates)),
         ),

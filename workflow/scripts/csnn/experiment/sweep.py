@@ -68,8 +68,9 @@ def lineage(variants: Mapping[str, Mapping], name: str) -> list[str]:
 def activation(variants: Mapping[str, Mapping], name: str) -> str:
     """Return the activation that a CNN has: that of the last step of how it is made that tuned it, else ReLU."""
     for variant in lineage(variants, name):
-        if variants[variant]["tune"]["epochs"]:
-            return variants[variant]["tune"]["activation"]
+        tune = variants[variant]["tune"]
+        if tune["epochs"] or tune["activation"] != "relu":
+            return tune["activation"]
     return "relu"
 
 
@@ -119,7 +120,7 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
                 )
             parts = [neuron] if variant == BASE else [variant, neuron]
             if max_rate_hz != snn["max_rate_hz"]:
-                parts.append(f"rate-{_joined(max_rate_hz)}")
+                parts.append(f"rate-{rates_text(max_rate_hz)}")
             if initial_voltage != snn["initial_voltage"]:
                 parts.append(f"start-{initial_voltage}")
             name = "/".join(parts)
@@ -137,8 +138,10 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
     return found
 
 
-def _joined(max_rate_hz: float | Sequence[float]) -> str:
-    """Write one maximal rate, or one for each layer, as paths do."""
+def rates_text(max_rate_hz: float | Sequence[float] | Mapping[str, float]) -> str:
+    """Write maximal rates as paths do: one, one for each layer, or one at a percentile of the activations."""
+    if isinstance(max_rate_hz, Mapping):
+        return f"{max_rate_hz['hz']:g}-at-{max_rate_hz['percentile']:g}"
     rates = max_rate_hz if isinstance(max_rate_hz, Sequence) else [max_rate_hz]
     return "-".join(f"{rate:g}" for rate in rates)
 
@@ -319,46 +322,38 @@ class Sweep:
         """The rate curve that the CNN in a folder was tuned to, or None."""
         return self._rate_curve(activation(self.variants, variant_in(wildcards.cnn)))
 
-    def cnn_checks(self) -> dict[str, dict[str, Any]]:
-        """What is checked of every CNN before any is trained: its sizes, maximal rates, and networks made of it.
+    def architecture_of_cnn(self, wildcards: Any) -> dict[str, Any]:
+        """The sizes of the CNN in a folder, or its builder."""
+        return architecture(self.variants, self.architecture, variant_in(wildcards.cnn))
 
-        Of networks that differ in parameters only, the first stands for all.
+    def networks_of_cnn(self, wildcards: Any, threads: int) -> list[dict[str, Any]]:
+        """How each network of the CNN in a folder is converted, to be checked before training.
+
+        Snakemake does not compare parameters from a function that takes ``threads``: a further network is no reason to
+        train anew.
         """
-        checks = {}
-        for name in [BASE, *self.variants]:
-            rates = [rate["hz"] if isinstance(rate, Mapping) else rate for rate in self._max_rates(name)]
-            networks = {
-                network["neuron_parameters"].get("type", network["neuron"]): network
-                for network in reversed(self.networks.values())
-                if network["variant"] == name
-            }
-            settings = ("neuron", "neuron_parameters", "initial_voltage")
-            checks[name] = {
-                "architecture": architecture(self.variants, self.architecture, name),
-                "max_rates_hz": rates,
-                "networks": [{key: network[key] for key in settings} for network in networks.values()],
-            }
-        return checks
+        settings = ("neuron", "neuron_parameters", "initial_voltage", "max_rate_hz")
+        variant = variant_in(wildcards.cnn)
+        return [
+            {key: network[key] for key in settings}
+            for network in self.networks.values()
+            if network["variant"] == variant
+        ]
 
-    def _max_rates(self, variant: str) -> list[Any]:
-        """Every setting of the maximal rates of networks of a CNN, each once."""
-        rates: list[Any] = []
-        for network in self.networks.values():
-            if network["variant"] == variant and network["max_rate_hz"] not in rates:
-                rates.append(network["max_rate_hz"])
-        return rates
-
-    def max_rates_of_cnn(self, wildcards: Any) -> list[Any]:
-        """Every setting of the maximal rates of networks of the CNN in a folder."""
-        return self._max_rates(variant_in(wildcards.cnn))
+    def max_rate_hz(self, wildcards: Any) -> Any:
+        """The setting of the maximal rates that a path spells."""
+        settings = (network["max_rate_hz"] for network in self.networks.values())
+        return next(setting for setting in settings if rates_text(setting) == wildcards.rates)
 
     def cnn_certificate(self, wildcards: Any) -> str:
-        """The certificate of the CNN that a network is converted from."""
-        return f"<results>/verification/{cnn_folder(self.networks[wildcards.network]['variant'])}.json"
+        """The certificate of a network's CNN at its maximal rates."""
+        network = self.networks[wildcards.network]
+        folder = cnn_folder(network["variant"])
+        return f"<results>/verification/{folder}-rate-{rates_text(network['max_rate_hz'])}.json"
 
     @property
     def cnn_certificates(self) -> list[str]:
-        """The certificate of every CNN that a network is converted from."""
+        """The certificates of all CNNs that a network is converted from."""
         return list(dict.fromkeys(self.cnn_certificate(SimpleNamespace(network=name)) for name in self.networks))
 
     @property

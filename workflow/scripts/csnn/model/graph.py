@@ -44,6 +44,25 @@ def describe(layer: tf.keras.layers.Layer) -> str:
     return f"layer {layer.name!r} ({type(layer).__name__})"
 
 
+def number_of_uses(model: tf.keras.Model) -> Counter[str]:
+    """Return how many layers each layer of a flat model feeds, by its name; the output of the model counts as one."""
+    inputs = [tensor for node in _nodes(model) for tensor in node.keras_inputs]
+    return Counter(tensor._keras_history.layer.name for tensor in [*inputs, *model.outputs])
+
+
+def kernel_and_bias(layer: tf.keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights of a convolution or dense layer; a bias that it has not is zero."""
+    kernel, *bias = layer.get_weights()
+    return kernel, bias[0] if bias else np.zeros(layer.output_shape[-1], np.float32)
+
+
+def scale_and_offset(layer: tf.keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a batch normalization multiplies each channel by at inference, and what it adds then."""
+    mean, variance = layer.moving_mean.numpy().astype(float), layer.moving_variance.numpy().astype(float)
+    scale = (layer.gamma.numpy() if layer.scale else 1.0) / np.sqrt(variance + layer.epsilon)
+    return scale, (layer.beta.numpy() if layer.center else 0.0) - mean * scale
+
+
 def walk(
     model: tf.keras.Model, inputs: Sequence[Value], apply: Callable[[tf.keras.layers.Layer, Sequence[Value]], Value]
 ) -> Value:
