@@ -104,8 +104,7 @@ class RatesFromActivations(Section):
     """Maximal rates that a large activation of each layer sets."""
 
     percentile: Annotated[float, Field(gt=0, le=100), _FROM_TEXT] = Field(
-        99.9,
-        description="Which of a layer's activations above zero counts as large, on the first 500 training images."
+        99.9, description="Which of a layer's activations above zero counts as large, on the first 500 training images."
     )
     hz: RateHz = Field(415, description="Firing rate, in Hz, of a neuron whose activation is that large.")
 
