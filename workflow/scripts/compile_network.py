@@ -11,33 +11,28 @@ with logged(snakemake):
 
     import numpy as np
 
-    from csnn.model import cnn
-    from csnn import verification
-    from csnn.event.compiler import compile_network
-    from csnn.files import read_json
-    from csnn.nengodl.conversion import convert_to
-    from csnn.event.simulator import simulate
-    from csnn.nengodl.compat import use_threads
+    from csnn import spiking, verification
     from csnn.event.network import save_network
+    from csnn.event.simulator import simulate
+    from csnn.files import read_json
+    from csnn.model import cnn
+    from csnn.nengodl.compat import use_threads
     from csnn.responses import source
 
     conversion = snakemake.params.conversion
     use_threads(snakemake.threads)
-    seed = int(snakemake.wildcards.seed)
     origin = source(snakemake.input.model)
     certificate = read_json(snakemake.input.certificate)
-    converter = convert_to(
+    network = spiking.convert(
         cnn.load(snakemake.input.model, conversion["cnn"]),
-        conversion,
+        conversion["neuron"],
+        conversion["neuron_parameters"],
         max_rate_hz=verification.certified_rates(certificate, origin, conversion["max_rate_hz"]),
-        tau_syn_s=0.005,  # any: what matters is which connections have a filter
-        seed=seed,
-    )
-    network = compile_network(
-        converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], seed
+        initial_voltage=conversion["initial_voltage"],
+        seed=int(snakemake.wildcards.seed),
     )
     made_from = {"model": origin, "settings": json.dumps(conversion, sort_keys=True)}
     network = dataclasses.replace(network, provenance=network.provenance | made_from)
     # one step compiles the kernels into their cache, so that the many jobs that follow need not
-    simulate(network, np.zeros((1, *converter.model.input_shape[1:]), np.float32), steps=1)
+    simulate(network, np.zeros((1, *network.input_shape), np.float32), steps=1)
     save_network(network, snakemake.output[0])

@@ -5,11 +5,8 @@ from csnn.job import logged
 with logged(snakemake):
     from csnn.model import cnn
     from csnn import responses
-    from csnn import verification
-    from csnn.nengodl.conversion import convert_to
-    from csnn.event import simulator as event
-    from csnn.nengodl import simulator as nengodl
-    from csnn.files import AGAIN, InputError, read_json, read_npz, write_json
+    from csnn import spiking
+    from csnn.files import AGAIN, InputError, read_npz, write_json
     from csnn.nengodl.compat import use_threads
     from csnn.event.network import load_network
 
@@ -23,14 +20,9 @@ with logged(snakemake):
     images = read_npz(snakemake.input.images)["images"][: params.images]
     time_s = {"dt_s": params.dt_s, "steps": params.steps}
     model = cnn.load(snakemake.input.model, conversion["cnn"])
-    certificate = read_json(snakemake.input.certificate)
-    rates = verification.certified_rates(certificate, origin, conversion["max_rate_hz"])
     checks = []
     for tau_syn_s in params.tau_syn_s:
-        converter = convert_to(model, conversion, max_rate_hz=rates, tau_syn_s=tau_syn_s, seed=seed)
-        reference = nengodl.simulate(converter, images, minibatch=len(images), **time_s)
-        logits = event.simulate(network, images, tau_syn_s=tau_syn_s, **time_s).logits
-        checks.append({"tau_syn_s": tau_syn_s} | verification.certificate(reference, logits))
+        checks.append({"tau_syn_s": tau_syn_s} | spiking.verify(network, model, images, tau_syn_s=tau_syn_s, **time_s))
         print(f"tau_syn_s {tau_syn_s}: largest difference {checks[-1]['largest_difference']:.1e}", flush=True)
         if not checks[-1]["largest_difference"] <= params.tolerance:
             raise InputError(

@@ -1,4 +1,43 @@
-"""The science of the workflow: data, CNN, conversion to spiking networks, simulation, metrics, tables and figures.
+"""Convolutional spiking neural networks: a Keras CNN, converted with NengoDL and simulated exactly, event by event.
 
-Nothing here knows of Snakemake; the scripts beside this package connect it to the rules.
+From a Keras model to the accuracy of a spiking network::
+
+    import csnn
+
+    network = csnn.convert(model, "LIF", tau_syn_s=0.005, max_rate_hz=415, seed=0)
+    logits = csnn.simulate(network, images, steps=100).logits
+    accuracy = (logits[:, -1].argmax(axis=1) == labels).mean()
+
+`csnn.verify` compares it with NengoDL's own simulator; `csnn.save` and `csnn.load` keep a converted network in a file.
+
+The workflow is made of the same functions. Nothing here knows of Snakemake; the scripts beside this package connect it
+to the rules. Importing the package is cheap: what a function needs is imported when it is first used.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from csnn.event.network import load_network as load
+    from csnn.event.network import save_network as save
+    from csnn.event.simulator import Record, simulate
+    from csnn.spiking import convert, verify
+
+__all__ = ["Record", "convert", "load", "save", "simulate", "verify"]
+
+_HOMES = {
+    "Record": "csnn.event.simulator.Record",
+    "convert": "csnn.spiking.convert",
+    "load": "csnn.event.network.load_network",
+    "save": "csnn.event.network.save_network",
+    "simulate": "csnn.event.simulator.simulate",
+    "verify": "csnn.spiking.verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].rpartition(".")
+    return getattr(import_module(module), attribute)
