@@ -1,5 +1,6 @@
 """The experiment: config.yaml validated and completed, and the sweep that it spans."""
 
+import json
 import os
 import re
 import sys
@@ -7,15 +8,23 @@ from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.sourcecache import LocalSourceFile
 from snakemake.utils import validate
+
+if not isinstance(workflow.current_basedir, LocalSourceFile):
+    sys.exit(
+        "Error: this workflow cannot be taken from a remote place; clone it and name workflow/Snakefile in the clone"
+    )
 
 # this repository, also where another workflow takes this one as a module: workflow.basedir is then the other's folder
 REPOSITORY = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parent.parent
+# no file of the working folder stands for a module, be it called random.py: neither here nor in a job
+sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd(), str(REPOSITORY))]
+os.environ["PYTHONSAFEPATH"] = "1"
 # the package that holds the science lies beside the scripts, where they find it by themselves
 sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 
-from csnn.experiment import configuration
-from csnn.experiment.code import digest
+from csnn.experiment import code, configuration, records
 from csnn.experiment.sweep import BASE, CONFIGURATION, Sweep, cnn_folder, parse_tau
 from csnn.files import InputError
 
@@ -27,23 +36,38 @@ if not workflow.overwrite_configfiles:
     configfile: next(path for path in (Path("config.yaml"), REPOSITORY / "config.yaml") if path.is_file())
 
 
-try:
-    for path in workflow.overwrite_configfiles or workflow.configfiles:
-        configuration.check_keys(path)
-    schema = yaml.safe_load(SCHEMA.read_text())
-    config = configuration.typed(config, schema)
-    validate(config, str(SCHEMA))
-    config = configuration.check(config, schema)
-    if workflow.is_main_process:
-        configuration.check_place(Path("results", config["experiment"]))
-except WorkflowError as error:
-    sys.exit(f"Error: {configuration.one_line(configuration.sentence(error.__context__))}")
-except InputError as error:
-    sys.exit(f"Error: {configuration.one_line(str(error))}")
+CODE = {}  # the digest of each script, by its name
+if "code" in config and not workflow.is_main_process:
+    # a job with a Snakemake of its own, on a cluster: configuration and code are those with which the run was planned
+    config = json.loads(json.dumps(config))
+    CODE = config.pop("code")
+else:
+    try:
+        for path in workflow.overwrite_configfiles or workflow.configfiles:
+            configuration.check_keys(path)
+        schema = yaml.safe_load(SCHEMA.read_text())
+        config = configuration.typed(config, schema)
+        validate(config, str(SCHEMA))
+        config = configuration.check(config, schema)
+        if workflow.is_main_process:
+            configuration.check_place(Path("results", config["experiment"]))
+            records.restore(Path("results", config["experiment"]))
+    except WorkflowError as error:
+        sys.exit(f"Error: {configuration.one_line(configuration.sentence(error.__context__))}")
+    except InputError as error:
+        sys.exit(f"Error: {configuration.one_line(str(error))}")
+
+
+def digest(script):
+    """The code of a script, or in a job that with which the run was planned."""
+    if script not in CODE:
+        CODE[script] = code.digest(script)
+    return CODE[script]
+
 
 # paths spell the configuration: results/<experiment>/<network>/tau-<tau in s>/seed-<seed>/, where the network is
 # <neuron>, <variant of the CNN>/<neuron>, and so on
-sweep = Sweep(config)
+sweep = Sweep(config, digest)
 ANALYSES, SNN = config["analyses"], config["snn"]
 TEST_IMAGES, VALIDATION_IMAGES = config["data"]["test_images"], config["data"]["validation_images"]
 

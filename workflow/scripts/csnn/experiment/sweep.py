@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -165,9 +165,12 @@ class Sweep:
     ----------
     config
         The experiment's complete configuration.
+    digest
+        Of the code of a script.
     """
 
     config: Mapping[str, Any]
+    digest: Callable[[str], str] = digest
 
     @cached_property
     def networks(self) -> dict[str, dict]:
@@ -192,7 +195,7 @@ class Sweep:
     @cached_property
     def code(self) -> str:
         """Digest of the code that simulates."""
-        return digest(self.simulation_script)
+        return self.digest(self.simulation_script)
 
     @property
     def seeds(self) -> list[int]:
