@@ -1,8 +1,8 @@
 """Snakemake's records of what results were made with, restored where they are lost.
 
 Snakemake keeps in ``.snakemake`` what each file was made with, and makes it again where that has changed. A file
-without a record passes for up to date. That is wrong for results that were moved or copied here, whose ``.snakemake`` was
-deleted, or whose jobs ended on a cluster while Snakemake was not running. The logs of jobs say the same
+without a record passes for up to date. That is wrong for results that were moved or copied here, whose ``.snakemake``
+was deleted, or whose jobs ended on a cluster while Snakemake was not running. The logs of jobs say the same
 (`csnn.job.made_with`), and lie among the results.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,11 @@ def restore(results: Path) -> list[Path]:
     list of Path
         The results that had no record.
     """
-    lost: list[Path] = []
     if not results.is_dir():
-        return lost
+        return []
     persistence = FilePersistence(nolock=True)
-    known = _records(persistence)
-    lost = [path for path in _results(results) if persistence._record_path(persistence._metadata_path, str(path)) not in known]
+    record_path, known = partial(persistence._record_path, persistence._metadata_path), _records(persistence)
+    lost = [path for path in _results(results) if record_path(str(path)) not in known]
     made = dict(_logged(results / "logs")) if lost else {}
     for path in lost:
         time = path.stat().st_mtime
