@@ -21,7 +21,7 @@ os.environ["PYTHONSAFEPATH"] = "1"
 sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 
 from csnn.experiment import code, configuration, records
-from csnn.experiment.sweep import BASE, CONFIGURATION, Sweep, cnn_folder, parse_tau
+from csnn.experiment.sweep import BASE, CONFIGURATION, TAUS_PER_CERTIFICATE, Sweep, cnn_folder, parse_tau
 from csnn.files import exit_on_input_error
 
 # a file given by --configfile stands for itself: what it leaves out takes its default, the paper's value
@@ -73,6 +73,7 @@ wildcard_constraints:
     network="|".join(map(re.escape, sweep.networks)),
     cnn="|".join(map(re.escape, map(cnn_folder, [BASE, *sweep.variants]))),
     tau=r"none|[0-9.e-]+",
+    taus=r"[none0-9.e+-]+",
     seed=r"\d+",
     images="test|validation|logit_image",
     table="[a-z0-9]+",
