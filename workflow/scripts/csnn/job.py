@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from csnn.experiment import code
-from csnn.files import InputError
+from csnn.files import InputError, sha256
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
+
+LARGEST_CHECKED = 100_000_000
+"""Size in bytes of the largest file whose content is compared, as in ``profiles/default/profile.yaml``."""
 
 
 @contextmanager
@@ -57,7 +60,7 @@ def logged(job: Snakemake) -> Iterator[None]:
     try:
         _check_code(Path(sys.modules["__main__"].__file__ or "").name, job.params.get("code"))
         yield
-        print(made_with(job.rule, job.output, job.params), flush=True)
+        print(made_with(job.rule, job.input, job.output, job.params), flush=True)
     except InputError as error:
         sentence = f"Error: {error}"
     except MemoryError:
@@ -104,13 +107,22 @@ def _check_code(script: str, planned: str | None) -> None:
         )
 
 
-def made_with(rule: str, output: Any, params: Any) -> str:
-    """Return a line of JSON that says what a job made, and with which settings and code.
+def made_with(rule: str, inputs: Iterable[str], outputs: Iterable[str], params: Iterable[Any]) -> str:
+    """Return a line of JSON that says what a job made, and with which files, settings and code.
 
-    Settings stand there as Snakemake compares them: so results whose records it has lost can be told from others (see
+    It says so in the form in which Snakemake does: so results whose records it has lost can be told from others (see
     `csnn.experiment.records`).
     """
-    return json.dumps({"rule": rule, "output": list(output), "params": sorted(map(repr, params))})
+    checksums = {path: sha256(path) for path in inputs if os.path.getsize(path) <= LARGEST_CHECKED}
+    return json.dumps(
+        {
+            "rule": rule,
+            "output": list(outputs),
+            "params": sorted(map(repr, params)),
+            "input": sorted(inputs),
+            "input_checksums": checksums,
+        }
+    )
 
 
 def progress(total: int, unit: str = "images", every_s: float = 5.0) -> Callable[[int], None]:

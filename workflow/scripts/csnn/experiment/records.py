@@ -77,11 +77,13 @@ def _records(persistence: FilePersistence) -> set[str]:
 
 
 def _logged(logs: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each file that the logs of jobs name as made, with the rule and settings that made it."""
+    """Yield each file that a job's log names as made, with what it was made with."""
     for path in logs.rglob("*.log"):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         try:
-            made = json.loads(lines[-1])
-            yield from ((file, {"rule": made["rule"], "params": made["params"]}) for file in made["output"])
+            line = json.loads(lines[-1])
+            made = {key: line[key] for key in ("rule", "params", "input", "input_checksums")}
+            MetadataRecord.model_validate(made)
+            yield from ((file, made) for file in line["output"])
         except (IndexError, KeyError, TypeError, ValueError):  # of a job that failed, or no job's
             continue
