@@ -30,7 +30,7 @@ from csnn.files import exit_on_input_error
 if not workflow.overwrite_configfiles:
     default = next(path for path in (Path("config.yaml"), REPOSITORY / "config.yaml") if path.is_file())
     with exit_on_input_error():
-        configuration.check_file(default)
+        configuration.load(default)
 
     configfile: default
 
@@ -45,7 +45,7 @@ else:
         config = configuration.read(config, workflow.overwrite_configfiles or workflow.configfiles)
 if workflow.is_main_process:
     with exit_on_input_error():
-        configuration.check_place(Path("results", config["experiment"]))
+        configuration.check_results_folder(Path("results", config["experiment"]))
     for warning in configuration.warnings(config):
         logger.warning(f"Warning: {warning}")
     records.restore(Path("results", config["experiment"]))
@@ -76,6 +76,7 @@ wildcard_constraints:
     cnn="|".join(map(re.escape, map(cnn_folder, [BASE, *sweep.variants]))),
     tau=r"none|[0-9.e-]+",
     taus=r"[none0-9.e+-]+",
+    rates=r"[0-9.ex+-]+(-at-[0-9.]+)?",
     seed=r"\d+",
     images="test|validation|logit_image",
     table="[a-z0-9]+",
