@@ -114,3 +114,17 @@ def verify(
 def _converter(model: tf.keras.Model, conversion: Mapping[str, Any], tau_syn_s: float | None, seed: int) -> Any:
     """Convert a CNN with NengoDL as `convert` records it."""
     return convert_to(model, conversion, max_rate_hz=conversion["max_rate_hz"], tau_syn_s=tau_syn_s, seed=seed)
+
+
+def _keras2(model: Any) -> tf.keras.Model:
+    """Return a CNN of Keras 2 or 3, or one in a file, as a model of the Keras that NengoDL takes."""
+    if isinstance(model, tf.keras.Model):
+        return model
+    if isinstance(model, str | os.PathLike):
+        return read_model(model)
+    if not type(model).__module__.startswith("keras."):
+        raise InputError(f"the model is a {type(model).__name__}; it must be a Keras model or the path of a model file")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.keras")
+        model.save(path)
+        return read_model(path)

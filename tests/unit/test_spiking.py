@@ -1,0 +1,65 @@
+"""The functions behind `import csnn`: a Keras CNN converted, simulated, verified, saved and loaded."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import csnn
+from csnn.files import InputError
+from csnn.nengodl.compat import tf
+
+IMAGES = np.random.default_rng(0).random((3, 8, 8, 2), np.float32)
+
+
+@pytest.fixture(scope="module")
+def model():
+    tf.keras.utils.set_random_seed(0)
+    layers = tf.keras.layers
+    image = tf.keras.Input((8, 8, 2))
+    x = layers.Dropout(0.5)(layers.Conv2D(4, 3, activation="relu")(image))
+    return tf.keras.Model(image, layers.Dense(3, activation="softmax")(layers.Flatten()(x)))
+
+
+def test_rate_neurons_without_filter_give_the_logits_of_the_cnn(model):
+    logits = csnn.simulate(csnn.convert(model, "RLR", tau_syn_s=None), IMAGES, steps=2).logits
+    np.testing.assert_allclose(tf.nn.softmax(logits[:, -1]), model.predict(IMAGES, verbose=0), rtol=1e-5)
+
+
+def test_every_neuron_type_equals_nengodl(model):
+    network = csnn.convert(model, "LIF", {"tau_ref_s": 0.001}, max_rate_hz=[300], initial_voltage="half", seed=3)
+    comparison = csnn.verify(network, model, IMAGES, tau_syn_s=0.01, dt_s=0.002, steps=15)
+    assert comparison["largest_difference"] < 1e-9
+    assert (comparison["images"], comparison["steps"]) == (3, 15)
+
+
+def test_a_network_in_a_file_is_the_same_network(model, tmp_path):
+    network = csnn.convert(model, "SRL")
+    csnn.save(network, tmp_path / "network.npz")
+    loaded = csnn.load(tmp_path / "network.npz")
+    np.testing.assert_array_equal(*(csnn.simulate(of, IMAGES, steps=9).logits for of in (network, loaded)))
+    assert csnn.verify(loaded, model, IMAGES, steps=3)["largest_difference"] < 1e-9
+
+
+def test_parameters_out_of_range_are_refused(model):
+    with pytest.raises(ValueError, match=r"LIF.tau_rc_s is -1; it must be a number above 0"):
+        csnn.convert(model, "LIF", {"tau_rc_s": -1})
+    with pytest.raises(InputError, match="the model is a str2; it must be a Keras model or the path of a model file"):
+        csnn.convert(type("str2", (), {})())
+
+
+def test_importing_the_package_imports_nothing_else():
+    code = (
+        "import sys, csnn; print([name for name in ('numpy', 'numba', 'tensorflow', 'nengo') if name in sys.modules])"
+    )
+    folder = Path(csnn.__file__).parents[1]
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder)
+    assert process.stdout.strip() == "[]"
+
+
+def test_what_the_package_exports_can_be_imported():
+    assert all(callable(getattr(csnn, name)) for name in csnn.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'absent'"):
+        _ = csnn.absent
