@@ -30,7 +30,7 @@ def test_rate_neurons_without_filter_give_the_logits_of_the_cnn(model):
 
 def test_every_neuron_type_equals_nengodl(model):
     network = csnn.convert(model, "LIF", {"tau_ref_s": 0.001}, max_rate_hz=[300], initial_voltage="half", seed=3)
-    comparison = csnn.verify(network, model, IMAGES, tau_syn_s=0.01, dt_s=0.002, steps=15)
+    comparison = csnn.verify(model, network, IMAGES, tau_syn_s=0.01, dt_s=0.002, steps=15)
     assert comparison["largest_difference"] < 1e-9
     assert (comparison["images"], comparison["steps"]) == (3, 15)
 
@@ -40,14 +40,14 @@ def test_a_network_in_a_file_is_the_same_network(model, tmp_path):
     csnn.save(network, tmp_path / "network.npz")
     loaded = csnn.load(tmp_path / "network.npz")
     np.testing.assert_array_equal(*(csnn.simulate(of, IMAGES, steps=9).logits for of in (network, loaded)))
-    assert csnn.verify(loaded, model, IMAGES, steps=3)["largest_difference"] < 1e-9
+    assert csnn.verify(model, loaded, IMAGES, steps=3)["largest_difference"] < 1e-9
 
 
 def test_parameters_out_of_range_are_refused(model):
     with pytest.raises(ValueError, match=r"LIF.tau_rc_s is -1; it must be a number above 0"):
         csnn.convert(model, "LIF", {"tau_rc_s": -1})
-    with pytest.raises(InputError, match="the model is a str2; it must be a Keras model or the path of a model file"):
-        csnn.convert(type("str2", (), {})())
+    with pytest.raises(InputError, match="the model is a Other; it must be a Keras model or a model file's path"):
+        csnn.convert(type("Other", (), {})())
 
 
 def test_importing_the_package_imports_nothing_else():

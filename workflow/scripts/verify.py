@@ -22,7 +22,7 @@ with logged(snakemake):
     model = cnn.load(snakemake.input.model, conversion["cnn"])
     checks = []
     for tau_syn_s in params.tau_syn_s:
-        checks.append({"tau_syn_s": tau_syn_s} | spiking.verify(network, model, images, tau_syn_s=tau_syn_s, **time_s))
+        checks.append({"tau_syn_s": tau_syn_s} | spiking.verify(model, network, images, tau_syn_s=tau_syn_s, **time_s))
         print(f"tau_syn_s {tau_syn_s}: largest difference {checks[-1]['largest_difference']:.1e}", flush=True)
         if not checks[-1]["largest_difference"] <= params.tolerance:
             raise InputError(

@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import pickle
+import subprocess
+import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +18,68 @@ import numpy as np
 
 from csnn import neurons, verification
 from csnn.event import simulator as event
-from csnn.event.compiler import compile_network
 from csnn.event.network import Network
 from csnn.files import InputError
-from csnn.nengodl import simulator as nengodl
-from csnn.nengodl.compat import tf
-from csnn.nengodl.conversion import convert_to
 
 
+def with_legacy_keras(function: Callable) -> Callable:
+    """Let a function of a tf_keras model take a Keras 3 model or the path of a model file as well.
+
+    NengoDL needs TensorFlow's legacy Keras. Where TensorFlow runs with Keras 3 already, the function runs in a process
+    of its own.
+    """
+
+    @wraps(function)
+    def wrapper(model: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(model, str | os.PathLike):
+            if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
+                return _in_own_process(function.__name__, Path(model), arguments, options)
+            from csnn.model.keras_file import read_model
+
+            return function(read_model(model), *arguments, **options)
+        if type(model).__module__.startswith("keras."):
+            with tempfile.TemporaryDirectory() as folder:
+                model.save(path := Path(folder, "model.keras"))
+                return _in_own_process(function.__name__, path, arguments, options)
+        if not any(kind.__module__.startswith("tf_keras.") for kind in type(model).__mro__):
+            raise InputError(f"the model is a {type(model).__name__}; it must be a Keras model or a model file's path")
+        return function(model, *arguments, **options)
+
+    return wrapper
+
+
+def _in_own_process(name: str, model: Path, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """Call a function of this module with the path of a model file, in a process that starts with legacy Keras."""
+    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import serve; serve()"],
+        input=pickle.dumps((name, (model, *arguments), dict(options))),
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": path, "TF_USE_LEGACY_KERAS": "1"},
+    )
+    if process.returncode:
+        raise RuntimeError(f"the process that converts {model} ended with exit code {process.returncode}")
+    result = pickle.loads(process.stdout)
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def serve() -> None:
+    """Answer one call of `_in_own_process`: arguments come from standard input, the result goes to standard output."""
+    answer = os.dup(1)
+    os.dup2(2, 1)  # what else is printed must not mix with the result
+    name, arguments, options = pickle.load(sys.stdin.buffer)
+    result: Any
+    try:
+        result = globals()[name](*arguments, **options)
+    except (InputError, ValueError) as error:
+        result = error
+    with os.fdopen(answer, "wb") as stdout:
+        pickle.dump(result, stdout)
+
+
+@with_legacy_keras
 def convert(
     model: Any,
     neuron: str = "LIF",
@@ -61,22 +119,25 @@ def convert(
     InputError
         If the CNN cannot be converted; names the layer, why, and what would be right.
     """
+    from csnn.event.compiler import compile_network
+
     conversion = {
         "neuron": neuron,
         "neuron_parameters": neurons.with_defaults(neuron, neuron_parameters or {}),
         "initial_voltage": initial_voltage,
         "max_rate_hz": max_rate_hz if isinstance(max_rate_hz, float | int) else list(max_rate_hz),
     }
-    converter = _converter(_keras2(model), conversion, tau_syn_s, seed)
+    converter = _converter(model, conversion, tau_syn_s, seed)
     network = compile_network(
         converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], seed
     )
-    return dataclasses.replace(network, provenance=network.provenance | {"conversion": json.dumps(conversion)})
+    return dataclasses.replace(network, provenance={**network.provenance, "conversion": json.dumps(conversion)})
 
 
+@with_legacy_keras
 def verify(
-    network: Network,
     model: Any,
+    network: Network,
     images: np.ndarray,
     *,
     tau_syn_s: float | None = 0.005,
@@ -87,10 +148,10 @@ def verify(
 
     Parameters
     ----------
-    network : Network
-        From `convert`.
     model : keras.Model, tf_keras.Model, or path of a model file
         The CNN that the network was converted from.
+    network : Network
+        From `convert`.
     images : ndarray of float, shape (images, ...)
         As the CNN takes them.
     tau_syn_s
@@ -105,26 +166,16 @@ def verify(
     dict
         ``largest_difference`` of any logit, ``largest_difference_of_each_image``, ``images``, ``steps``.
     """
-    converter = _converter(_keras2(model), json.loads(network.provenance["conversion"]), tau_syn_s, network.seed)
+    from csnn.nengodl import simulator as nengodl
+
+    converter = _converter(model, json.loads(network.provenance["conversion"]), tau_syn_s, network.seed)
     reference = nengodl.simulate(converter, images, minibatch=len(images), dt_s=dt_s, steps=steps)
     logits = event.simulate(network, images, tau_syn_s=tau_syn_s, dt_s=dt_s, steps=steps).logits
     return verification.certificate(reference, logits)
 
 
-def _converter(model: tf.keras.Model, conversion: Mapping[str, Any], tau_syn_s: float | None, seed: int) -> Any:
+def _converter(model: Any, conversion: Mapping[str, Any], tau_syn_s: float | None, seed: int) -> Any:
     """Convert a CNN with NengoDL as `convert` records it."""
+    from csnn.nengodl.conversion import convert_to
+
     return convert_to(model, conversion, max_rate_hz=conversion["max_rate_hz"], tau_syn_s=tau_syn_s, seed=seed)
-
-
-def _keras2(model: Any) -> tf.keras.Model:
-    """Return a CNN of Keras 2 or 3, or one in a file, as a model of the Keras that NengoDL takes."""
-    if isinstance(model, tf.keras.Model):
-        return model
-    if isinstance(model, str | os.PathLike):
-        return read_model(model)
-    if not type(model).__module__.startswith("keras."):
-        raise InputError(f"the model is a {type(model).__name__}; it must be a Keras model or the path of a model file")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "model.keras")
-        model.save(path)
-        return read_model(path)
