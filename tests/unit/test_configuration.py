@@ -5,6 +5,7 @@ They are read by the function that the workflow calls; tests/workflow/test_bad_i
 
 import sys
 
+import jsonschema
 import pytest
 import yaml
 
@@ -371,6 +372,35 @@ def test_generated_files_are_those_of_the_models():
 
     for path, text in reference.files().items():
         assert path.read_text(encoding="utf-8") == text, "run `make docs`"
+
+
+FILES = ["config.yaml", "profiles/demo/config.yaml", "experiments/closing-the-gap.yaml", "experiments/robustness.yaml"]
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_editors_take_the_files_of_the_repository(path):
+    jsonschema.validate(yaml.safe_load((REPOSITORY / path).read_text()), schema.json_schema())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"snn.steps": 0},
+        {"snn.step": 10},
+        {"snn.dt_s": "1 ms"},
+        {"snn.tau_syn_s": [0]},
+        {"snn.max_rate_hz": [100, -1]},
+        {"snn.neurons": {"LIF": {"tau_rc_s": "long"}}},
+        {"snn.neurons": {"LIF_": {}}},
+        {"cnn.variants": {"a b": VARIANT}},
+        {"cnn.variants": {"a": {"tune": {"epochs": -1}}}},
+        {"analyses": ["paper", "paper"]},
+        {"figures.formats": ["gif"]},
+    ],
+)
+def test_editors_mark_mistakes(changes):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(changed(SMALL, changes), schema.json_schema())
 
 
 def test_every_key_is_described_and_has_a_default():
