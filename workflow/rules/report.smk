@@ -67,6 +67,7 @@ rule provenance:
         models=sweep.models,
         networks=COMPILED,
         certificates=CERTIFICATES,
+        cnn_certificates=sweep.cnn_certificates,
         responses=A_RESPONSE,
         tables=[TABLES[analysis] for analysis in ANALYSES],  # when they are there, so is every simulation's benchmark
     output:
