@@ -3,6 +3,7 @@
 from csnn.job import logged
 
 with logged(snakemake.log[0]):
+    from csnn import responses
     from csnn.model import cnn
     from csnn.model import tuning
     from csnn.files import read_npz, write_npz
@@ -10,7 +11,7 @@ with logged(snakemake.log[0]):
 
     use_threads(snakemake.threads)
     images = read_npz(snakemake.input.images)
-    model = cnn.load(snakemake.input.model, snakemake.params.cnn)
+    model = cnn.load(snakemake.input.model, snakemake.params.cnn | {"dataset": str(images["dataset"])})
     if curve := snakemake.params.rate_curve:
         model = tuning.with_rate_curve(model, **curve)
     write_npz(
@@ -19,6 +20,7 @@ with logged(snakemake.log[0]):
             "logits": cnn.logits(model, images["images"]),
             "labels": images["labels"],
             "indices": images["indices"],
+            "images": responses.source(snakemake.input.images),
         },
     )
     activations = tuning.activations(model, images["images"][: snakemake.params.activation_images])

@@ -244,6 +244,25 @@ def read_npz(path: str | os.PathLike, *, sealed: bool = True) -> dict[str, np.nd
     return arrays
 
 
+def write_fields(path: str | os.PathLike, fields: Mapping[str, Any]) -> None:
+    """Write named values as an ``.npz``: arrays as they are, everything else as JSON."""
+    write_npz(
+        path,
+        {
+            name: value if isinstance(value, np.ndarray) else np.array(json.dumps(value, sort_keys=True))
+            for name, value in fields.items()
+        },
+    )
+
+
+def read_fields(path: str | os.PathLike) -> dict[str, Any]:
+    """Read what `write_fields` wrote; a text array without dimensions holds JSON."""
+    return {
+        name: json.loads(str(array)) if array.dtype.kind == "U" and array.ndim == 0 else array
+        for name, array in read_npz(path).items()
+    }
+
+
 def _sound(path: str | os.PathLike) -> bool:
     """Tell whether an archive's checksums fit: a damaged shape may ask for more memory than there is."""
     with zipfile.ZipFile(path) as archive:

@@ -6,7 +6,6 @@ classes) float32, ``labels`` (n,), ``indices`` (n,) and ``provenance`` (JSON).
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from csnn.files import AGAIN, InputError, check_settings, read_npz, sha256, write_npz
+from csnn.files import AGAIN, InputError, check_settings, read_fields, sha256, write_fields
 
 
 class Responses(NamedTuple):
@@ -88,15 +87,7 @@ def write(path: str | os.PathLike, responses: Responses) -> None:
     with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
         logits = logits.astype(np.float32)
     _check(Responses(logits, labels, indices, provenance))
-    write_npz(
-        path,
-        {
-            "logits": logits,
-            "labels": labels,
-            "indices": indices,
-            "provenance": np.array(json.dumps(provenance, sort_keys=True)),
-        },
-    )
+    write_fields(path, {"logits": logits, "labels": labels, "indices": indices, "provenance": provenance})
 
 
 def _check(responses: Responses) -> None:
@@ -121,15 +112,15 @@ def read(path: str | os.PathLike) -> Responses:
     InputError
         If the file is damaged or something else.
     """
-    arrays = read_npz(path)
-    if set(arrays) != {"logits", "labels", "indices", "provenance"}:
+    fields = read_fields(path)
+    if set(fields) != set(Responses._fields):
         raise InputError(f"{path} does not hold responses of a network; {AGAIN}")
-    found = Responses(arrays["logits"], arrays["labels"], arrays["indices"], json.loads(str(arrays["provenance"])))
+    responses = Responses(**fields)
     try:
-        _check(found)
+        _check(responses)
     except ValueError as error:
         raise InputError(f"{path} does not hold responses of a network ({error}); {AGAIN}") from error
-    return found
+    return responses
 
 
 def gather(
