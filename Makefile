@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PROFILE ?= profiles/local
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo run test test-long test-slurm lint format bench bench-dag docs pictures lock reproduce clean
+.PHONY: help setup demo run check test test-long test-slurm lint types format bench bench-dag docs pictures lock reproduce clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -25,6 +25,9 @@ demo: setup ## the whole workflow on bundled digits: results/demo/
 run: setup ## the experiment of config.yaml on this machine
 	snakemake --profile $(PROFILE)
 
+check: lint types ## linters, type checks and unit tests: a minute and a half
+	pytest tests/unit --numprocesses $(shell nproc) --dist worksteal
+
 test: setup ## all tests but those of a cluster
 	pytest --numprocesses $(shell nproc) --dist loadfile
 
@@ -39,6 +42,9 @@ lint: setup ## ruff, snakefmt and snakemake --lint
 	ruff format --check .
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
+
+types: setup ## mypy on csnn
+	mypy
 
 format: setup ## format all code
 	ruff check --fix-only .

@@ -93,7 +93,7 @@ def dense_network(neuron, parameters, state, currents, *, next_layers=(), tau_sy
 
     def layer(index, name, neuron, parameters, state, offset):
         source = IMAGE if index == 0 else index - 1
-        connection = Connection(source, (), identity, None if index == 0 else tau_syn_s)
+        connection = Connection(source, (), identity, None if index == 0 else tau_syn_s, index > 0)
         return Layer(name, (1, 1, size), neuron, parameters, state, offset, (connection,))
 
     zeros = np.zeros(size)

@@ -86,8 +86,8 @@ def test_fan_out_with_padding_strides_and_overlapping_pooling(stride):
     sparse = SparseMatrix(np.array([0, 0, 2] + [3] * 96), np.array([0, 1, 1], np.int32), np.array([1.0, 0, 2]), 2)
     first = Layer("a", (7, 7, 2), "LIF", {}, {}, np.zeros(98), ())
     second = Layer("b", convolution.output_shape, "LIF", {}, {}, np.zeros(1),
-                   (Connection(0, (Pooling((2, 2), (1, 1)),), convolution, 0.005),))  # fmt: skip
-    third = Layer("c", (1, 1, 2), "LIF", {}, {}, np.zeros(2), (Connection(0, (), sparse, 0.005),))
+                   (Connection(0, (Pooling((2, 2), (1, 1)),), convolution, 0.005, True),))  # fmt: skip
+    third = Layer("c", (1, 1, 2), "LIF", {}, {}, np.zeros(2), (Connection(0, (), sparse, 0.005, True),))
     network = Network((1, 1, 1), (first, second, third), 0)
     for index in (1, 2):
         (connection,) = network.layers[index].connections

@@ -212,6 +212,59 @@ def test_generated_networks_equal_nengodl(number):
     assert largest_difference(reference, simulate(network, shown, dt_s=dt_s, steps=50).logits) < TOLERANCE
 
 
+def linear_stack(shape, *layers):
+    """A CNN of some linear layers, a convolution with neurons, and a dense readout."""
+    inputs = signal = tf.keras.Input(shape)
+    for layer in layers:
+        signal = layer(signal)
+    return with_random_weights(tf.keras.Model(inputs, LAYERS.Dense(4)(LAYERS.Flatten()(signal))))
+
+
+LINEAR_STACKS = {
+    "padding only below and right": lambda: linear_stack(
+        (8, 8, 2), LAYERS.Conv2D(3, 3, padding="same"), LAYERS.Conv2D(4, 3, 2, padding="same", activation="relu")
+    ),
+    "an even kernel": lambda: linear_stack(
+        (8, 7, 2), LAYERS.Conv2D(3, 3, 2), LAYERS.Conv2D(4, 2, padding="same", activation="relu")
+    ),
+    "padding after a point-wise convolution": lambda: linear_stack(
+        (8, 8, 2), LAYERS.Conv2D(3, 1), LAYERS.Conv2D(4, 3, 2, padding="same", activation="relu")
+    ),
+    "padding on both sides": lambda: linear_stack(
+        (9, 9, 2), LAYERS.Conv2D(3, 3, padding="same"), LAYERS.Conv2D(4, 5, padding="same", activation="relu")
+    ),
+    "another shape between": lambda: linear_stack(
+        (4, 2), LAYERS.Conv1D(4, 1), LAYERS.Reshape((2, 4, 2)), LAYERS.Conv2D(3, 2, activation="relu")
+    ),
+    "a series as an image": lambda: linear_stack(
+        (32, 8), LAYERS.Conv1D(4, 1, use_bias=False), LAYERS.BatchNormalization(), LAYERS.Reshape((8, 4, 4)),
+        LAYERS.Conv2D(5, 3, activation="relu"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stack", LINEAR_STACKS)
+def test_linear_layers_in_a_row_equal_nengodl(stack):
+    model = LINEAR_STACKS[stack]()
+    shown = images(model.input_shape[1:], 3)
+    converter = converted(model, neurons.build("RLR", {}), synapse=0.005)
+    (reference,) = nengodl_logits([converter], shown, steps=30)
+    assert np.ptp(reference, axis=1).max() > 0.1
+    assert largest_difference(reference, simulate(compiled(converter), shown, steps=30).logits) < TOLERANCE
+
+
+@pytest.mark.parametrize("tau_syn_s", [0.002, 0.01, None])
+def test_the_time_constant_changes_only_where_nengodl_has_a_synapse(tau_syn_s):
+    inputs = tf.keras.Input((4, 4, 2))
+    signal = LAYERS.UpSampling2D(2)(LAYERS.Conv2D(3, 3, padding="same", activation="relu")(inputs))
+    signal = LAYERS.Conv2D(2, 3, activation="relu")(signal)  # no synapse before it, since NengoDL upsamples without one
+    model = with_random_weights(tf.keras.Model(inputs, LAYERS.Dense(3)(LAYERS.Flatten()(signal))))
+    shown = images((4, 4, 2), 3)
+    network = compiled(converted(model, neurons.build("SRL", {}), synapse=0.005))
+    (reference,) = nengodl_logits([converted(model, neurons.build("SRL", {}), synapse=tau_syn_s)], shown, steps=60)
+    assert largest_difference(reference, simulate(network, shown, tau_syn_s=tau_syn_s, steps=60).logits) < TOLERANCE
+
+
 def test_neurons_at_the_output_are_filtered_by_their_probe():
     inputs = tf.keras.Input((5, 5, 2))
     signal = LAYERS.Conv2D(4, 3, activation="relu")(inputs)

@@ -244,7 +244,7 @@ def test_convolution_and_pooling_equal_the_obvious_loops(seed):
         ]
     )
     convolution = Convolution(kernel, stride, padding, pooled.shape, expected.shape)
-    network = one_layer(Connection(IMAGE, tuple(poolings), convolution, None), shape, expected.size)
+    network = one_layer(Connection(IMAGE, tuple(poolings), convolution, None, False), shape, expected.size)
     logits = simulate(network, image[np.newaxis], steps=2).logits[0]
     assert np.abs(logits - expected.ravel()).max() < 1e-12
 
@@ -257,7 +257,9 @@ def test_a_sparse_matrix_equals_its_dense_form():
     first = np.concatenate([[0], np.cumsum(np.bincount(source, minlength=24))])
     sparse = SparseMatrix(first, target[order].astype(np.int32), matrix[target[order], source[order]], 7)
     image = rng.normal(size=(2, 4, 3))
-    logits = simulate(one_layer(Connection(IMAGE, (), sparse, None), (2, 4, 3), 7), image[np.newaxis], steps=1).logits
+    logits = simulate(
+        one_layer(Connection(IMAGE, (), sparse, None, False), (2, 4, 3), 7), image[np.newaxis], steps=1
+    ).logits
     assert np.abs(logits[0, 0] - matrix @ image.ravel()).max() < 1e-12
 
 
@@ -301,9 +303,17 @@ def two_convolutions(neuron="LIF", seed=0):
     last = Convolution(rng.normal(0, 1, (1, 2, 6, 4)), (1, 1), (0, 0), (1, 2, 6), (1, 1, 4))
     pool = Pooling((2, 3), (2, 3))
     layers = (
-        layer("a", (9, 10, 5), Connection(IMAGE, (), first, None)),
-        layer("b", (3, 2, 6), Connection(0, (pool,), second, 0.004)),
-        Layer("out", (1, 1, 4), READOUT, {}, {}, np.ones(4), (Connection(1, (Pooling((3, 1), (3, 1)),), last, 0.004),)),
+        layer("a", (9, 10, 5), Connection(IMAGE, (), first, None, False)),
+        layer("b", (3, 2, 6), Connection(0, (pool,), second, 0.004, True)),
+        Layer(
+            "out",
+            (1, 1, 4),
+            READOUT,
+            {},
+            {},
+            np.ones(4),
+            (Connection(1, (Pooling((3, 1), (3, 1)),), last, 0.004, True),),
+        ),
     )
     return Network((9, 10, 2), layers, 0)
 

@@ -35,10 +35,10 @@ def example() -> Network:
         {"tau_rc": 0.02, "tau_ref": 0.002, "amplitude": 1 / 415, "min_voltage": -np.inf},
         {"voltage": rng.random(80), "refractory_time": np.zeros(80)},
         rng.normal(size=80),
-        (Connection(IMAGE, (), convolution, None),),
+        (Connection(IMAGE, (), convolution, None, False),),
     )
     pooling = Pooling((2, 2), (2, 1))
-    readout = Layer("out", (1, 1, 3), READOUT, {}, {}, np.zeros(3), (Connection(0, (pooling,), sparse, 0.005),))
+    readout = Layer("out", (1, 1, 3), READOUT, {}, {}, np.zeros(3), (Connection(0, (pooling,), sparse, 0.005, True),))
     return Network((6, 7, 1), (hidden, readout), 5, {"nengo": "4.1.0"})
 
 
@@ -144,6 +144,16 @@ def test_another_time_constant_leaves_everything_else():
     assert changed.layers[1].connections[0].tau_syn_s == 0.02
     assert changed.layers[0].connections[0].tau_syn_s is None, "there is no synapse between image and neurons"
     assert flat(with_synapse(changed, 0.005)) == flat(network)
+
+
+def test_a_network_without_a_synapse_takes_no_time_constant():
+    network = example()
+    readout = dataclasses.replace(network.layers[1].connections[0], tau_syn_s=None, has_synapse=False)
+    layers = (network.layers[0], dataclasses.replace(network.layers[1], connections=(readout,)))
+    network = dataclasses.replace(network, layers=layers)
+    assert flat(with_synapse(network, None)) == flat(network)
+    with pytest.raises(ValueError, match="without a synapse"):
+        with_synapse(network, 0.005)
 
 
 @pytest.mark.parametrize("tau_syn_s", [-0.001, float("nan"), float("inf")])

@@ -1,7 +1,8 @@
-"""Every command in README.md and docs/ is run, every file that they state is read, and every link leads somewhere.
+"""Every command in the documentation is run, every file that it states is read, and every link leads somewhere.
 
-Heavy commands are made light, not left out: ``make`` is run with ``-n``, and ``snakemake`` as a dry run, but for the
-tutorial's own sweep, which runs whole on a smaller network. What needs a cluster or a remote is listed in `ELSEWHERE`.
+Heavy commands are made light, not left out: ``make`` is run with ``-n``, ``snakemake`` as a dry run, but for the
+tutorial's own sweep, which runs whole on a smaller network, and ``pytest`` only collects. What needs a cluster or a
+remote is listed in `ELSEWHERE`.
 Run ``pytest tests/workflow/test_docs.py -s`` for the list of what was run.
 """
 
@@ -19,7 +20,9 @@ import yaml
 from conftest import REPOSITORY, SMALL
 
 PAGES = sorted(
-    str(path.relative_to(REPOSITORY)) for path in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]
+    str(path.relative_to(REPOSITORY))
+    for folder in ("", "config", "docs")
+    for path in (REPOSITORY / folder).glob("*.md")
 )
 ELSEWHERE = {
     "git clone": "the clone is what the tests run in",
@@ -55,6 +58,8 @@ def light(page: str, command: str) -> list[str]:
         return ["make", "-n", *arguments]
     if program == "python":
         return [sys.executable, *arguments]
+    if program == "pytest":
+        return [sys.executable, "-m", "pytest", "--collect-only", "--quiet", *arguments]
     assert program == "snakemake", f"{page}: say in this test how `{command}` is to be run"
     run = [sys.executable, "-m", "snakemake", *arguments]
     if page == "docs/tutorial.md" and "-n" not in arguments:
@@ -157,3 +162,9 @@ def test_every_key_of_the_schema_is_described():
                     yield from undescribed(below, f"{place}{key}.")
 
     assert not list(undescribed(schema))
+
+
+def test_the_newest_version_is_that_of_the_citation():
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    newest = re.search(r"^## (.*)$", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest[1] == f"{citation['version']} ({citation['date-released']})"

@@ -106,7 +106,7 @@ def compile_network(net: nengo.Network, input: nengo.Node, output: nengo.Probe, 
                 continue
             poolings, linear = _canonical(steps, shapes[path.source])
             source = IMAGE if path.source is input else targets.index(path.source)
-            connections.append(Connection(source, poolings, linear, path.tau_syn_s))
+            connections.append(Connection(source, poolings, linear, path.tau_syn_s, path.tau_syn_s is not None))
         neuron_type = target.ensemble.neuron_type if is_neurons else None
         layers.append(
             Layer(
@@ -322,7 +322,7 @@ def _join(first: LinearStep, second: LinearStep) -> list[LinearStep] | None:
                 return [second, np.tile(channel, math.prod(second.output_shape[:2]))]
             if channel is not None:
                 return [replace(second, kernel=second.kernel * channel[:, np.newaxis])]
-        case Convolution(), Convolution(padding=(0, 0)) if _pooling(first) is None:
+        case Convolution(), Convolution() if _pooling(first) is None and _composable(first, second):
             return [_compose(first, second)]
         case _Place(), Convolution():
             return _pad(first, second)
@@ -356,8 +356,26 @@ def _pooling(convolution: Convolution) -> Pooling | None:
     return pooling if pooling.output_shape(convolution.input_shape) == convolution.output_shape else None
 
 
+def _composable(first: Convolution, second: Convolution) -> bool:
+    """Whether two convolutions in a row are one.
+
+    The second must read the image that the first writes. Beyond that image the second reads zeros, so its windows must
+    lie within, or the first must give zeros beyond, as where its windows would lie beside its own input.
+    """
+    if first.output_shape != second.input_shape:
+        return False
+    for axis in (0, 1):
+        before = second.padding[axis]
+        after = (second.output_shape[axis] - 1) * second.stride[axis] + second.kernel.shape[axis] - before
+        beside_before = first.kernel.shape[axis] - first.stride[axis] <= first.padding[axis]
+        beside_after = first.output_shape[axis] * first.stride[axis] - first.padding[axis] >= first.input_shape[axis]
+        if (before > 0 and not beside_before) or (after > first.output_shape[axis] and not beside_after):
+            return False
+    return True
+
+
 def _compose(first: Convolution, second: Convolution) -> Convolution:
-    """The convolution that does what two in a row do, the second without padding."""
+    """The convolution that does what two in a row do, if they are `_composable`."""
     rows, columns = ((second.kernel.shape[a] - 1) * first.stride[a] + first.kernel.shape[a] for a in (0, 1))
     kernel = np.zeros((rows, columns, first.kernel.shape[2], second.kernel.shape[3]))
     for row in range(second.kernel.shape[0]):
@@ -366,7 +384,8 @@ def _compose(first: Convolution, second: Convolution) -> Convolution:
             part = kernel[top : top + first.kernel.shape[0], left : left + first.kernel.shape[1]]
             part += first.kernel @ second.kernel[row, column]
     stride = (first.stride[0] * second.stride[0], first.stride[1] * second.stride[1])
-    return Convolution(kernel, stride, first.padding, first.input_shape, second.output_shape)
+    padding = tuple(first.padding[a] + second.padding[a] * first.stride[a] for a in (0, 1))
+    return Convolution(kernel, stride, padding, first.input_shape, second.output_shape)
 
 
 def _pad(place: _Place, convolution: Convolution) -> list[LinearStep] | None:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from csnn.files import AGAIN, InputError, check_settings, read_npz, write_npz
 
 FORMAT = "csnn-network"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 IMAGE = -1
 """The `source` of a connection that comes from the image itself."""
 
@@ -100,12 +100,16 @@ class Connection:
     linear : Convolution or SparseMatrix
     tau_syn_s : float or None
         Synaptic time constant in seconds, with which comes a delay of one step; None for neither filter nor delay.
+    has_synapse : bool
+        Whether the converted network has its synapse here: only then `with_synapse` changes the time constant. NengoDL
+        puts it on connections that leave neurons, except those of upsampling.
     """
 
     source: int
     poolings: tuple[Pooling, ...]
     linear: Convolution | SparseMatrix
     tau_syn_s: float | None
+    has_synapse: bool
 
 
 @dataclass(frozen=True)
@@ -175,10 +179,10 @@ class Network:
 
 
 def with_synapse(network: Network, tau_syn_s: float | None) -> Network:
-    """Return the network with another time constant on every connection that carries the Converter's synapse.
+    """Return the network with another time constant on every connection that has the converted network's synapse.
 
-    These are the connections that leave neurons. Nothing else depends on the synaptic time constant, the initial state
-    least of all, so one compiled network serves a whole sweep.
+    Nothing else depends on the synaptic time constant, the initial state least of all, so one compiled network serves a
+    whole sweep.
 
     Parameters
     ----------
@@ -189,17 +193,22 @@ def with_synapse(network: Network, tau_syn_s: float | None) -> Network:
     Raises
     ------
     ValueError
-        If the time constant is negative or not finite.
+        If the time constant is negative or not finite, or the network was compiled without a synapse, so that it does
+        not say which connections would have it.
     """
     if tau_syn_s is not None and not (math.isfinite(tau_syn_s) and tau_syn_s >= 0):
         raise ValueError(
             f"tau_syn_s is {tau_syn_s!r}; it must be a time in seconds of at least 0, or None for no filter"
         )
+    if tau_syn_s is not None and not any(c.has_synapse for layer in network.layers for c in layer.connections):
+        raise ValueError(
+            "the network was compiled without a synapse and has no place for one; convert it with any time constant"
+        )
     layers = tuple(
         dataclasses.replace(
             layer,
             connections=tuple(
-                connection if connection.source == IMAGE else dataclasses.replace(connection, tau_syn_s=tau_syn_s)
+                dataclasses.replace(connection, tau_syn_s=tau_syn_s) if connection.has_synapse else connection
                 for connection in layer.connections
             ),
         )

@@ -385,12 +385,12 @@ def compile_kernels(real: type, taps: type) -> None:
         {"amplitude": 1.0},
         {},
         np.zeros(1),
-        (Connection(IMAGE, (pooling,), convolution, None),),
+        (Connection(IMAGE, (pooling,), convolution, None, False),),
     )
-    hidden = dataclasses.replace(layer, connections=(Connection(0, (pooling,), convolution, 0.0),))
+    hidden = dataclasses.replace(layer, connections=(Connection(0, (pooling,), convolution, 0.0, True),))
     readout = Layer(
         "", (1, 1, 1), READOUT, {}, {}, np.zeros(1),
-        (Connection(1, (), convolution, 0.0), Connection(1, (Pooling((1, 1), (2, 2)),), sparse, 0.0)),
+        (Connection(1, (), convolution, 0.0, True), Connection(1, (Pooling((1, 1), (2, 2)),), sparse, 0.0, True)),
     )  # fmt: skip
     network = Network((1, 1, 1), (layer, hidden, readout), 0)
     precision = next(name for name, known in PRECISIONS.items() if known is real)
