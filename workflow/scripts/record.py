@@ -13,7 +13,7 @@ with logged(snakemake.log[0]):
     spikes, voltages = {}, {}
     for neuron, path in zip(params.neurons, snakemake.input.networks, strict=True):
         network = load_network(path)
-        done = simulate(
+        simulated = simulate(
             network,
             image,
             tau_syn_s=params.tau_syn_s,
@@ -21,8 +21,8 @@ with logged(snakemake.log[0]):
             steps=params.steps,
             record=Record(neurons={index: range(layer.size) for index, layer in enumerate(network.layers[:-1])}),
         )
-        spikes[neuron] = {layer: found[0] for layer, found in done.spikes.items()}
-        voltages[neuron] = done.voltages[0][0]
+        spikes[neuron] = {layer: trains[0] for layer, trains in simulated.spikes.items()}
+        voltages[neuron] = simulated.voltages[0][0]
     recording.write(
         snakemake.output[0], recording.sample(spikes, voltages, tau_syn_s=params.tau_syn_s, dt_s=params.dt_s)
     )

@@ -8,7 +8,7 @@ with logged(snakemake.log[0]):
     from csnn.files import read_npz, write_text
 
     configurations = decisions.read_all(snakemake.input.decisions, snakemake.params.settings)
-    verification.check_certificates(snakemake.input.certificates, configurations)
+    verification.check_certificates(snakemake.input.certificates, decisions.compiled_networks(configurations))
     outputs = map(read_npz, snakemake.input.cnns)
     cnns = {
         cnn: (output["logits"], output["labels"]) for cnn, output in zip(snakemake.params.cnns, outputs, strict=True)

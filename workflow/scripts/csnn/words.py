@@ -68,7 +68,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
             continue
         if name == "tau_syn_s":
             neurons = frame.get("neuron", pd.Series("", frame.index))
-            shown["τ (ms)"] = ["" if neuron == CNN else milliseconds(tau_s) for neuron, tau_s in zip(neurons, values)]
+            shown["τ (ms)"] = ["" if neuron == CNN else milliseconds(tau_s) for neuron, tau_s in zip(neurons, values, strict=True)]
         elif pd.api.types.is_float_dtype(values):
             scale, unit = (100, " (%)") if name in SHARES else (1, "")
             form = _form(name)

@@ -151,8 +151,7 @@ def claims(configurations: Sequence[Decided]) -> pd.DataFrame:
                 ("A-LIF above LIF", _adaptation(right)),
             ):
                 rows = [
-                    {"claim": claim, **conversion, "readout": readout, "comparison": words}
-                    | _difference(ours, theirs)
+                    {"claim": claim, **conversion, "readout": readout, "comparison": words} | _difference(ours, theirs)
                     for words, ours, theirs in comparisons
                 ]
                 families.append(_answered(claim, rows))

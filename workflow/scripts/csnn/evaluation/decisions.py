@@ -217,6 +217,14 @@ def check_seeds(configurations: Iterable[Decided]) -> None:
             )
 
 
+def compiled_networks(configurations: Iterable[Decided]) -> dict[tuple[str, int], str | None]:
+    """Return the hash of the compiled network that each network and seed was simulated from; None for NengoDL's."""
+    return {
+        (decided.about["network"], decided.about["seed"]): decided.about["compiled_network"]
+        for decided in configurations
+    }
+
+
 def by_network(configurations: Iterable[Decided]) -> dict[tuple[str, float | None], list[Decided]]:
     """Return the seeds of every network and time constant, in the order in which they come."""
     groups: dict[tuple[str, float | None], list[Decided]] = {}

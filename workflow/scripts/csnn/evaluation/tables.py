@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from csnn.evaluation import metrics
 from csnn.evaluation.decisions import Decided
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
+from csnn.experiment.sweep import BASE
 from csnn.words import CNN, milliseconds
 
 SETTINGS = ["network", "cnn", "neuron", "max_rate_hz", "initial_voltage", "tau_syn_s", "spiking"]
@@ -33,9 +34,12 @@ def settings(decided: Decided) -> dict:
     return {key: decided.about[key] for key in SETTINGS}
 
 
-def scores(
-    cnns: Mapping[str, tuple[NDArray, NDArray]], configurations: Iterable[Decided], base: str = "base"
-) -> pd.DataFrame:
+def cnn_name(cnn: str) -> str:
+    """Return how tables and figures name a CNN: "CNN", or a variant like a network, "<variant>/CNN"."""
+    return CNN if cnn == BASE else f"{cnn}/{CNN}"
+
+
+def scores(cnns: Mapping[str, tuple[NDArray, NDArray]], configurations: Iterable[Decided]) -> pd.DataFrame:
     """Collect the scores of CNNs and of networks in one tidy table.
 
     Parameters
@@ -44,8 +48,6 @@ def scores(
         By the CNN's name its logits (images, classes) and the labels (images,).
     configurations
         Of the networks, in the order in which the table is to have them.
-    base
-        The CNN that is named "CNN"; another, a variant, is named like a network: "<variant>/CNN".
 
     Returns
     -------
@@ -55,8 +57,7 @@ def scores(
     rows = []
     for cnn, (logits, labels) in cnns.items():
         scored = metrics.score(logits, labels)[FINAL_STEP]
-        name = CNN if cnn == base else f"{cnn}/{CNN}"
-        about = {"network": name, "cnn": cnn, "neuron": CNN, "images": len(labels)}
+        about = {"network": cnn_name(cnn), "cnn": cnn, "neuron": CNN, "images": len(labels)}
         rows.append(about | scored | {"cnn_accuracy": scored["accuracy"]})
     for decided in configurations:
         about = settings(decided) | {"seed": decided.about["seed"], "images": len(decided.labels)}
