@@ -1,7 +1,7 @@
 """Responses of a spiking network: the logits of every image and step, with where they come from.
 
 A shard of one configuration and the whole of it are the same kind of file: an ``.npz`` with ``logits`` (n, steps,
-classes) float32, ``labels`` (n,), ``indices`` (n,) and ``provenance`` (JSON).
+classes) float32, ``labels`` (n,) and ``indices`` (n,), and with the provenance as its metadata.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from csnn.files import AGAIN, InputError, check_settings, read_fields, sha256, write_fields
+from csnn.files import AGAIN, InputError, check_settings, read_npz_with_metadata, sha256, write_npz
 
 
 class Responses(NamedTuple):
@@ -76,7 +76,7 @@ def to_images(
 
 
 def write(path: str | os.PathLike, responses: Responses) -> None:
-    """Write responses whole.
+    """Write responses atomically.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def write(path: str | os.PathLike, responses: Responses) -> None:
     with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
         logits = logits.astype(np.float32)
     _check(Responses(logits, labels, indices, provenance))
-    write_fields(path, {"logits": logits, "labels": labels, "indices": indices, "provenance": provenance})
+    write_npz(path, {"logits": logits, "labels": labels, "indices": indices}, provenance)
 
 
 def _check(responses: Responses) -> None:
@@ -112,10 +112,10 @@ def read(path: str | os.PathLike) -> Responses:
     InputError
         If the file is damaged or something else.
     """
-    fields = read_fields(path)
-    if set(fields) != set(Responses._fields):
+    arrays, provenance = read_npz_with_metadata(path)
+    if set(arrays) != {"logits", "labels", "indices"}:
         raise InputError(f"{path} does not hold responses of a network; {AGAIN}")
-    responses = Responses(**fields)
+    responses = Responses(**arrays, provenance=provenance)
     try:
         _check(responses)
     except ValueError as error:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from csnn.evaluation.decisions import Decided, by_network
 from csnn.experiment.sweep import BASE
-from csnn.files import whole_file
+from csnn.files import atomic_write
 from csnn.words import CNN, milliseconds, tau
 
 # Also while saving, since matplotlib makes some ticks only when it draws; nobody's own matplotlibrc changes the
@@ -40,7 +40,7 @@ def save(figure: Figure, paths: Iterable[str | PathLike]) -> None:
     """Write a figure to each path in the format of its ending: each file whole or not at all, always the same bytes."""
     for path in paths:
         date = {".svg": "Date", ".pdf": "CreationDate"}.get(Path(path).suffix)
-        with whole_file(path) as temporary:
+        with atomic_write(path) as temporary:
             figure.savefig(temporary, metadata={date: None} if date else None)
 
 

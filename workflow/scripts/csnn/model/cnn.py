@@ -14,10 +14,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from csnn.files import AGAIN, InputError, check_seal, check_settings, seal, whole_file
+from csnn.files import AGAIN, InputError, atomic_write, check_record, check_settings, checksum_record
 from csnn.nengodl.compat import tf
 
-_SEAL_BYTES = 8192
+_HEADER_BYTES = 8192
 """Size of the user block in front of a model, a power of 2 as HDF5 wants it."""
 
 POOLING = {"max": tf.keras.layers.MaxPooling2D, "average": tf.keras.layers.AveragePooling2D}
@@ -182,7 +182,7 @@ def _text(name: str | bytes) -> str:
 
 
 def save(model: tf.keras.Model, path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> None:
-    """Save architecture and weights in one ``.h5`` file, sealed.
+    """Save architecture and weights in one ``.h5`` file, with a checksum.
 
     Parameters
     ----------
@@ -193,25 +193,25 @@ def save(model: tf.keras.Model, path: str | os.PathLike, settings: Mapping[str, 
 
     Notes
     -----
-    The seal is JSON in the file's user block, which HDF5 leaves alone: so the hash is of all bytes that HDF5 reads.
+    The checksum is JSON in the file's user block, which HDF5 leaves alone: it covers all bytes that HDF5 reads.
     """
-    with whole_file(path) as temporary:
-        with h5py.File(temporary, "w", userblock_size=_SEAL_BYTES) as file:
+    with atomic_write(path) as temporary:
+        with h5py.File(temporary, "w", userblock_size=_HEADER_BYTES) as file:
             model.save(file, save_format="h5", include_optimizer=False)
-        write_seal(temporary, path, settings or {})
+        write_checksum(temporary, path, settings or {})
 
 
-def write_seal(file: str | os.PathLike, path: str | os.PathLike, settings: Mapping[str, Any]) -> None:
-    """Seal a model's file, which is or will be at `path`, as `load` wants it."""
+def write_checksum(file: str | os.PathLike, path: str | os.PathLike, settings: Mapping[str, Any]) -> None:
+    """Put the checksum that `load` checks into a model's file, which is or will be at `path`."""
     with open(file, "r+b") as model:
-        model.seek(_SEAL_BYTES)
+        model.seek(_HEADER_BYTES)
         about = json.dumps(settings, sort_keys=True)
         content = hashlib.sha256(about.encode() + model.read()).hexdigest()
-        sealed = json.dumps(seal(path, content) | {"settings": about}).encode()
-        if len(sealed) > _SEAL_BYTES:
-            raise ValueError(f"the settings of {path} take {len(sealed)} bytes, more than {_SEAL_BYTES}")
+        header = json.dumps(checksum_record(path, content) | {"settings": about}).encode()
+        if len(header) > _HEADER_BYTES:
+            raise ValueError(f"the settings of {path} take {len(header)} bytes, more than {_HEADER_BYTES}")
         model.seek(0)
-        model.write(sealed.ljust(_SEAL_BYTES, b"\0"))
+        model.write(header.ljust(_HEADER_BYTES, b"\0"))
 
 
 def load(path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> tf.keras.Model:
@@ -233,9 +233,9 @@ def load(path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> 
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; give the same command again") from error
     try:
-        found = json.loads(content[:_SEAL_BYTES].rstrip(b"\0"))
-        about = found.pop("settings")
-        check_seal(path, found, hashlib.sha256(about.encode() + content[_SEAL_BYTES:]).hexdigest())
+        header = json.loads(content[:_HEADER_BYTES].rstrip(b"\0"))
+        about = header.pop("settings")
+        check_record(path, header, hashlib.sha256(about.encode() + content[_HEADER_BYTES:]).hexdigest())
         _refuse_code(path)
     except InputError:
         raise
