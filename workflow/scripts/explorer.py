@@ -2,7 +2,7 @@
 
 from csnn.job import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     from csnn import responses
     from csnn.evaluation import decisions, tables
     from csnn.files import read_npz, write_text
