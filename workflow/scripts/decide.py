@@ -5,7 +5,7 @@ from csnn.job import logged
 with logged(snakemake):
     from csnn import responses
     from csnn.evaluation import decisions, readouts
-    from csnn.files import AGAIN, InputError, check_settings, read_npz
+    from csnn.files import AGAIN, InputError, check_settings, hash_of_json, read_npz
 
     params = snakemake.params
     answers = responses.read(snakemake.input.responses)
@@ -14,12 +14,10 @@ with logged(snakemake):
     if str(cnn["images"]) != answers.provenance["images"]:
         raise InputError(f"{snakemake.input.cnn} is of other images than {snakemake.input.responses}; {AGAIN}")
     about = {
-        **{key: params.settings[key] for key in ("network", "neuron", "max_rate_hz", "initial_voltage")},
-        **{key: params.settings[key] for key in ("tau_syn_s", "seed", "dt_s")},
-        "cnn": params.cnn,
-        "spiking": params.spiking,
+        **params.described,
+        **{key: params.settings[key] for key in ("network", "tau_syn_s", "seed", "dt_s")},
         "seed_matters": params.seed_matters,
-        "settings": decisions.digest_of(params.settings),
+        "settings": hash_of_json(params.settings),
         "compiled_network": answers.provenance.get("compiled_network"),
         "logits_sha256": decisions.fingerprint(answers.logits),
     }

@@ -62,13 +62,13 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     one column with the interval, behind the column that they belong to. Missing values are empty.
     """
     shown: dict[str, list[str]] = {}
-    for name in frame:
+    for name in map(str, frame):
         values = frame[name]
         if name.endswith(("_low", "_high")):
             continue
         if name == "tau_syn_s":
-            neurons = frame.get("neuron", pd.Series("", frame.index))
-            shown["τ (ms)"] = ["" if neuron == CNN else milliseconds(tau_s) for neuron, tau_s in zip(neurons, values, strict=True)]
+            is_cnn = frame.get("neuron", pd.Series("", frame.index)) == CNN
+            shown["τ (ms)"] = values.map(milliseconds).mask(is_cnn, "").tolist()
         elif pd.api.types.is_float_dtype(values):
             scale, unit = (100, " (%)") if name in SHARES else (1, "")
             form = _form(name)

@@ -50,7 +50,7 @@ def choose(validation: pd.DataFrame) -> pd.DataFrame:
     chosen: list[pd.Series] = []
     decisions = validation[(validation["neuron"] != CNN) & (validation["readout"] != TIME_AVERAGED)]
     for _, of_network in decisions.groupby("network", sort=False):
-        by_tau: dict[float, pd.DataFrame] = dict(iter(of_network.groupby("tau_syn_s", dropna=False)))
+        by_tau = dict(iter(of_network.groupby("tau_syn_s", dropna=False)))
         rows = by_tau[max(by_tau, key=lambda tau_syn_s: _steady_accuracy(by_tau[tau_syn_s]))]
         steady, early = rows[rows["kind"].isin([FINAL_STEP, WINDOW])], rows[rows["kind"] == CONFIDENCE]
         enough = early[early["accuracy"] >= steady["accuracy"].max() - TOLERATED_POINTS / 100]

@@ -122,11 +122,14 @@ def _spread(counts: NDArray[np.int64], pooling: Pooling, shape: Shape) -> NDArra
 
 def layer_fan_out(network: Network, source: int, pooled: bool = False) -> NDArray[np.int64]:
     """Count the synapses that leave each unit of a layer, or of the image, over all its connections, flattened."""
-    return sum(
-        fan_out(network, index, connection, pooled).ravel()
-        for index, layer in enumerate(network.layers)
-        for connection in layer.connections
-        if connection.source == source
+    return np.sum(
+        [
+            fan_out(network, index, connection, pooled).ravel()
+            for index, layer in enumerate(network.layers)
+            for connection in layer.connections
+            if connection.source == source
+        ],
+        axis=0,
     )
 
 
@@ -176,11 +179,11 @@ def cnn_operations(network: Network, image: NDArray, activations: list[NDArray])
 def _pooled(units: NDArray, pooling: Pooling) -> NDArray:
     """Sum units over the windows of a pooling."""
     rows, columns, _ = pooling.output_shape(units.shape)
-    parts = (
+    parts = [
         units[row :: pooling.stride[0], column :: pooling.stride[1]][:rows, :columns]
         for row, column in np.ndindex(pooling.size)
-    )
-    return sum(parts)
+    ]
+    return np.sum(parts, axis=0)
 
 
 def energy_j(macs: float, acs: float, neuron_updates: float) -> dict[str, float]:

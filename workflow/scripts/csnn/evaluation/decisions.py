@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,7 +12,10 @@ from numpy.typing import NDArray
 
 from csnn.evaluation import metrics, readouts, statistics
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
-from csnn.files import AGAIN, InputError, read_fields, write_fields
+from csnn.files import AGAIN, InputError, read_npz_with_metadata, write_npz
+
+
+ARRAYS = ("classes", "steps", "leaders", "labels", "cnn_classes")
 
 
 class Decided(NamedTuple):
@@ -153,12 +155,15 @@ def score_readouts(
 
 def write(path: str | os.PathLike, decided: Decided) -> None:
     """Write decisions."""
-    write_fields(path, decided._asdict())
+    fields = decided._asdict()
+    write_npz(path, {name: fields.pop(name) for name in ARRAYS}, fields)
 
 
 def read(path: str | os.PathLike) -> Decided:
     """Read decisions written by `write`."""
-    return Decided(**read_fields(path))
+    arrays, metadata = read_npz_with_metadata(path)
+    fields: dict[str, Any] = arrays | metadata
+    return Decided(**fields)
 
 
 def read_all(paths: Iterable[str | os.PathLike], settings: Sequence[str] | None = None) -> list[Decided]:
@@ -168,7 +173,7 @@ def read_all(paths: Iterable[str | os.PathLike], settings: Sequence[str] | None 
     ----------
     paths
     settings
-        `digest_of` what each configuration must have been made with, in the same order; None to leave this out.
+        Hash of the settings that each configuration must have been made with, in the same order; None leaves this out.
 
     Raises
     ------
@@ -184,16 +189,11 @@ def read_all(paths: Iterable[str | os.PathLike], settings: Sequence[str] | None 
     return configurations
 
 
-def digest_of(settings: Mapping[str, Any]) -> str:
-    """Return a short hash of settings."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def fingerprint(logits: NDArray) -> str | None:
     """Return a hash of logits (images, steps, classes); None if they never change: then no spike has reached them."""
     if (logits == logits[0, 0]).all():
         return None
-    return hashlib.sha256(np.ascontiguousarray(logits)).hexdigest()
+    return hashlib.sha256(logits.tobytes()).hexdigest()
 
 
 def check_seeds(configurations: Iterable[Decided]) -> None:

@@ -113,7 +113,7 @@ def bootstrap_interval(values: NDArray) -> tuple[float, float] | tuple[None, Non
     return float(interval.low), float(interval.high)
 
 
-def accuracy_interval(shares: NDArray) -> tuple[float, float]:
+def accuracy_interval(shares: NDArray) -> tuple[float, float] | tuple[None, None]:
     """95 % interval of an accuracy, with the image as the unit.
 
     Parameters

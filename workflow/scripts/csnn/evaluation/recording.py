@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.files import read_fields, write_fields
+from csnn.files import read_npz_with_metadata, write_npz
 
 PER_LAYER = 40
 """Neurons of each layer whose spikes are kept."""
@@ -79,27 +79,24 @@ def sample(
 
 def write(path: str | os.PathLike, recording: Recording) -> None:
     """Write a recording."""
-    fields = {
-        "neurons": list(recording.spikes),
+    arrays = {
         "voltages": np.array(list(recording.voltages.values())),
         "output": np.array(list(recording.output.values())),
-        "tau_syn_s": recording.tau_syn_s,
-        "dt_s": recording.dt_s,
     }
-    layers = enumerate(zip(*recording.spikes.values(), strict=True))
-    write_fields(path, fields | {f"layer{number}": np.array(spikes) for number, spikes in layers})
+    for layer, spikes in enumerate(zip(*recording.spikes.values(), strict=True)):
+        arrays[f"layer{layer}"] = np.array(spikes)
+    metadata = {"neurons": list(recording.spikes), "tau_syn_s": recording.tau_syn_s, "dt_s": recording.dt_s}
+    write_npz(path, arrays, metadata)
 
 
 def read(path: str | os.PathLike) -> Recording:
     """Read what `write` wrote."""
-    fields = read_fields(path)
-    names, voltages, output = (fields.pop(key) for key in ("neurons", "voltages", "output"))
-    tau_syn_s, dt_s = fields.pop("tau_syn_s"), fields.pop("dt_s")
-    layers = [fields[f"layer{number}"] for number in range(len(fields))]
+    arrays, metadata = read_npz_with_metadata(path)
+    names = metadata.pop("neurons")
+    layers = [arrays[f"layer{layer}"] for layer in range(len(arrays) - 2)]
     return Recording(
         {name: [layer[i] for layer in layers] for i, name in enumerate(names)},
-        dict(zip(names, voltages, strict=True)),
-        dict(zip(names, output, strict=True)),
-        tau_syn_s,
-        dt_s,
+        dict(zip(names, arrays["voltages"], strict=True)),
+        dict(zip(names, arrays["output"], strict=True)),
+        **metadata,
     )

@@ -168,7 +168,7 @@ def accuracy_vs_operations(decisions: Sequence[Decided], activity: Sequence[Mapp
     figure.supylabel("Accuracy at that step (%)")
     handles = [Line2D([], [], **look) for look in of_neuron.values()]
     handles += [Line2D([], [], color="black", marker="*", linestyle="none"), Line2D([], [], color="0.75", linewidth=3)]
-    labels = [*of_neuron, "its own CNN (MACs)", "Pareto front of all panels"]
+    labels = [*map(str, of_neuron), "its own CNN (MACs)", "Pareto front of all panels"]
     figure.legend(handles, labels, loc="outside upper center", ncols=7)
     return laid_out(figure)
 
@@ -205,7 +205,7 @@ def readouts_vs_tau(scores: pd.DataFrame) -> Figure:
             axes.set_ylabel(rows[row], fontweight="bold")
     handles = [*(Line2D([], [], **look) for look in of_neuron.values()), Line2D([], [], **CNN_LINE)]
     note = f"{table['images'].iloc[0]} images; bars: 95 % intervals over images"
-    figure.legend(handles, [*of_neuron, "its own CNN"], loc="outside upper center", ncols=7, title=note)
+    figure.legend(handles, [*map(str, of_neuron), "its own CNN"], loc="outside upper center", ncols=7, title=note)
     figure.supxlabel("Synaptic time constant τ (ms)")
     figure.supylabel("Accuracy (%)")
     return laid_out(figure)
@@ -231,7 +231,7 @@ def gap_to_cnn(gap: pd.DataFrame) -> Figure:
         here = gap[kinds == kind]
         y = np.array([rows.index(title) for title in titles[kinds == kind]]) + 0.2 * (order - (len(of_kind) - 1) / 2)
         bars = np.abs(here[["gap_points_low", "gap_points_high"]].to_numpy().T - here["gap_points"].to_numpy())
-        axes.errorbar(here["gap_points"], y, xerr=bars, linestyle="none", label=names.get(kind, kind), **look)
+        axes.errorbar(here["gap_points"], y, xerr=bars, linestyle="none", label=names.get(str(kind), str(kind)), **look)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(range(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.5, -0.5)

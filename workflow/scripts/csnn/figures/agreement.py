@@ -107,7 +107,9 @@ def agreement_with_cnn(decisions: Sequence[Decided]) -> Figure:
         for position, share in zip(positions, shares[:, :2].sum(axis=1), strict=True):
             if len(of_tau) <= NAMED_TAUS:
                 box = {"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.85}
-                axes[title].text(position, share - 3, f"{share:.1f}", ha="center", va="top", fontsize=6.5, bbox=box)
+                axes[title].text(
+                    float(position), share - 3, f"{share:.1f}", ha="center", va="top", fontsize=6.5, bbox=box
+                )
         axes[title].set_xticks(positions, [tau(tau_syn_s).removeprefix("τ = ") for tau_syn_s in of_tau])
         axes[title].tick_params(labelbottom=True)
         axes[title].grid(axis="x", visible=False)

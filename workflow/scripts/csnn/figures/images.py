@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import ceil
 from textwrap import wrap
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -25,14 +26,14 @@ def displayable(images: ArrayLike) -> NDArray[np.float64]:
     images : array, shape (n, height, width) or (n, height, width, channels)
         uint8, or float in [0, 1]; values beyond are scaled to fit. Other than three channels are averaged to grey.
     """
-    images = np.asarray(images)
-    if images.ndim == 3:
-        images = images[..., np.newaxis]
-    if images.dtype == np.uint8:
-        images = images / 255
-    low, high = min(images.min(), 0.0), max(images.max(), 1.0)
-    images = (images - low) / (high - low)
-    return images if images.shape[3] == 3 else np.repeat(images.mean(axis=3, keepdims=True), 3, axis=3)
+    shown = np.asarray(images)
+    if shown.ndim == 3:
+        shown = shown[..., np.newaxis]
+    if shown.dtype == np.uint8:
+        shown = shown / 255
+    low, high = min(shown.min(), 0.0), max(shown.max(), 1.0)
+    shown = (shown - low) / (high - low)
+    return shown if shown.shape[3] == 3 else np.repeat(shown.mean(axis=3, keepdims=True), 3, axis=3)
 
 
 @styled
@@ -140,7 +141,7 @@ def architecture(layers: Sequence[Mapping]) -> Figure:
             turn, side, next_x = bottom - 0.8 * arrow, x + (width + gap) / 2, x + width + gap
             path = [(x, bottom), (x, turn), (side, turn), (side, 0.8 * arrow), (next_x, 0.8 * arrow), (next_x, 0)]
         for start, end in pairwise(path):
-            head = {"arrow": "->", "arrowwidth": 0.07, "arrowlength": 0.1} if end == path[-1] else {}
+            head: dict[str, Any] = {"arrow": "->", "arrowwidth": 0.07, "arrowlength": 0.1} if end == path[-1] else {}
             drawing += elements.Line(**head).at(start).to(end)
 
     # The total stands above the columns, clear of the line that arrives there from the column before.

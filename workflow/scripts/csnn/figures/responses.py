@@ -32,12 +32,12 @@ def logits_by_tau(responses: Sequence[Responses], image: Mapping[str, NDArray]) 
     Parameters
     ----------
     responses
-        To one image, of each network; one response for each of the list ``tau_syn_s`` in their provenance.
+        To one image, of each network and time constant.
     image
         Its ``labels`` (1,) and the ``class_names``.
     """
-    logits = logits_of(responses[:1])
-    keys = list(logits)
+    logits = logits_of(responses)
+    keys = [key for key in logits if key[0] == responses[0].provenance["network"]]
     columns = ceil(sqrt(len(keys)))
     panels = [keys[start : start + columns] for start in range(0, len(keys), columns)]
     name = class_name(image)
@@ -70,9 +70,7 @@ def logits_grid(responses: Sequence[Responses], image: Mapping[str, NDArray]) ->
 def logits_of(responses: Sequence[Responses]) -> dict[tuple[str, float | None], NDArray]:
     """Return the logits (steps, classes) of each network and synaptic time constant."""
     return {
-        (response.provenance["network"], tau_syn_s): logits
-        for response in responses
-        for tau_syn_s, logits in zip(response.provenance["tau_syn_s"], response.logits, strict=True)
+        (response.provenance["network"], response.provenance["tau_syn_s"]): response.logits[0] for response in responses
     }
 
 
@@ -112,16 +110,16 @@ def logit_panels(
     )
     grid = figure.subplots(len(panels), columns, sharex=True, sharey=True, squeeze=False)
     for (row, column), axes in np.ndenumerate(grid):
-        key = panels[row][column] if column < len(panels[row]) else None
-        if key not in logits:
+        trace = logits.get(panels[row][column]) if column < len(panels[row]) else None
+        if trace is None:
             axes.set_axis_off()
             grid[row - 1, column].tick_params(labelbottom=True)  # it has no panel below that would show the times
             continue
-        time_ms = 1000 * dt_s * np.arange(1, len(logits[key]) + 1)  # as in Nengo, the first step ends at dt
+        time_ms = 1000 * dt_s * np.arange(1, len(trace) + 1)  # as in Nengo, the first step ends at dt
         for k in unnamed:
-            axes.plot(time_ms, logits[key][:, k], **pale)
+            axes.plot(time_ms, trace[:, k], **pale)
         for k, look in styles.items():
-            axes.plot(time_ms, logits[key][:, k], **look)
+            axes.plot(time_ms, trace[:, k], **look)
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
         axes.margins(x=0.02)
     handles = [Line2D([], [], **styles[true_class]), *(Line2D([], [], **styles[k]) for k in named)]

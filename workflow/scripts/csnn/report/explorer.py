@@ -100,7 +100,7 @@ def chart(records: Sequence[dict], pictures: dict[str, str], names: Sequence[str
             name=f"chosen_{key}", value=values[0], bind=alt.binding_select(options=values, name=label)
         )
     only = " && ".join(f"datum.{key} == chosen_{key}" for key in chosen)
-    columns = [f"c{k}" for k in range(len(names))]
+    columns: list[Any] = [f"c{k}" for k in range(len(names))]
     colour = alt.Color("class:N", title="Class", sort=None).scale(
         domain=list(names), range=[COLOURS[k % len(COLOURS)] for k in range(len(names))]
     )
@@ -204,7 +204,8 @@ def page(spec: dict, table: pd.DataFrame, sample: int, images: int) -> str:
     import vl_convert
 
     init, rows = pages.sortable(table)
-    head = f"<script>{vl_convert.javascript_bundle()}</script>"
+    script = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub wants an argument that has a default
+    head = f"<script>{script}</script>"
     content = json.dumps(spec).replace("</", "<\\/")  # a name must not end the script
     body = (
         f'<div id="chart"></div><script>vegaEmbed("#chart", {content}, {{renderer: "svg", actions: false}});</script>'

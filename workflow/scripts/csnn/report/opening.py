@@ -43,7 +43,7 @@ def answer(decisions: Sequence[Decided]) -> str:
         for readout in (FINAL_STEP, TIME_AVERAGED)
     )
     first = decisions[0]
-    images, steps = first.leaders.shape
+    steps = first.leaders.shape[1]
     sentences = [_cnns(decisions)]
     rates = {key for key, seeds in networks.items() if not seeds[0].about["spiking"]}
     spiking = [key for key in networks if key not in rates]
@@ -105,7 +105,9 @@ def _robustness(final: Shares) -> list[str]:
     """Compare each network's final-step accuracy at its shortest and at its longest synaptic time constant."""
     spans: dict[str, list[str]] = {}
     for network in dict.fromkeys(network for network, _ in final):
-        taus = sorted((tau_syn_s for known, tau_syn_s in final if known == network), key=lambda tau_syn_s: tau_syn_s or 0)
+        taus = sorted(
+            (tau_syn_s for known, tau_syn_s in final if known == network), key=lambda tau_syn_s: tau_syn_s or 0
+        )
         if len(taus) > 1:
             short, long = final[network, taus[0]], final[network, taus[-1]]
             change = points(*paired_difference(long, short), more="more", less="less", none="no change is shown")

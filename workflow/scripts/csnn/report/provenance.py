@@ -107,4 +107,6 @@ def versions(sources: Iterable[Mapping[str, str]]) -> pd.DataFrame:
     for source in sources:
         for package, version in source.items():
             merged.setdefault(package, set()).add(version)
-    return pd.DataFrame({"package": list(merged), "version": [", ".join(sorted(versions)) for versions in merged.values()]})
+    return pd.DataFrame(
+        {"package": list(merged), "version": [", ".join(sorted(versions)) for versions in merged.values()]}
+    )
