@@ -4,4 +4,5 @@
 include: "workflow/Snakefile"
 
 
-workflow.default_target = rules.all.rule.name  # that of an included file does not count
+# that of an included file does not count
+workflow.default_target = workflow.default_target or rules.all.rule.name

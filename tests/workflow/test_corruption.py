@@ -188,8 +188,7 @@ def others(finished, tmp_path_factory) -> Workflow:
 def spoilt(finished, tmp_path_factory) -> Workflow:
     """Return a copy of the finished experiment, which each test spoils and mends."""
     folder = tmp_path_factory.mktemp("spoilt") / "copy"
-    shutil.copytree(finished.folder, folder, copy_function=shutil.copy2)
-    return Workflow(folder)
+    return finished.copy(folder)
 
 
 CONFIGURATION = "LIF/tau-0.01/seed-0"

@@ -6,12 +6,14 @@ with logged(snakemake):
     from csnn import responses
     from csnn.model import cnn
     from csnn.model import tuning
+    from csnn.model.equivalent import neuron_layers
     from csnn.files import read_npz, write_npz
     from csnn.nengodl.compat import use_threads
 
     use_threads(snakemake.threads)
     images = read_npz(snakemake.input.images)
     model = cnn.load(snakemake.input.model, snakemake.params.cnn | {"dataset": str(images["dataset"])})
+    names = [layer.name for layer in neuron_layers(model)]
     if curve := snakemake.params.rate_curve:
         model = tuning.with_rate_curve(model, **curve)
     write_npz(
@@ -23,5 +25,5 @@ with logged(snakemake):
             "images": responses.source(snakemake.input.images),
         },
     )
-    activations = tuning.activations(model, images["images"][: snakemake.params.activation_images])
+    activations = tuning.activations(model, images["images"][: snakemake.params.activation_images], names)
     write_npz(snakemake.output.activations, {f"layer{i + 1}": layer for i, layer in enumerate(activations)})

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -40,7 +41,7 @@ class Progress(logging.Handler):
         self.rule = ""
         self.start = self.last = time.monotonic()
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def emit(self, record: Any) -> None:
         """Count a job that has finished; print where Snakemake says how many have."""
         event = getattr(record, "event", None)
         if event == LogEvent.JOB_INFO:
