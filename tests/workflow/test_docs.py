@@ -145,28 +145,6 @@ def test_links_lead_somewhere(page):
             assert anchor in [head.replace(" ", "-") for head in kept], f"{page}: {link}"
 
 
-def test_reference_of_the_configuration_is_that_of_the_schema():
-    made = subprocess.run(
-        [sys.executable, "-c", "import configuration; print(configuration.configuration(), end='')"],
-        cwd=REPOSITORY / "docs", capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert made.stdout == (REPOSITORY / "docs/configuration.md").read_text(), "run `make docs`"
-
-
-def test_every_key_of_the_schema_is_described():
-    schema = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
-
-    def undescribed(schema, place=""):
-        for key, value in schema["properties"].items():
-            if not (value.get("description") and value.get("allowed")):
-                yield f"{place}{key}"
-            for below in (value, value.get("items"), value.get("additionalProperties")):
-                if below and "properties" in below:
-                    yield from undescribed(below, f"{place}{key}.")
-
-    assert not list(undescribed(schema))
-
-
 def test_the_newest_version_is_that_of_the_citation():
     citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
     newest = re.search(r"^## (.*)$", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)
