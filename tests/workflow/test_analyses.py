@@ -125,7 +125,7 @@ def test_readouts_and_claims_of_the_papers_sweep(finished, tmp_path):
     copy = finished.copy(tmp_path / "copy")
     changes = {"analyses": ["readouts", "claims"]}
     planned = copy.planned(changes=changes)
-    assert not {"simulate", "gather", "compile_network", "train_cnn"} & set(planned)
+    assert not {"simulate", "gather", "decide", "compile_network", "train_cnn"} & set(planned)
     copy.run(changes=changes)
     assert {path.stem for path in (copy.results / "report").iterdir()} >= {"scores", "claims", "provenance"}
     claims = pd.read_csv(copy.results / "tables" / "claims.csv")

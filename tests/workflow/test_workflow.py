@@ -11,8 +11,9 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from conftest import REPOSITORY, SMALL, Workflow, changed
+from conftest import REPOSITORY, SMALL, Workflow, changed, forked_snakemake
 from csnn.evaluation import decisions
 
 OF_DECISIONS = {"accuracy_over_time", "settling_time", "confusion_matrices", "agreement_with_cnn"}
@@ -96,6 +97,33 @@ class TestDryRun:
             "train_cnn": "1",
             "download_cifar10": "1",
         }
+
+    def test_only_what_takes_long_is_sent_to_a_cluster(self, tmp_path):
+        """Every other rule runs beside Snakemake, whatever is asked for."""
+        outer = tmp_path / "outer.smk"
+        outer.write_text(
+            f'include: "{REPOSITORY / "workflow" / "Snakefile"}"\n'
+            "local = workflow._localrules  # what Snakemake asks, except in a dry run, where everything is local\n"
+            'print("sent:", *(rule.name for rule in workflow.rules if rule.name not in local), flush=True)\n'
+        )
+        changes = {"data.validation_images": 5, "cnn.variants": {"tuned": {"tune": {"epochs": 1}}}}
+        config = tmp_path / "experiment.yaml"
+        config.write_text(yaml.safe_dump(changed(SMALL, changes)))
+        command = ["--snakefile", str(outer), "--configfile", str(config), "--cores", "1", "--dry-run", "--quiet"]
+        process = forked_snakemake(command, tmp_path, tmp_path)
+        assert process.returncode == 0, process.stdout + process.stderr
+        sent = set(re.search(r"^sent: (.*)$", process.stdout, re.MULTILINE)[1].split())
+        training = {"read_cifar10", "train_cnn", "variant", "cnn_outputs"}
+        simulation = {
+            "compile_network",
+            "verify",
+            "simulate",
+            "gather",
+            "gather_validation",
+            "record",
+            "record_activity",
+        }
+        assert sent == training | simulation | {"decide"}
 
 
 class TestRun:
