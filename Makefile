@@ -35,7 +35,7 @@ check: lint types ## linters, type checks and unit tests: a minute and a half
 	pytest tests/unit --numprocesses $(shell nproc) --dist worksteal
 
 test: setup ## all tests but those of a cluster
-	pytest --numprocesses $(shell nproc) --dist loadfile
+	pytest tests/workflow tests/slurm tests/unit --numprocesses $(shell nproc) --dist worksteal  # the longest first
 
 test-long: setup ## runs that are killed again and again; about half an hour
 	pytest tests/workflow/test_faults.py -m long

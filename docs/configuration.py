@@ -61,7 +61,7 @@ def page():
         words = schema.alternatives(part)[0]["description"] + "\n\n" if "$ref" in part else ""
         parts.append(f"## {key}\n\n{words}" + table(["key", "default", "allowed", "what it is"], lines))
     lines = [
-        (f"`{name}`", f"[`nengo.{neuron.nengo_class}`](method.md#neurons)", f"`{key}`" if key else "none", *about)
+        (f"`{name}`", f"[`nengo.{neuron.nengo_name}`](method.md#neurons)", f"`{key}`" if key else "none", *about)
         for name, neuron in NEURONS.items()
         for key, about in (
             [(key, (parameter.default, parameter.allowed)) for key, parameter in neuron.parameters.items()]

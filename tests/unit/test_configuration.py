@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from conftest import REPOSITORY, SMALL, changed
-from csnn.experiment import configuration, schema
+from csnn.experiment import configuration, schema, sweep
 from csnn.files import InputError
 
 sys.path.insert(0, str(REPOSITORY / "docs"))
@@ -129,7 +129,7 @@ CONFIGURATIONS = [
     ({"snn.neurons": {}}, "config key snn.neurons names no neuron"),
     ({"snn.neurons": {"LIF": None}}, "config key snn.neurons names no neuron; it must name at least one"),
     ({"snn.neurons": ["LIF"]}, "config key snn.neurons is ['LIF']; it must be a mapping of neuron types"),
-    ({"snn.neurons": {"Izhikevich": {}}}, "Izhikevich is not a known neuron type; known are RLR, SRL, LIF, A-LIF"),
+    ({"snn.neurons": {"Izhikevich": {}}}, "Izhikevich is not a known neuron type; known are A-LIF, LIF, RLR, RSRL, SRL"),
     ({"snn.neurons": {"a": {"type": "b"}}}, "config key snn.neurons: b is not a known neuron type"),
     ({"snn.neurons": {"a;b": {"type": "LIF"}}}, f"config key snn.neurons has the key 'a;b'; {NAME}"),
     ({"snn.neurons": {"../a": {"type": "LIF"}}}, f"config key snn.neurons has the key '../a'; {NAME}"),
@@ -186,8 +186,35 @@ CONFIGURATIONS = [
     ({"snn.networks": [{}, {}]}, "config key snn.networks has the network LIF twice; each must stand in it once"),
     ({"snn.networks": [{"seeds": [1, 1]}]}, f"config key snn.networks[0].seeds is [1, 1]; {TWICE}"),
     ({"snn.networks": [{"tau_syn_s": [0]}]}, f"config key snn.networks[0].tau_syn_s[0] is 0; {IN_SECONDS}"),
-    ({"snn.networks": [{"max_rate_hz": [[9, 9]]}]}, "is [9, 9] for the network LIF/rate-9-9; its CNN has 3 layers"),
+    ({"snn.networks": [{"max_rate_hz": [[9, 9]]}]}, "is [9, 9] for the network LIF/rate-9x2; its CNN has 3 layers"),
     ({"snn.networks": [{"dt_s": [1]}]}, "config key snn.networks[0].dt_s is unknown"),
+    (
+        {"snn.tau_syn_s": [0.005, 0.005000000001]},
+        "snn.tau_syn_s[1] is 0.005000000001, but there is 0.005 already, and both",
+    ),
+    ({"snn.networks": [{"neurons": ["RLR"], "tau_syn_s": [0.0050000001]}, {"neurons": ["LIF"]}]}, "both read 5 ms in"),
+    ({"snn.tau_syn_s": [1e-300]}, "config key snn.tau_syn_s[0] is 1e-300, so short for steps of 0.001 s that it would"),
+    ({"snn.networks": [{"max_rate_hz": [list(range(100, 200))]}]}, "is too long for the name of a folder; config keys"),
+    (
+        {"snn.networks": [{"max_rate_hz": [[1, 2] * 20]}]},
+        "ends in a text that comes 20 times in a row, which Snakemake",
+    ),
+    ({"snn.neurons": {"a" * 20: {"type": "LIF"}}}, "ends in a text that comes 20 times in a row, which Snakemake"),
+    *(
+        ({"snn.neurons": {name: {"type": "LIF"}}}, f"config key snn.neurons has the name {name}, which {what}")
+        for what, names in {
+            "stands for something else already; it must have another, and say its type": ["CNN", "base", "Tables"],
+            "programs that read tables take for a number, a missing value": ["NA", "nan", "None", "null", "7", "1e5"],
+        }.items()
+        for name in names
+    ),
+    ({"snn.neurons": {"": {"type": "LIF"}}}, f"config key snn.neurons has the key ''; {NAME}"),
+    ({"snn.neurons": {"N/A": {"type": "LIF"}}}, f"config key snn.neurons has the key 'N/A'; {NAME}"),
+    ({"snn.neurons": {"LIF_": {"type": "LIF"}}}, f"config key snn.neurons has the key 'LIF_'; {NAME}"),
+    ({"cnn.variants": {"NaN": VARIANT}}, "config key cnn.variants has the name NaN, which programs that read tables"),
+    ({"cnn.variants": {"CNN": VARIANT}}, "config key cnn.variants has the name CNN, which stands for something else"),
+    ({"cnn.variants": {"a_": VARIANT}}, f"config key cnn.variants has the key 'a_'; {NAME}"),
+    ({"readouts.windows": [5, 13]}, "readouts.windows[1] is 13, more than the 12 steps of the run; it must be at most"),
     # ---- simulation, and what is made of it
     ({"simulation.engine": "brian"}, "config key simulation.engine is 'brian'; it must be event or nengo-dl"),
     ({"simulation.precision": 64}, "config key simulation.precision is 64; it must be double or single"),
@@ -378,6 +405,11 @@ class TestWhatIsTaken:
 
     def test_default_windows_are_no_longer_than_the_run(self):
         assert configuration.read({"snn": {"steps": 20}})["readouts"]["windows"] == [5, 10, 20]
+
+    def test_equal_rates_of_many_layers_are_one_short_name(self):
+        builder = {"cnn.architecture": {"builder": "b.py:f"}, "snn.networks": [{"max_rate_hz": [[100] + [415] * 30]}]}
+        config = configuration.read(changed(SMALL, builder))
+        assert list(sweep.networks(config["snn"], {})) == ["LIF/rate-100-415x30", "RLR/rate-100-415x30"]
 
     def test_nothing_is_warned_of_in_the_papers_experiment(self):
         assert list(configuration.warnings(configuration.read({}))) == []

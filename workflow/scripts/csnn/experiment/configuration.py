@@ -10,6 +10,7 @@ import difflib
 import functools
 import math
 import os
+import re
 import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -230,15 +231,17 @@ def check(config: dict[str, Any]) -> None:
         Naming the key, its value and what would be right.
     """
     snn = config["snn"]
-    for place, row in [("snn", snn)] + [(f"snn.networks[{i}]", row) for i, row in enumerate(snn["networks"])]:
+    rows = [("snn", snn)] + [(f"snn.networks[{i}]", row) for i, row in enumerate(snn["networks"])]
+    for place, row in rows:
         for key in ("tau_syn_s", "seeds"):
             values = row.get(key, [])
             if len(set(values)) < len(values):
                 raise InputError(f"config key {place}.{key} is {_shown(values)}; each value must stand in it once")
-        _check_time_constants(f"{place}.tau_syn_s", row.get("tau_syn_s", []), snn["dt_s"])
+    _check_time_constants({f"{place}.tau_syn_s": row.get("tau_syn_s", []) for place, row in rows}, snn["dt_s"])
     snn["neurons"] = _neurons(snn["neurons"])
     _check_variants(config, snn["neurons"])
     networks = sweep.networks(snn, config["cnn"]["variants"])
+    _check_paths([*networks, *config["cnn"]["variants"]])
     _check_rates(config, networks)
     _check_number_of_simulations(config, networks)
     _check_analyses(config)
@@ -303,24 +306,38 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _check_time_constants(key: str, values: Sequence[float | None], dt_s: float) -> None:
-    """Check that time constants filter something, and that tables and paths tell them apart."""
+def _check_time_constants(lists: Mapping[str, Sequence[float | None]], dt_s: float) -> None:
+    """Check that time constants filter something, and that tables and figures tell them apart."""
     shown: dict[str, float] = {}
-    for i, tau_syn_s in enumerate(values):
+    for key, tau_syn_s in ((f"{key}[{i}]", tau) for key, taus in lists.items() for i, tau in enumerate(taus)):
         if tau_syn_s is None:
             continue
         if tau_syn_s <= NO_FILTER_BELOW * dt_s:
             raise InputError(
-                f"config key {key}[{i}] is {tau_syn_s}, so short for steps of {dt_s} s that it would filter nothing; "
+                f"config key {key} is {tau_syn_s}, so short for steps of {dt_s} s that it would filter nothing; "
                 f"it must be above {NO_FILTER_BELOW} * snn.dt_s, or null for no filter"
             )
         text = f"{1000 * tau_syn_s:.6g}"
-        if text in shown:
+        if shown.setdefault(text, tau_syn_s) != tau_syn_s:
             raise InputError(
-                f"config key {key} has {shown[text]} and {tau_syn_s}, which both read {text} ms in tables and figures; "
-                "time constants must differ in the first six digits"
+                f"config key {key} is {tau_syn_s}, but there is {shown[text]} already, and both read {text} ms in "
+                "tables and figures; it must differ within the first six digits"
             )
-        shown[text] = tau_syn_s
+
+
+def _check_paths(names: Iterable[str]) -> None:
+    """Check that Snakemake and file systems take the names of networks and variants, which are folders."""
+    for name in names:
+        if re.search(r"(.+)\1{19,}$", name):
+            raise InputError(
+                f"{_shortened(name)} ends in a text that comes 20 times in a row, which Snakemake takes for a rule "
+                "that calls itself for ever; config keys snn and cnn.variants must lead to other names of networks"
+            )
+        if longest := [part for part in name.split("/") if len(part) > 200]:
+            raise InputError(
+                f"{_shortened(longest[0])} is too long for the name of a folder; config keys snn and cnn.variants must "
+                "lead to shorter names of networks: snn.max_rate_hz itself is in none"
+            )
 
 
 def check_place(folder: Path) -> None:
