@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import tempfile
 
+import yaml
 from snakemake import __version__ as snakemake_version
 
 PAPERS_TABLES = "Accuracy and loss (the paper's Tables 1 and 2)"
