@@ -50,6 +50,7 @@ wildcard_constraints:
     network="|".join(map(re.escape, sweep.networks)),
     cnn="|".join(map(re.escape, map(cnn_folder, [BASE, *sweep.variants]))),
     tau=r"none|[0-9.e-]+",
+    rates=r"[0-9.ex+-]+(-at-[0-9.]+)?",
     seed=r"\d+",
     images="test|validation|logit_image",
     table="[a-z0-9]+",

@@ -139,6 +139,7 @@ ORIGINS = Item(
         "models": sweep.models,
         "networks": COMPILED,
         "certificates": CERTIFICATES,
+        "cnn_certificates": sweep.cnn_certificates,
         # any one, for the versions that it names
         "responses": sweep.each_configuration(
             f"{CONFIGURATION}/{'validation' if 'gap' in ANALYSES else 'test'}.npz", seeds=1

@@ -11,6 +11,7 @@ if sweep.engine == "event":
     rule compile_network:
         input:
             model=sweep.model_of_network,
+            certificate=sweep.cnn_certificate,
         output:
             "<results>/{network}/networks/seed-{seed}.npz",
         log:
@@ -32,6 +33,7 @@ if sweep.engine == "event":
     rule verify:
         input:
             model=sweep.model_of_network,
+            certificate=sweep.cnn_certificate,
             images="<results>/images/test.npz",
             network="<results>/{network}/networks/seed-{seed}.npz",
         output:
@@ -65,6 +67,7 @@ rule simulate:
     input:
         images="<results>/images/{images}.npz",
         network=sweep.simulated_from,
+        certificate=sweep.cnn_certificate,
     output:
         "<results>/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.npz",
     log:

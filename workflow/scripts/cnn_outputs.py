@@ -6,7 +6,7 @@ with logged(snakemake):
     from csnn import responses
     from csnn.model import cnn
     from csnn.model import tuning
-    from csnn.model.equivalent import neuron_layers
+    from csnn.model.graph import activations, neuron_layers
     from csnn.files import read_npz, write_npz
     from csnn.nengodl.compat import use_threads
 
@@ -25,5 +25,5 @@ with logged(snakemake):
             "images": responses.source(snakemake.input.images),
         },
     )
-    activations = tuning.activations(model, images["images"][: snakemake.params.activation_images], names)
-    write_npz(snakemake.output.activations, {f"layer{i + 1}": layer for i, layer in enumerate(activations)})
+    outputs = activations(model, images["images"][: snakemake.params.activation_images], names)
+    write_npz(snakemake.output.activations, {f"layer{i + 1}": layer for i, layer in enumerate(outputs)})

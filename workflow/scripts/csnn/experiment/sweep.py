@@ -67,8 +67,9 @@ def lineage(variants: Mapping[str, Mapping], name: str) -> list[str]:
 def activation(variants: Mapping[str, Mapping], name: str) -> str:
     """Return the activation that a CNN has: that of the last step of how it is made that tuned it, else ReLU."""
     for variant in lineage(variants, name):
-        if variants[variant]["tune"]["epochs"]:
-            return variants[variant]["tune"]["activation"]
+        tune = variants[variant]["tune"]
+        if tune["epochs"] or tune["activation"] != "relu":
+            return tune["activation"]
     return "relu"
 
 
@@ -118,7 +119,7 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
                 )
             parts = [neuron] if variant == BASE else [variant, neuron]
             if max_rate_hz != snn["max_rate_hz"]:
-                parts.append(f"rate-{_joined(max_rate_hz)}")
+                parts.append(f"rate-{rates_text(max_rate_hz)}")
             if initial_voltage != snn["initial_voltage"]:
                 parts.append(f"start-{initial_voltage}")
             name = "/".join(parts)
@@ -136,8 +137,13 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
     return found
 
 
-def _joined(max_rate_hz: float | Sequence[float]) -> str:
-    """Write one maximal rate, or one for each layer, as paths do; three layers in a row of 100 Hz are 100x3."""
+def rates_text(max_rate_hz: float | Sequence[float] | Mapping[str, float]) -> str:
+    """Write maximal rates as paths do: one, one for each layer, or one at a percentile of the activations.
+
+    Three layers in a row of 100 Hz are ``100x3``.
+    """
+    if isinstance(max_rate_hz, Mapping):
+        return f"{max_rate_hz['hz']:g}-at-{max_rate_hz['percentile']:g}"
     rates = max_rate_hz if isinstance(max_rate_hz, Sequence) else [max_rate_hz]
     runs = [(f"{rate:g}", len(list(layers))) for rate, layers in groupby(rates)]
     return "-".join(f"{rate}x{layers}" if layers > 1 else rate for rate, layers in runs)
@@ -318,6 +324,40 @@ class Sweep:
     def rate_curve_of_cnn(self, wildcards: Any) -> dict[str, Any] | None:
         """The rate curve that the CNN in a folder was tuned to, or None."""
         return self._rate_curve(activation(self.variants, variant_in(wildcards.cnn)))
+
+    def architecture_of_cnn(self, wildcards: Any) -> dict[str, Any]:
+        """The sizes of the CNN in a folder, or its builder."""
+        return architecture(self.variants, self.architecture, variant_in(wildcards.cnn))
+
+    def networks_of_cnn(self, wildcards: Any, threads: int) -> list[dict[str, Any]]:
+        """How each network of the CNN in a folder is converted, to be checked before training.
+
+        Snakemake does not compare parameters from a function that takes ``threads``: a further network is no reason to
+        train anew.
+        """
+        settings = ("neuron", "neuron_parameters", "initial_voltage", "max_rate_hz")
+        variant = variant_in(wildcards.cnn)
+        return [
+            {key: network[key] for key in settings}
+            for network in self.networks.values()
+            if network["variant"] == variant
+        ]
+
+    def max_rate_hz(self, wildcards: Any) -> Any:
+        """The setting of the maximal rates that a path spells."""
+        settings = (network["max_rate_hz"] for network in self.networks.values())
+        return next(setting for setting in settings if rates_text(setting) == wildcards.rates)
+
+    def cnn_certificate(self, wildcards: Any) -> str:
+        """The certificate of a network's CNN at its maximal rates."""
+        network = self.networks[wildcards.network]
+        folder = cnn_folder(network["variant"])
+        return f"<results>/verification/{folder}-rate-{rates_text(network['max_rate_hz'])}.json"
+
+    @property
+    def cnn_certificates(self) -> list[str]:
+        """The certificates of all CNNs that a network is converted from."""
+        return list(dict.fromkeys(self.cnn_certificate(SimpleNamespace(network=name)) for name in self.networks))
 
     @property
     def cnns(self) -> list[str]:
