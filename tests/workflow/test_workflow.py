@@ -113,7 +113,7 @@ class TestDryRun:
         process = forked_snakemake(command, tmp_path, tmp_path)
         assert process.returncode == 0, process.stdout + process.stderr
         sent = set(re.search(r"^sent: (.*)$", process.stdout, re.MULTILINE)[1].split())
-        training = {"read_cifar10", "train_cnn", "variant", "cnn_outputs"}
+        training = {"read_cifar10", "check_cnn", "train_cnn", "variant", "verify_cnn", "cnn_outputs"}
         simulation = {
             "compile_network",
             "verify",
