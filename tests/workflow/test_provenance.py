@@ -40,7 +40,9 @@ class TestRecord:
     def test_engine_is_certified(self, record):
         assert record["engine"] == "event"
         assert record["largest_difference_from_nengo_dl"] < 1e-12
-        assert set(record["certificates"]) == {f"results/small/verification/{n}-seed-0.json" for n in ("RLR", "LIF")}
+        assert set(record["certificates"]) == {
+            f"results/small/verification/{n}/seed-0/tau-0.005+0.01.json" for n in ("RLR", "LIF")
+        }
 
     def test_code_machine_and_packages(self, record):
         commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, text=True).strip()

@@ -237,7 +237,7 @@ for name, item in FIGURES.items():
             mem_mb=2000,
             runtime=10,
         params:
-            code=digest("figure.py", "csnn/figures/figures.mplstyle"),
+            code=digest("figure.py"),
             draw=item.draw,
             caption=item.caption,
         script:

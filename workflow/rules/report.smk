@@ -173,7 +173,7 @@ for name, item in PAGES.items():
             mem_mb=2000,
             runtime=10,
         params:
-            code=digest("table_page.py", "csnn/report/page.html.jinja"),
+            code=digest("table_page.py"),
             title=item.title,
             caption=item.caption,
         script:
@@ -197,7 +197,7 @@ rule explorer:  # the interactive page
         mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, 3 * TEST_IMAGES, SNN["steps"])),
         runtime=scaled_by_attempt(15),
     params:
-        code=digest("explorer.py", "csnn/report/page.html.jinja"),
+        code=digest("explorer.py"),
         caption=INTERACTIVE.caption,
         show_images=config["report"]["show_images"],
     script:
@@ -221,7 +221,7 @@ rule provenance:
         mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, TEST_IMAGES, SNN["steps"])),
         runtime=10,
     params:
-        code=digest("provenance.py", "csnn/report/page.html.jinja"),
+        code=digest("provenance.py"),
         caption=ORIGINS.caption,
         training_seed=CNN["training"]["seed"] if CNN["weights"] is None else f"unknown: weights of {CNN['weights']}",
         seeds=sweep.seeds,

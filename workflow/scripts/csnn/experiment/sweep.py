@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, product
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -159,6 +160,9 @@ def configurations(networks: Mapping[str, Mapping], seeds: int | None = None) ->
 CONFIGURATION = "<results>/{network}/tau-{tau}/seed-{seed}"
 """Folder of a configuration: a network at one time constant and with one seed."""
 
+TAUS_PER_CERTIFICATE = 8
+"""How many time constants one certificate is about at most: file names end at 255 bytes."""
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -171,9 +175,12 @@ class Sweep:
     ----------
     config
         The experiment's complete configuration.
+    digest
+        Of the code of a script.
     """
 
     config: Mapping[str, Any]
+    digest: Callable[[str], str] = digest
 
     @cached_property
     def networks(self) -> dict[str, dict]:
@@ -198,7 +205,7 @@ class Sweep:
     @cached_property
     def code(self) -> str:
         """Digest of the code that simulates."""
-        return digest(self.simulation_script)
+        return self.digest(self.simulation_script)
 
     @property
     def seeds(self) -> list[int]:
@@ -214,11 +221,6 @@ class Sweep:
     def first_tau(self) -> str:
         """The first time constant of the first network, as in paths."""
         return next(configurations(self.networks))[1]
-
-    @property
-    def largest_number_of_taus(self) -> int:
-        """How many time constants the network with the most of them has."""
-        return max(len(network["tau_syn_s"]) for network in self.networks.values())
 
     # ---- images ------------------------------------------------------------------------------------------------------
 
@@ -421,9 +423,9 @@ class Sweep:
         """Synaptic time constant in seconds; None for no filter."""
         return parse_tau(wildcards.tau)
 
-    def taus_of_network(self, wildcards: Any) -> list[float | None]:
-        """Every synaptic time constant (s) of a network."""
-        return self.networks[wildcards.network]["tau_syn_s"]
+    def verified_taus(self, wildcards: Any) -> list[float | None]:
+        """Synaptic time constants (s) that one certificate is about."""
+        return [parse_tau(tau) for tau in wildcards.taus.split("+")]
 
     def simulation_settings(self, wildcards: Any) -> dict[str, Any]:
         """What every shard of a configuration is made with: it stands in its file, and its readers compare."""
@@ -461,6 +463,37 @@ class Sweep:
     def of_event_engine(self, pattern: str, seeds: int | None = None) -> list[str]:
         """A file of every network and seed where the event-driven engine simulates; else none."""
         return self.each_network(pattern, seeds) if self.engine == "event" else []
+
+    def certificates(self, results: str | os.PathLike, seeds: int | None = None) -> list[str]:
+        """Certificates of every configuration, where the event-driven engine simulates.
+
+        One certificate is about several time constants of a network and seed, which its name lists, because starting
+        TensorFlow takes longer than their simulation. Those that are there stay as they are; the time constants that
+        none of them is about get a certificate of their own. So a further time constant is verified alone.
+
+        Parameters
+        ----------
+        results
+            Where the experiment's results lie.
+        seeds
+            Of how many seeds of each network at most; None for all.
+        """
+        if self.engine != "event":
+            return []
+        paths = []
+        for name, network in self.networks.items():
+            for seed in network["seeds"][:seeds]:
+                folder = f"verification/{name}/seed-{seed}"
+                there = sorted(path.stem.removeprefix("tau-") for path in Path(results, folder).glob("tau-*.json"))
+                missing = list(map(tau_text, network["tau_syn_s"]))
+                for taus in there:
+                    if set(taus.split("+")) & set(missing):
+                        missing = [tau for tau in missing if tau not in taus.split("+")]
+                        paths.append(f"<results>/{folder}/tau-{taus}.json")
+                for first in range(0, len(missing), TAUS_PER_CERTIFICATE):
+                    taus = "+".join(missing[first : first + TAUS_PER_CERTIFICATE])
+                    paths.append(f"<results>/{folder}/tau-{taus}.json")
+        return paths
 
     def shown_responses(self, names: Iterable[str]) -> list[str]:
         """Responses of networks, at each of their time constants, to the image that is shown: first seed."""
