@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 
 import pytest
@@ -56,7 +57,8 @@ def imported(body: list[ast.stmt]) -> set[str]:
         elif isinstance(statement, ast.ImportFrom):
             names |= {statement.module} | {f"{statement.module}.{alias.name}" for alias in statement.names}
         elif isinstance(statement, ast.With | ast.Try | ast.If):
-            names |= imported(statement.body)
+            for_types = isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
+            names |= set() if for_types else imported(statement.body)
     return names
 
 
@@ -87,16 +89,14 @@ def test_environment_has_the_versions_of_the_lock(path):
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
 def test_environment_has_the_versions_that_its_source_asks_for(path):
-    asked, waiting = {}, [path.with_suffix(".in")]
-    while waiting:
-        for line in waiting.pop().read_text().splitlines():
-            if line.startswith("-r "):
-                waiting.append(path.parent / line.removeprefix("-r ").strip())
-            elif line and not line.startswith("#"):
+    asked = {}
+    for source in re.findall(r"\S+\.in\b", path.read_text().splitlines()[0]):
+        for line in (path.parent / source).read_text().splitlines():
+            if not line.startswith("#"):
                 name, _, version = line.partition("==")
                 asked[normal(name)] = version
     pinned = pins(path)
-    assert asked.keys() <= pinned.keys()
+    assert asked and asked.keys() <= pinned.keys()
     assert {name: pinned[name] for name, version in asked.items() if version} == {
         name: version for name, version in asked.items() if version
     }
@@ -119,3 +119,9 @@ def test_every_script_belongs_to_a_rule_with_an_environment():
 @pytest.mark.parametrize("path", [LOCK, *ENVIRONMENTS], ids=lambda path: path.name)
 def test_no_file_names_a_host(path):
     assert not re.search(r"://|--(extra-)?index|--find-links|--trusted-host| @ ", path.read_text())
+
+
+def test_package_citation_and_changelog_name_one_version():
+    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    assert yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())["version"] == version
+    assert re.search(r"^## (\S+)", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)[1] == version

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all; responses hold together; logs say one sentence."""
+"""Files are written completely or not at all; responses hold together; logs say one sentence."""
 
 import errno
 import os
@@ -10,10 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from csnn import responses
-from csnn.files import InputError, read_npz, whole_file, write_json, write_npz, write_text
+from csnn.files import (
+    InputError,
+    atomic_write,
+    read_npz,
+    read_npz_with_metadata,
+    read_table,
+    write_json,
+    write_npz,
+    write_table,
+    write_text,
+)
 from csnn.responses import Responses
 
 RNG = np.random.default_rng(0)
@@ -21,7 +32,7 @@ RNG = np.random.default_rng(0)
 
 def test_a_file_that_fails_half_way_is_not_there(tmp_path):
     path = tmp_path / "folder" / "file.txt"
-    with pytest.raises(RuntimeError), whole_file(path) as temporary:
+    with pytest.raises(RuntimeError), atomic_write(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError
     assert not list(path.parent.iterdir())
@@ -38,8 +49,8 @@ def test_a_file_that_fails_leaves_the_old_one(tmp_path):
 
 WRITE = """
 import sys, time
-from csnn.files import whole_file
-with whole_file(sys.argv[1]) as temporary:
+from csnn.files import atomic_write
+with atomic_write(sys.argv[1]) as temporary:
     temporary.write_text("half")
     print("writing", flush=True)
     sys.stdin.read()
@@ -58,15 +69,17 @@ def writer(path, code=WRITE):
         process.stdin.close()
 
 
-def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path):
+def test_what_a_killed_writer_left_is_removed_once_it_is_old(tmp_path):
     path = tmp_path / "file.txt"
     with writer(path) as process:
         process.kill()
-        # not waited for: a zombie has a number, but does not live
-        while (Path("/proc") / str(process.pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
-            time.sleep(0.01)
-        assert len(list(tmp_path.iterdir())) == 1
-        write_text(path, "new")
+        process.wait(30)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".file.txt~")
+    write_text(path, "new")
+    assert left.exists()
+    os.utime(left, (time.time() - 3600,) * 2)
+    write_text(path, "newer")
     assert os.listdir(tmp_path) == ["file.txt"]
 
 
@@ -81,14 +94,33 @@ def test_what_a_living_writer_writes_is_left_alone(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["file", "file.txt"]
 
 
-def test_what_another_machine_writes_is_left_alone_until_it_is_old(tmp_path):
-    path, other = tmp_path / "file.txt", tmp_path / ".file.txt~another.machine~1~1~abc.txt"
-    other.write_text("half")
-    write_text(path, "new")
-    assert other.exists()
-    os.utime(other, (time.time() - 3600,) * 2)
-    write_text(path, "newer")
-    assert os.listdir(tmp_path) == ["file.txt"]
+def test_a_writer_that_paused_too_long_fails_and_leaves_the_file_as_it_is(tmp_path):
+    path = tmp_path / "file.txt"
+    with pytest.raises(FileNotFoundError), atomic_write(path) as temporary:
+        os.utime(temporary, (time.time() - 3600,) * 2)
+        write_text(path, "new")
+        assert not temporary.exists()
+    assert path.read_text() == "new"
+
+
+def test_content_is_on_the_disk_before_the_file_has_its_name(tmp_path, monkeypatch):
+    calls = []
+    fsync, replace = os.fsync, Path.replace
+
+    def record_fsync(handle):
+        calls.append(("fsync", os.readlink(f"/proc/self/fd/{handle}")))
+        fsync(handle)
+
+    def record_replace(path, target):
+        calls.append(("replace", str(path)))
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", record_fsync)
+    monkeypatch.setattr(Path, "replace", record_replace)
+    write_text(tmp_path / "file.txt", "content")
+    (first, temporary), (second, renamed), (third, folder) = calls
+    assert (first, second, third) == ("fsync", "replace", "fsync")
+    assert temporary == renamed and folder == str(tmp_path)
 
 
 def test_a_job_that_is_told_to_end_clears_away_what_it_was_writing(tmp_path):
@@ -109,9 +141,54 @@ def test_a_job_that_is_told_to_end_clears_away_what_it_was_writing(tmp_path):
 )
 def test_a_full_disk_is_said_in_one_sentence(tmp_path, error):
     path = tmp_path / "file.txt"
-    with pytest.raises(InputError, match=f"no space is left to write {path}; make room, then give"), whole_file(path):
+    with pytest.raises(InputError, match=f"no space is left to write {path}; make room, then give"), atomic_write(path):
         raise error
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Return the path of a table, and the table."""
+    table = pd.DataFrame({"neuron": ["LIF", "é"], "accuracy": [0.1, 1 / 3]})
+    write_table(tmp_path / "scores.csv", table)
+    return tmp_path / "scores.csv", table
+
+
+def test_a_table_reads_as_it_was_written(table):
+    path, table = table
+    pd.testing.assert_frame_equal(read_table(path), table)
+    pd.testing.assert_frame_equal(pd.read_csv(path), table)
+    subprocess.run(["sha256sum", "--check", "scores.csv.sha256"], cwd=path.parent, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda path: path.write_text(path.read_text().replace("0.1", "0.2")), "was changed after it was written"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-20]), "was changed after it was written"),
+        (lambda path: path.write_bytes(b""), "was changed after it was written"),
+        (lambda path: path.with_name("scores.csv.sha256").unlink(), "has no checksum in scores.csv.sha256"),
+        (lambda path: path.with_name("scores.csv.sha256").write_text("0"), "was changed after it was written"),
+        (lambda path: path.unlink(), "does not exist"),
+    ],
+    ids=["edited", "cut", "empty", "without checksum", "damaged checksum", "missing"],
+)
+def test_a_table_that_was_changed_is_refused(table, damage, sentence):
+    path, _ = table
+    damage(path)
+    with pytest.raises(InputError, match=f"{path} {sentence}.* give the same command again$"):
+        read_table(path)
+
+
+def test_metadata_reads_as_it_was_written(tmp_path):
+    metadata = {"seed": 3, "tau_syn_s": [0.005, None]}
+    write_npz(tmp_path / "file.npz", {"logits": np.arange(3)}, metadata)
+    arrays, read = read_npz_with_metadata(tmp_path / "file.npz")
+    assert read == metadata
+    assert list(arrays) == ["logits"]
+    write_npz(tmp_path / "file.npz", arrays)
+    with pytest.raises(InputError, match="it has no metadata"):
+        read_npz_with_metadata(tmp_path / "file.npz")
 
 
 def test_files_have_the_usual_permissions(tmp_path):

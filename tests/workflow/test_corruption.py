@@ -41,7 +41,7 @@ def save_network(path, seed: int) -> None:
     network.save_network(test_network_file.example(), path)
 
 
-# by kind of file: its place, how it is written for a seed, how it is read, and whether it is sealed
+# by kind of file: its place, how it is written for a seed, how it is read, and whether it has a checksum
 KINDS = {
     "shard": ("LIF/tau-0.005/seed-{}/test-1-of-2.npz", lambda p, s: responses.write(p, shard(s)), responses.read, True),
     "model": ("experiment-{}/cnn/model.h5", save_model, lambda p: cnn.load(p).get_weights(), True),
@@ -58,9 +58,9 @@ def kind(request, tmp_path):
     return prepared(request.param, tmp_path)
 
 
-@pytest.fixture(params=[kind for kind, (*_, sealed) in KINDS.items() if sealed])
-def sealed_kind(request, tmp_path):
-    """Return the same, of the kinds that have a seal: not of own images, whose hash provenance.json keeps."""
+@pytest.fixture(params=[kind for kind, (*_, checksum) in KINDS.items() if checksum])
+def kind_with_checksum(request, tmp_path):
+    """Return the same, of the kinds that have a checksum: not of own images, whose hash provenance.json keeps."""
     return prepared(request.param, tmp_path)
 
 
@@ -119,8 +119,8 @@ def test_no_flipped_bit_is_read_as_something_else(kind):
 
 
 @pytest.mark.parametrize("times", ["newer", "same"])
-def test_a_copy_of_anothers_is_refused(sealed_kind, times):
-    path, read, other = sealed_kind
+def test_a_copy_of_anothers_is_refused(kind_with_checksum, times):
+    path, read, other = kind_with_checksum
     before = path.stat()
     shutil.copyfile(other, path)
     if times == "same":
@@ -128,17 +128,16 @@ def test_a_copy_of_anothers_is_refused(sealed_kind, times):
     assert f"it was written as {other}" in refused(path, read)
 
 
-def test_a_file_of_another_version_is_refused(sealed_kind, monkeypatch):
-    path, read, _ = sealed_kind
+def test_a_file_of_another_version_is_refused(kind_with_checksum, monkeypatch):
+    path, read, _ = kind_with_checksum
     monkeypatch.setattr(files, "FORMAT", files.FORMAT + 1)
     assert f"made by another version of the workflow (format {files.FORMAT - 1}, not {files.FORMAT})" in refused(
         path, read
     )
 
 
-def test_a_file_without_a_seal_is_refused(sealed_kind):
-    """As versions before seals wrote them."""
-    path, read, _ = sealed_kind
+def test_a_file_without_a_checksum_is_refused(kind_with_checksum):
+    path, read, _ = kind_with_checksum
     if path.suffix == ".npz":
         np.savez(path, **read_npz(path))
     elif path.suffix == ".json":
@@ -161,7 +160,7 @@ def test_prepared_data_must_be_the_workflows_own(tmp_path, monkeypatch):
     data.write_images("data/digits.npz", data.Dataset(**images(0)))
     data.read_images("data/digits.npz")
     np.savez("data/digits.npz", **images(1))
-    assert "no content hash" in refused("data/digits.npz", data.read_images)
+    assert "no checksum" in refused("data/digits.npz", data.read_images)
     shutil.copy("data/digits.npz", "mine.npz")
     data.read_images("mine.npz")
     data.write_images("data/cifar10.npz", data.Dataset(**images(1)))
@@ -189,8 +188,7 @@ def others(finished, tmp_path_factory) -> Workflow:
 def spoilt(finished, tmp_path_factory) -> Workflow:
     """Return a copy of the finished experiment, which each test spoils and mends."""
     folder = tmp_path_factory.mktemp("spoilt") / "copy"
-    shutil.copytree(finished.folder, folder, copy_function=shutil.copy2)
-    return Workflow(folder)
+    return finished.copy(folder)
 
 
 CONFIGURATION = "LIF/tau-0.01/seed-0"

@@ -79,7 +79,7 @@ def test_no_model_names_code(tmp_path, module):
         config = json.loads(file.attrs["model_config"])
         config["config"]["layers"][1]["config"]["kernel_initializer"]["module"] = module
         file.attrs["model_config"] = json.dumps(config)
-    cnn.write_seal(path, path, {})
+    cnn.write_checksum(path, path, {})
     with pytest.raises(InputError, match=rf"holds code \(a GlorotUniform of {module}\), which is not run"):
         cnn.load(path)
 

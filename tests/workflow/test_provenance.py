@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import reproduce
-from conftest import REPOSITORY, SMALL, Workflow
+from conftest import REPOSITORY, SMALL
 from csnn.files import InputError, sha256
 
 
@@ -86,8 +86,7 @@ class TestReproduction:
 
 
 def test_archive_packs_what_a_publication_needs(finished, tmp_path):
-    shutil.copytree(finished.folder, tmp_path / "copy", copy_function=shutil.copy2)
-    workflow = Workflow(tmp_path / "copy")
+    workflow = finished.copy(tmp_path / "copy")
     workflow.run("archive", changes={"report.show_images": False})
     with zipfile.ZipFile(workflow.results / "archive.zip") as archive:
         names = set(archive.namelist())

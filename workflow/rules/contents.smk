@@ -97,7 +97,7 @@ def shown(path, heading, item, caption, part=None, **labels):
 
 def of_networks(neurons="all", tau="all"):
     """Labels of an item: of which neurons, synaptic time constants and seeds it is."""
-    return {"neurons": neurons, "tau": tau, "seeds": ", ".join(map(str, SEEDS))}
+    return {"neurons": neurons, "tau": tau, "seeds": ", ".join(map(str, sweep.seeds))}
 
 
 def in_formats(figure, *place, with_images=False, **labels):
@@ -105,7 +105,7 @@ def in_formats(figure, *place, with_images=False, **labels):
 
     The report shows the first (see `shown`); one `with_images` of the data set only where that is wanted.
     """
-    paths = [f"<results>/figures/{figure}.{format}" for format in FIGURES["formats"]]
+    paths = [f"<results>/figures/{figure}.{format}" for format in config["figures"]["formats"]]
     if with_images and not config["report"]["show_images"]:
         return paths
     return [shown(paths[0], *place, caption=figure, **labels), *paths[1:]]
@@ -114,7 +114,7 @@ def in_formats(figure, *place, with_images=False, **labels):
 def make_report(path, shown, log):
     """Make a report of files that are there: Snakemake itself, in a run of its own, with this run's configuration."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file, open(log, "w") as said:
-        yaml.safe_dump(config, file)
+        yaml.safe_dump(config, file, sort_keys=False)
         file.flush()
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "1"]
         command += ["--configfile", file.name, "--profile", "none", "--workflow-profile", "none", "--nolock"]

@@ -16,7 +16,6 @@ rule download_cifar10:
     localrule: True  # nodes of a cluster often have no network
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=60,
@@ -35,10 +34,9 @@ rule read_cifar10:
         "data/benchmarks/read_cifar10.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(10),
     params:
         code=digest("read_cifar10.py"),
     script:
@@ -54,7 +52,6 @@ rule read_digits:
         "data/benchmarks/read_digits.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
@@ -75,12 +72,11 @@ rule select_images:
         "<benchmarks>/select_images/{images}.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=10,
     params:
         code=digest("select_images.py"),
-        indices=indices,
+        indices=sweep.indices,
     script:
         "../scripts/select_images.py"

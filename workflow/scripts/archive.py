@@ -2,13 +2,13 @@
 
 from csnn.job import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     import zipfile
     from pathlib import Path
 
     import yaml
 
-    from csnn.files import read_json, whole_file
+    from csnn.files import read_json, atomic_write
 
     # they show images of the data set, whose licence may not allow to pass them on (config key report.show_images)
     images = () if snakemake.params.with_images else ("figure1", "figure4")
@@ -16,7 +16,7 @@ with logged(snakemake.log[0]):
     results = Path(snakemake.output[0]).parent
     configuration = read_json(snakemake.input.record)["configuration"]
     with (
-        whole_file(snakemake.output[0]) as temporary,
+        atomic_write(snakemake.output[0]) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         for path in dict.fromkeys(paths):

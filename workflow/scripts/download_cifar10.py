@@ -2,7 +2,7 @@
 
 from csnn.job import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     from csnn.data import download_cifar10
 
     download_cifar10(snakemake.output[0])

@@ -2,7 +2,7 @@
 
 from csnn.job import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     from csnn.data import read_digits, write_images
 
     write_images(snakemake.output[0], read_digits())

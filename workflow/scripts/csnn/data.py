@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from csnn.files import InputError, read_npz, sha256, whole_file, write_npz
+from csnn.files import InputError, read_npz, sha256, atomic_write, write_npz
 
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR10_SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
@@ -56,7 +56,7 @@ def download_cifar10(path: str | os.PathLike) -> None:
     import pooch
 
     elsewhere = f"bring the archive there as {path} or name it by data.archive or the variable CSNN_CIFAR10"
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         try:
             pooch.HTTPDownloader()(CIFAR10_URL, str(temporary), None)
         except (OSError, ValueError) as error:
@@ -166,7 +166,7 @@ def read_images(path: str | os.PathLike) -> Dataset:
     InputError
         Naming the file, the array, what is wrong with it and what would be right.
     """
-    arrays = read_npz(path, sealed=os.fspath(path) in PREPARED.values())
+    arrays = read_npz(path, checksum=os.fspath(path) in PREPARED.values())
     _check_layout(path, arrays)
     x_train, x_test = (_checked_images(path, name, arrays[name]) for name in ("x_train", "x_test"))
     y_train, y_test = (_checked_labels(path, name, arrays[name]) for name in ("y_train", "y_test"))

@@ -1,68 +1,84 @@
-"""Files that are whole or not there at all, sealed by a hash of their content, and the one error a user can act on."""
+"""Atomic, checksummed file I/O, and `InputError`."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
-import re
-import socket
+import sys
 import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-FORMAT = 1
-"""Version of how files are sealed and laid out; files of another one are made again rather than guessed at."""
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 2
+"""Version of the layout of files. Files of another version are made again, not guessed at."""
 
 AGAIN = "delete it and give the same command again"
 
-_SEAL = "seal"
+_CHECKSUM, _METADATA = "checksum", "metadata"
 _ABANDONED_S = 600
-"""A temporary file of another machine, where its writer cannot be looked up, is abandoned after so long a silence."""
+"""A temporary file that nobody has written to for so long was left by a process that was killed."""
 
 
 class InputError(ValueError):
-    """Something that the user gave is not usable. The message is one sentence: what, where, and what would be right."""
+    """Unusable input. The message is one sentence: what is wrong, where, and what would be right."""
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[Path]:
-    """Give a temporary path to write to, which becomes `path` when everything was written.
+def exit_on_input_error() -> Iterator[None]:
+    """End the program with the sentence of an `InputError`, without a traceback."""
+    try:
+        yield
+    except InputError as error:
+        sys.exit(f"Error: {error}")
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
+    """Write a file completely or not at all.
+
+    The content is on the disk before the file gets its name, so that not even a power failure leaves half a file.
 
     Parameters
     ----------
     path
-        The final path; its folder is made if need be.
+        The final path. Its folder is made if need be.
 
     Yields
     ------
     Path
-        A path in the same folder with the same ending. It is removed if writing fails; if the process is killed, by the
-        next one that writes `path`.
+        A temporary path in the same folder, with the same suffix, that becomes `path` when the block ends. It is
+        removed if the block fails; if the process is killed, by a later call for the same `path`.
 
     Raises
     ------
     InputError
-        If there is no space left.
+        If no space is left.
     """
     path, temporary = Path(path), None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path)
-        writer = f"{socket.gethostname()}~{os.getpid()}~{_started(os.getpid())}"
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}~{writer}~", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}~", suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         yield temporary
         temporary.chmod(0o666 & ~_umask())
+        _sync(temporary)
         temporary.replace(path)
+        with suppress(OSError):  # not every file system can sync a folder
+            _sync(path.parent)
     except OSError as error:
         # HDF5 passes on the words of the system, not always its number
         if error.errno not in (errno.ENOSPC, errno.EDQUOT) and os.strerror(errno.ENOSPC) not in str(error):
@@ -74,30 +90,21 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove temporary files of `path` whose writers were killed, and none of a writer that lives."""
-    temporary = re.compile(rf"\.{re.escape(path.name)}~(?P<machine>[^~]+)~(?P<process>\d+)~(?P<started>\d+)~[^~]+")
+    """Remove old temporary files of `path`. A process that still writes to one fails when it renames it."""
+    prefix = f".{path.name}~"
     for entry in os.scandir(path.parent):
-        writer = temporary.fullmatch(entry.name)
-        if writer is None:
-            continue
-        try:
-            if writer["machine"] == socket.gethostname():
-                abandoned = _started(int(writer["process"])) != writer["started"]
-            else:
-                abandoned = time.time() - entry.stat().st_mtime > _ABANDONED_S
-            if abandoned:
+        with suppress(FileNotFoundError):  # its writer has just ended
+            if entry.name.startswith(prefix) and time.time() - entry.stat().st_mtime > _ABANDONED_S:
                 os.unlink(entry.path)
-        except FileNotFoundError:  # its writer has just ended
-            continue
 
 
-def _started(process: int) -> str | None:
-    """Return when a process started, in the system's ticks, or None if it does not live: its number may come again."""
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if state[0] in "ZX" else state[19]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:
@@ -107,69 +114,128 @@ def _umask() -> int:
     return umask
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write a text file whole."""
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def seal(path: str | os.PathLike, content: str) -> dict[str, Any]:
-    """Return what stands in a file for its readers to check: format version, its own path, and its content's hash.
-
-    The path says what the file is for, since paths here spell the configuration: so a copy of another's file is known.
-    """
-    return {"format": FORMAT, "path": os.fspath(path), "sha256": content}
-
-
-def check_seal(path: str | os.PathLike, found: Mapping[str, Any] | None, content: str) -> None:
-    """Hold a file to its seal.
+def checksum_record(path: str | os.PathLike, sha256: str) -> dict[str, Any]:
+    """Return what a file carries for its readers to check.
 
     Parameters
     ----------
     path
-        Where it was read from. Folders above the one it was written in do not count.
-    found
-        The seal in it, if there is one.
-    content
-        The hash of its content as read.
+        Where it is written. Paths spell the configuration, so a copy of another configuration's file is detected.
+    sha256
+        Of the content.
+    """
+    return {"format": FORMAT, "path": os.fspath(path), "sha256": sha256}
+
+
+def check_record(path: str | os.PathLike, record: Mapping[str, Any] | None, sha256: str) -> None:
+    """Check a file's checksum, origin and format version.
+
+    Parameters
+    ----------
+    path
+        Where it was read from. Only the folders that both paths have are compared: a folder of results may be moved.
+    record
+        The `checksum_record` that it carries, if any.
+    sha256
+        Of its content as read.
 
     Raises
     ------
     InputError
-        If the file was changed, belongs to another place, or was made by another version.
+        If the file was changed, was written to another path, or by another version of the workflow.
     """
-    if not isinstance(found, Mapping) or set(found) != {"format", "path", "sha256"}:
-        raise InputError(f"{path} was not made by this version of the workflow: it has no content hash; {AGAIN}")
-    if found["format"] != FORMAT:
+    if not isinstance(record, Mapping) or set(record) != {"format", "path", "sha256"}:
+        raise InputError(f"{path} was not made by this version of the workflow: it has no checksum; {AGAIN}")
+    if record["format"] != FORMAT:
         raise InputError(
-            f"{path} was made by another version of the workflow (format {found['format']}, not {FORMAT}); {AGAIN}"
+            f"{path} was made by another version of the workflow (format {record['format']}, not {FORMAT}); {AGAIN}"
         )
-    if found["sha256"] != content:
-        raise InputError(f"{path} was changed after it was written: its content hash does not fit; {AGAIN}")
-    written, read = Path(found["path"]).parts, Path(path).parts
+    if record["sha256"] != sha256:
+        raise InputError(f"{path} was changed after it was written: its checksum does not fit; {AGAIN}")
+    written, read = Path(record["path"]).parts, Path(path).parts
     common = min(len(written), len(read))
     if written[-common:] != read[-common:]:
-        raise InputError(f"{path} is not what its name says: it was written as {found['path']}; {AGAIN}")
+        raise InputError(f"{path} is not what its name says: it was written as {record['path']}; {AGAIN}")
 
 
-def check_settings(path: str | os.PathLike, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Hold the settings that a file was made with to those that its place in the experiment asks for.
+def check_settings(path: str | os.PathLike, recorded: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Check that a file was made with the expected settings.
 
     Raises
     ------
     InputError
         Naming the settings that differ.
     """
-    wanted = json.loads(json.dumps(wanted))  # as they come back from a file
-    different = [key for key, value in wanted.items() if key not in found or found[key] != value]
+    expected = json.loads(json.dumps(expected))  # as they come back from a file
+    different = [key for key, value in expected.items() if key not in recorded or recorded[key] != value]
     if different:
         raise InputError(f"{path} was made with another {', '.join(different)} than belongs here; {AGAIN}")
 
 
+def write_text(path: str | os.PathLike, text: str, *, checksum: bool = False) -> None:
+    """Write a text file atomically.
+
+    Parameters
+    ----------
+    path, text
+    checksum
+        Whether to put ``<path>.sha256`` beside it, for `read_text` and for ``sha256sum --check``.
+    """
+    if checksum:
+        line = f"{hashlib.sha256(text.encode()).hexdigest()}  {Path(path).name}\n"
+        write_text(_checksum_file(path), line)
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_text(path: str | os.PathLike) -> str:
+    """Read a text file that was written with a checksum.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or was changed, or its checksum is missing.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; give the same command again") from error
+    try:
+        record = _checksum_file(path).read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} has no checksum in {_checksum_file(path).name}; {AGAIN}") from error
+    if record != f"{hashlib.sha256(content).hexdigest()}  {Path(path).name}\n":
+        raise InputError(f"{path} was changed after it was written: its checksum does not fit; {AGAIN}")
+    return content.decode()
+
+
+def _checksum_file(path: str | os.PathLike) -> Path:
+    """Return the path of a text file's checksum."""
+    return Path(f"{os.fspath(path)}.sha256")
+
+
+def write_table(path: str | os.PathLike, table: pd.DataFrame) -> None:
+    """Write a table as CSV without its index, with a checksum beside it."""
+    write_text(path, table.to_csv(index=False), checksum=True)
+
+
+def read_table(path: str | os.PathLike) -> pd.DataFrame:
+    """Read a table that `write_table` wrote.
+
+    Raises
+    ------
+    InputError
+        As `read_text`.
+    """
+    import pandas as pd
+
+    return pd.read_csv(io.StringIO(read_text(path)))
+
+
 def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
-    """Write a JSON object whole, sealed by one more key; NaN and infinity are refused because JSON has none."""
-    sealed = {**content, _SEAL: seal(path, _hash_of_json(content))}
-    write_text(path, json.dumps(sealed, indent=2, allow_nan=False) + "\n")
+    """Write a JSON object atomically, its checksum in one more key. NaN and infinity are refused: JSON has none."""
+    with_checksum = {**content, _CHECKSUM: checksum_record(path, _hash_of_json(content))}
+    write_text(path, json.dumps(with_checksum, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: str | os.PathLike) -> dict[str, Any]:
@@ -184,12 +250,12 @@ def read_json(path: str | os.PathLike) -> dict[str, Any]:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; give the same command again") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not a readable JSON file ({error}); {AGAIN}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} is not a JSON object; {AGAIN}")
-    found = content.pop(_SEAL, None)
-    check_seal(path, found, _hash_of_json(content))
+    record = content.pop(_CHECKSUM, None)
+    check_record(path, record, _hash_of_json(content))
     return content
 
 
@@ -198,23 +264,40 @@ def _hash_of_json(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
-def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray], *, compressed: bool = True) -> None:
-    """Write arrays as an ``.npz`` whole, sealed by one more array, a text."""
-    arrays = {name: np.asanyarray(array) for name, array in arrays.items()}
-    sealed = {**arrays, _SEAL: np.array(json.dumps(seal(path, hash_of_arrays(arrays))))}
-    with whole_file(path) as temporary:
-        (np.savez_compressed if compressed else np.savez)(temporary, **sealed)
+def write_npz(
+    path: str | os.PathLike,
+    arrays: Mapping[str, np.ndarray],
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    compressed: bool = True,
+) -> None:
+    """Write arrays as an ``.npz`` atomically, its checksum in one more array.
+
+    Parameters
+    ----------
+    path, arrays
+    metadata
+        What JSON can hold, for `read_npz_with_metadata`.
+    compressed
+        Whether to compress the arrays.
+    """
+    content: dict[str, Any] = {name: np.asanyarray(array) for name, array in arrays.items()}
+    if metadata is not None:
+        content[_METADATA] = np.array(json.dumps(metadata, sort_keys=True))
+    content[_CHECKSUM] = np.array(json.dumps(checksum_record(path, hash_of_arrays(content))))
+    with atomic_write(path) as temporary:
+        (np.savez_compressed if compressed else np.savez)(temporary, **content)
 
 
-def read_npz(path: str | os.PathLike, *, sealed: bool = True) -> dict[str, np.ndarray]:
+def read_npz(path: str | os.PathLike, *, checksum: bool = True) -> dict[str, np.ndarray]:
     """Read all arrays of an ``.npz``, without pickle.
 
     Parameters
     ----------
     path
-    sealed
-        Whether it must be one that `write_npz` wrote to this path. A user's own file has no seal; the ``.npz`` format's
-        own checksums find damage there.
+    checksum
+        Whether it must be one that `write_npz` wrote to this path. A user's own file has no checksum; the ``.npz``
+        format's own checksums detect damage there.
 
     Raises
     ------
@@ -227,24 +310,37 @@ def read_npz(path: str | os.PathLike, *, sealed: bool = True) -> dict[str, np.nd
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist") from error
     except Exception as error:  # zipfile, zlib, numpy and OS errors all mean the same to the user
-        if isinstance(error, MemoryError) and _sound(path):
+        if isinstance(error, MemoryError) and _is_undamaged(path):
             raise
         why = " ".join(str(error).split())
-        remedy = AGAIN if sealed else "bring it here anew or make it again"
+        remedy = AGAIN if checksum else "bring it here anew or make it again"
         raise InputError(f"{path} is not a readable .npz file ({why}); {remedy}") from error
-    if sealed:
-        found = arrays.pop(_SEAL, None)
+    text = arrays.pop(_CHECKSUM, None)
+    if checksum:
         try:
-            found = found and json.loads(str(found))
+            record = None if text is None else json.loads(str(text))
         except ValueError:
-            found = None
-        check_seal(path, found, hash_of_arrays(arrays))
-    else:
-        arrays.pop(_SEAL, None)
+            record = None
+        check_record(path, record, hash_of_arrays(arrays))
     return arrays
 
 
-def _sound(path: str | os.PathLike) -> bool:
+def read_npz_with_metadata(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], Any]:
+    """Read an ``.npz`` that `write_npz` wrote with metadata; return its arrays and the metadata.
+
+    Raises
+    ------
+    InputError
+        As `read_npz`, or if it has no metadata.
+    """
+    arrays = read_npz(path)
+    if _METADATA not in arrays:
+        raise InputError(f"{path} is not what its name says: it has no metadata; {AGAIN}")
+    metadata = json.loads(str(arrays.pop(_METADATA)))
+    return arrays, metadata
+
+
+def _is_undamaged(path: str | os.PathLike) -> bool:
     """Tell whether an archive's checksums fit: a damaged shape may ask for more memory than there is."""
     with zipfile.ZipFile(path) as archive:
         return archive.testzip() is None

@@ -1,12 +1,11 @@
 """Responses of a spiking network: the logits of every image and step, with where they come from.
 
 A shard of one configuration and the whole of it are the same kind of file: an ``.npz`` with ``logits`` (n, steps,
-classes) float32, ``labels`` (n,), ``indices`` (n,) and ``provenance`` (JSON).
+classes) float32, ``labels`` (n,) and ``indices`` (n,), and with the provenance as its metadata.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from csnn.files import AGAIN, InputError, check_settings, read_npz, sha256, write_npz
+from csnn.files import AGAIN, InputError, check_settings, read_npz_with_metadata, sha256, write_npz
 
 
 class Responses(NamedTuple):
@@ -51,33 +50,8 @@ def source(path: str | os.PathLike) -> str:
     return f"sha256:{sha256(path)}"
 
 
-def several(one_or_more: Any) -> list:
-    """Return a list as it is, anything else as the only element of one."""
-    return one_or_more if isinstance(one_or_more, list) else [one_or_more]
-
-
-def to_images(
-    logits: Sequence[np.ndarray], images: Mapping[str, np.ndarray], positions: slice, provenance: dict
-) -> Responses:
-    """Return the responses to some images of a file, once for each of several simulations.
-
-    Parameters
-    ----------
-    logits : sequence of (n, steps, classes) float
-        Of each simulation.
-    images
-        The file's ``labels`` and ``indices``.
-    positions
-        Of the n images among them.
-    provenance
-        What made the logits.
-    """
-    labels, indices = images["labels"][positions], images["indices"][positions]
-    return Responses(np.concatenate(logits), np.tile(labels, len(logits)), np.tile(indices, len(logits)), provenance)
-
-
 def write(path: str | os.PathLike, responses: Responses) -> None:
-    """Write responses whole.
+    """Write responses atomically.
 
     Raises
     ------
@@ -88,15 +62,7 @@ def write(path: str | os.PathLike, responses: Responses) -> None:
     with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
         logits = logits.astype(np.float32)
     _check(Responses(logits, labels, indices, provenance))
-    write_npz(
-        path,
-        {
-            "logits": logits,
-            "labels": labels,
-            "indices": indices,
-            "provenance": np.array(json.dumps(provenance, sort_keys=True)),
-        },
-    )
+    write_npz(path, {"logits": logits, "labels": labels, "indices": indices}, provenance)
 
 
 def _check(responses: Responses) -> None:
@@ -121,15 +87,15 @@ def read(path: str | os.PathLike) -> Responses:
     InputError
         If the file is damaged or something else.
     """
-    arrays = read_npz(path)
-    if set(arrays) != {"logits", "labels", "indices", "provenance"}:
+    arrays, provenance = read_npz_with_metadata(path)
+    if set(arrays) != {"logits", "labels", "indices"}:
         raise InputError(f"{path} does not hold responses of a network; {AGAIN}")
-    found = Responses(arrays["logits"], arrays["labels"], arrays["indices"], json.loads(str(arrays["provenance"])))
+    responses = Responses(**arrays, provenance=provenance)
     try:
-        _check(found)
+        _check(responses)
     except ValueError as error:
         raise InputError(f"{path} does not hold responses of a network ({error}); {AGAIN}") from error
-    return found
+    return responses
 
 
 def gather(

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from csnn.files import whole_file
+from csnn.files import atomic_write
 from csnn.evaluation.tables import CNN, milliseconds, over_seeds
 
 # Also while saving, since matplotlib makes some ticks only when it draws; nobody's own matplotlibrc changes the
@@ -44,7 +44,7 @@ def save(figure: Figure, paths: Iterable[str | PathLike]) -> None:
     """Write a figure to each path in the format of its ending: each file whole or not at all, always the same bytes."""
     for path in paths:
         date = {".svg": "Date", ".pdf": "CreationDate"}.get(Path(path).suffix)
-        with whole_file(path) as temporary:
+        with atomic_write(path) as temporary:
             figure.savefig(temporary, metadata={date: None} if date else None)
 
 

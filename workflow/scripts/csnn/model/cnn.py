@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import re
+import types
+import warnings
 from collections.abc import Mapping, Sequence
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from csnn.files import AGAIN, InputError, check_seal, check_settings, seal, whole_file
+from csnn.files import AGAIN, InputError, atomic_write, check_record, check_settings, checksum_record
 from csnn.nengodl.compat import tf
 
-_SEAL_BYTES = 8192
+_HEADER_BYTES = 8192
 """Size of the user block in front of a model, a power of 2 as HDF5 wants it."""
 
 POOLING = {"max": tf.keras.layers.MaxPooling2D, "average": tf.keras.layers.AveragePooling2D}
@@ -86,7 +88,7 @@ def build_with(builder: str, input_shape: Sequence[int], classes: int) -> tf.ker
     ----------
     builder
         ``path/to/file.py:function``; the function takes the input shape (height, width, channels) and the number of
-        classes and returns a Keras model that ends in logits.
+        classes and returns a Keras model that ends in logits, or in a softmax or sigmoid of them.
     input_shape, classes
         What the function is called with.
 
@@ -97,11 +99,13 @@ def build_with(builder: str, input_shape: Sequence[int], classes: int) -> tf.ker
     """
     path, _, name = builder.rpartition(":")
     try:
-        spec = importlib.util.spec_from_file_location("user_architecture", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        loader = SourceFileLoader("user_architecture", path)
+        module = types.ModuleType(loader.name)
+        loader.exec_module(module)
         function = getattr(module, name)
         model = function(tuple(input_shape), classes)
+        if isinstance(model, tf.keras.Sequential) and not model.built:
+            model.build((None, *input_shape))
         shapes = (model.input_shape, model.output_shape) if isinstance(model, tf.keras.Model) else None
     except (Exception, SystemExit) as error:  # whatever the user's own code raises
         raise InputError(
@@ -116,7 +120,7 @@ def build_with(builder: str, input_shape: Sequence[int], classes: int) -> tf.ker
     if shapes != ((None, *input_shape), (None, classes)):
         raise InputError(
             f"cnn.architecture.builder {builder} returned a model from {shapes[0]} to {shapes[1]}; it must "
-            f"take images of {tuple(input_shape)} and return {classes} logits"
+            f"take images of {tuple(input_shape)} and have {classes} outputs"
         )
     return model
 
@@ -182,7 +186,7 @@ def _text(name: str | bytes) -> str:
 
 
 def save(model: tf.keras.Model, path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> None:
-    """Save architecture and weights in one ``.h5`` file, sealed.
+    """Save architecture and weights in one ``.h5`` file, with a checksum.
 
     Parameters
     ----------
@@ -193,25 +197,25 @@ def save(model: tf.keras.Model, path: str | os.PathLike, settings: Mapping[str, 
 
     Notes
     -----
-    The seal is JSON in the file's user block, which HDF5 leaves alone: so the hash is of all bytes that HDF5 reads.
+    The checksum is JSON in the file's user block, which HDF5 leaves alone: it covers all bytes that HDF5 reads.
     """
-    with whole_file(path) as temporary:
-        with h5py.File(temporary, "w", userblock_size=_SEAL_BYTES) as file:
+    with atomic_write(path) as temporary:
+        with h5py.File(temporary, "w", userblock_size=_HEADER_BYTES) as file:
             model.save(file, save_format="h5", include_optimizer=False)
-        write_seal(temporary, path, settings or {})
+        write_checksum(temporary, path, settings or {})
 
 
-def write_seal(file: str | os.PathLike, path: str | os.PathLike, settings: Mapping[str, Any]) -> None:
-    """Seal a model's file, which is or will be at `path`, as `load` wants it."""
+def write_checksum(file: str | os.PathLike, path: str | os.PathLike, settings: Mapping[str, Any]) -> None:
+    """Put the checksum that `load` checks into a model's file, which is or will be at `path`."""
     with open(file, "r+b") as model:
-        model.seek(_SEAL_BYTES)
+        model.seek(_HEADER_BYTES)
         about = json.dumps(settings, sort_keys=True)
         content = hashlib.sha256(about.encode() + model.read()).hexdigest()
-        sealed = json.dumps(seal(path, content) | {"settings": about}).encode()
-        if len(sealed) > _SEAL_BYTES:
-            raise ValueError(f"the settings of {path} take {len(sealed)} bytes, more than {_SEAL_BYTES}")
+        header = json.dumps(checksum_record(path, content) | {"settings": about}).encode()
+        if len(header) > _HEADER_BYTES:
+            raise ValueError(f"the settings of {path} take {len(header)} bytes, more than {_HEADER_BYTES}")
         model.seek(0)
-        model.write(sealed.ljust(_SEAL_BYTES, b"\0"))
+        model.write(header.ljust(_HEADER_BYTES, b"\0"))
 
 
 def load(path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> tf.keras.Model:
@@ -233,9 +237,9 @@ def load(path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> 
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; give the same command again") from error
     try:
-        found = json.loads(content[:_SEAL_BYTES].rstrip(b"\0"))
-        about = found.pop("settings")
-        check_seal(path, found, hashlib.sha256(about.encode() + content[_SEAL_BYTES:]).hexdigest())
+        header = json.loads(content[:_HEADER_BYTES].rstrip(b"\0"))
+        about = header.pop("settings")
+        check_record(path, header, hashlib.sha256(about.encode() + content[_HEADER_BYTES:]).hexdigest())
         _refuse_code(path)
     except InputError:
         raise
@@ -278,6 +282,8 @@ def train(
 ) -> dict[str, list[float]]:
     """Train with Adam on the cross-entropy of the logits, as the paper does.
 
+    Of a softmax or sigmoid at the end Keras itself takes the logits.
+
     Parameters
     ----------
     model
@@ -297,9 +303,11 @@ def train(
         ``loss`` and ``accuracy`` of each epoch, on the training images as Keras measures them while it trains.
     """
     model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-    history = model.fit(
-        images, labels, epochs=epochs, batch_size=batch_size, verbose=0, callbacks=list(callbacks)
-    ).history
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*received `from_logits=True`, but.*")
+        history = model.fit(
+            images, labels, epochs=epochs, batch_size=batch_size, verbose=0, callbacks=list(callbacks)
+        ).history
     return finite(history)
 
 
@@ -327,11 +335,6 @@ def seed_everything(seed: int) -> None:
 def logits(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
     """Return the logits (n, classes) float32 of images (n, height, width, channels)."""
     return model.predict(images, batch_size=500, verbose=0)
-
-
-def relu_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
-    """Return the layers whose activation is a ReLU, in order."""
-    return [layer for layer in model.layers if getattr(layer, "activation", None) is tf.keras.activations.relu]
 
 
 def describe(model: tf.keras.Model) -> list[dict]:
