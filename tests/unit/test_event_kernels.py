@@ -8,6 +8,7 @@ from numba import njit
 from scipy.signal import lfilter
 
 from csnn.event import kernels
+from csnn.event.linear import compact
 from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, SparseMatrix
 from csnn.event.neuron_steps import (
     NEURON_STEPS,
@@ -17,7 +18,6 @@ from csnn.event.neuron_steps import (
     series_coefficients,
     step_neurons,
 )
-from csnn.event.linear import compact
 from csnn.event.plan import ALIGNMENT, NO_FILTER_BELOW, PRECISIONS, STEPS_PER_BLOCK, aligned, lowpass
 from csnn.event.simulator import Record, compile_kernels, simulate
 from csnn.event.vectors import BLOCK, LANES, add_rows

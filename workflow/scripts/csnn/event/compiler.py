@@ -164,10 +164,10 @@ def _is_constant(source: object, input: nengo.Node) -> bool:
 
 
 class _Drafts:
-    """The layers of a network in the making: signals are followed through the graph, and where need be become layers.
+    """The layers of a network in the making: signals are followed through the graph, and some become layers.
 
-    A passive node becomes a layer of its own where what follows it cannot be joined with what comes before it, and where
-    several others read a sum or weighted signal, which would be computed for each of them.
+    A passive node becomes a layer of its own where what follows it cannot be joined with what comes before it, and
+    where several others read a sum or weighted signal, which would be computed for each of them.
     """
 
     def __init__(

@@ -362,17 +362,14 @@ def _convolve_then_gather(first: Convolution, second: Gather) -> Step | None:
 
 
 def _placed_shape(step: Gather, shape: Shape) -> Shape | None:
-    """Return rows, columns and channels of the image into which a gather puts one of `shape`, if that is what it does."""
+    """Return the shape of the image into which a gather puts one of `shape`, or None if that is not what it does."""
     position = np.flatnonzero(step.source >= 0)
     if position.size != math.prod(shape):
         return None
     position, size = position.reshape(shape), step.source.size
     rows, columns, _ = shape
     row_length = int(position[1, 0, 0] - position[0, 0, 0]) if rows > 1 else size
-    if columns > 1:
-        channels = int(position[0, 1, 0] - position[0, 0, 0])
-    else:  # a single column stays one
-        channels = row_length
+    channels = int(position[0, 1, 0] - position[0, 0, 0]) if columns > 1 else row_length  # a single column stays one
     if size % row_length or row_length % channels:
         return None
     return (size // row_length, row_length // channels, channels)
@@ -605,7 +602,11 @@ def connection_of(
 
 
 def convolution_in_space(
-    kernel: NDArray[np.float64], stride: tuple[int, ...], same: bool, input_shape: tuple[int, ...], output_shape: tuple[int, ...]
+    kernel: NDArray[np.float64],
+    stride: tuple[int, ...],
+    same: bool,
+    input_shape: tuple[int, ...],
+    output_shape: tuple[int, ...],
 ) -> sparse.csr_array:
     """Return a convolution of any number of dimensions as a sparse matrix.
 

@@ -233,7 +233,9 @@ def _prepare_connection(connection: Connection, layer: Layer, used: Shape, dt_s:
     if isinstance(linear, SparseMatrix):
         sparse = (linear.first, linear.target, linear.weight.astype(real))
         gains = np.full(layer.size, gain, real)
-        return Path(connection.source, views, layer.shape, real(decay), delayed, gains, 0, layer.size, None, sparse, False)
+        return Path(
+            connection.source, views, layer.shape, real(decay), delayed, gains, 0, layer.size, None, sparse, False
+        )
     rows, columns, channels = linear.output_shape if _reshapes(connection, layer) else used
     width = linear.kernel.shape[3]
     first = np.zeros(linear.kernel.shape[2], np.int32) if linear.first is None else linear.first
@@ -312,9 +314,7 @@ def prepare(
     used = [layer.shape for layer in network.layers] if everything else _used_shapes(network)
     stages: list[Stage] = []
     for index, layer in enumerate(network.layers):
-        paths = [
-            _prepare_connection(connection, layer, used[index], dt_s, real) for connection in layer.connections
-        ]
+        paths = [_prepare_connection(connection, layer, used[index], dt_s, real) for connection in layer.connections]
         changing = [path.has_memory or (path.source != IMAGE and not stages[path.source].constant) for path in paths]
         fused, block = ((), 0) if layer.neuron == READOUT else _fused(paths, changing, layer.shape[2])
         if everything and fused and block < layer.shape[2]:

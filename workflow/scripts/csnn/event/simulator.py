@@ -142,9 +142,7 @@ class _Signals:
         )
 
 
-def _given_current(
-    stage: Stage, signals: _Signals, filters: Mapping[int, NDArray], steps: int, key: object
-) -> NDArray:
+def _given_current(stage: Stage, signals: _Signals, filters: Mapping[int, NDArray], steps: int, key: object) -> NDArray:
     """Input current of a layer from all but its fused connections, shape (steps or 1, neurons)."""
     if not stage.given:
         return stage.offset
@@ -394,7 +392,8 @@ def compile_kernels(real: type, taps: type) -> None:
         np.zeros(1),
         (Connection(IMAGE, (pooling,), convolution, None, False),),
     )
-    hidden = dataclasses.replace(layer, connections=(Connection(0, (pooling, Reshape((1, 1, 1))), convolution, 0.0, True),))
+    views = (pooling, Reshape((1, 1, 1)))
+    hidden = dataclasses.replace(layer, connections=(Connection(0, views, convolution, 0.0, True),))
     readout = Layer(
         "", (1, 1, 1), READOUT, {}, {}, np.zeros(1),
         (Connection(1, (), convolution, 0.0, True), Connection(1, (Pooling((1, 1), (2, 2)),), sparse, 0.0, True)),
