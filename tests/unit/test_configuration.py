@@ -129,7 +129,10 @@ CONFIGURATIONS = [
     ({"snn.neurons": {}}, "config key snn.neurons names no neuron"),
     ({"snn.neurons": {"LIF": None}}, "config key snn.neurons names no neuron; it must name at least one"),
     ({"snn.neurons": ["LIF"]}, "config key snn.neurons is ['LIF']; it must be a mapping of neuron types"),
-    ({"snn.neurons": {"Izhikevich": {}}}, "Izhikevich is not a known neuron type; known are RLR, SRL, LIF, A-LIF"),
+    (
+        {"snn.neurons": {"Izhikevich": {}}},
+        "Izhikevich is not a known neuron type; known are A-LIF, LIF, RLR, RSRL, SRL",
+    ),
     ({"snn.neurons": {"a": {"type": "b"}}}, "config key snn.neurons: b is not a known neuron type"),
     ({"snn.neurons": {"a;b": {"type": "LIF"}}}, f"config key snn.neurons has the key 'a;b'; {NAME}"),
     ({"snn.neurons": {"../a": {"type": "LIF"}}}, f"config key snn.neurons has the key '../a'; {NAME}"),

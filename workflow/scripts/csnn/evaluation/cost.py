@@ -19,9 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csnn.event.network import IMAGE, LINEAR, Connection, Convolution, Network, Pooling, Reshape, Shape, View
-
-RATE_NEURONS = {"RectifiedLinear"}
-"""Neuron types whose output is a rate, not spikes."""
+from csnn.neurons import NENGO_NEURONS
 
 
 class Device(NamedTuple):
@@ -135,17 +133,18 @@ def _window_units(pooling: Pooling, shape: Shape) -> Iterator[list[tuple[NDArray
 
 def layer_fan_out(network: Network, source: int, pooled: bool = False) -> NDArray[np.int64]:
     """Count the synapses that leave each unit of a layer, or of the image, over all its connections, flattened."""
-    return sum(
+    counts = [
         fan_out(network, index, connection, pooled).ravel()
         for index, layer in enumerate(network.layers)
         for connection in layer.connections
         if connection.source == source
-    )
+    ]
+    return np.sum(counts, axis=0)
 
 
 def is_spiking(network: Network) -> bool:
     """Whether the network's neurons send spikes rather than rates."""
-    return not any(layer.neuron in RATE_NEURONS for layer in network.layers)
+    return all(NENGO_NEURONS[network.layers[index].neuron].spikes for index in network.populations)
 
 
 def neuron_updates_per_step(network: Network) -> int:

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from csnn.event import linear
 from csnn.event.linear import Step, simplify
 from csnn.event.network import IMAGE, LINEAR, READOUT, Connection, Layer, Network, Shape, same_padding
-from csnn.event.neuron_steps import NEURON_STEPS
 from csnn.files import InputError
+from csnn.neurons import NENGO_NEURONS, nengo_name
 
 MAX_SPARSE_ENTRIES = 50_000_000
 """Largest linear map without a structure of its own, in weights: 600 MB."""
@@ -208,7 +208,7 @@ class _Drafts:
             _Draft(
                 str(neurons.ensemble.label),
                 replace(signal, constant=built.bias + signal.constant),
-                type(neuron_type).__name__,
+                nengo_name(neuron_type),
                 _parameters(neuron_type),
                 _initial_state(neurons, self.model),
             )
@@ -317,15 +317,14 @@ def _check_connection(connection: nengo.Connection, input: nengo.Node) -> None:
 
 
 def _check_object(obj: object, input: nengo.Node, incoming: dict[object, list[nengo.Connection]]) -> None:
-    """Refuse objects other than the image, constants, passive nodes and neurons of a type with a step function."""
+    """Refuse objects other than the image, constants, passive nodes and neurons of the types in `csnn.neurons`."""
     if obj is input or _is_constant(obj, input) or _is_passthrough(obj):
         return
     if not isinstance(obj, Neurons):
         raise NotCompilable(f"{obj} ({type(obj).__name__}), on which the output depends")
     ensemble = obj.ensemble
-    neuron_type = type(ensemble.neuron_type)
-    if neuron_type.__name__ not in NEURON_STEPS or neuron_type.__module__ != nengo.neurons.__name__:
-        raise NotCompilable(f"neurons of type {neuron_type.__name__} in {ensemble}")
+    if (name := nengo_name(ensemble.neuron_type)) not in NENGO_NEURONS:
+        raise NotCompilable(f"neurons of type {name} in {ensemble}")
     if ensemble.noise is not None:
         raise NotCompilable(f"the noise of {ensemble}")
     if ensemble in incoming:
@@ -347,13 +346,20 @@ def _build(net: nengo.Network, seed: int) -> Model:
 
 
 def _parameters(neuron_type: nengo.neurons.NeuronType) -> dict[str, float]:
-    """The neuron type's parameters under Nengo's names."""
-    return {name: float(getattr(neuron_type, name)) for name in iter_params(neuron_type) if name != "initial_state"}
+    """The neuron type's parameters under Nengo's names, those of its base type with ``base_`` in front."""
+    parameters: dict[str, float] = {}
+    for name in iter_params(neuron_type):
+        value = getattr(neuron_type, name)
+        if name == "base_type":
+            parameters |= {f"base_{key}": number for key, number in _parameters(value).items()}
+        elif name != "initial_state":
+            parameters[name] = float(value)
+    return parameters
 
 
 def _initial_state(neurons: Neurons, model: Model) -> dict[str, NDArray[np.float64]]:
     """The neurons' state before the first step."""
-    names = NEURON_STEPS[type(neurons.ensemble.neuron_type).__name__].state
+    names = NENGO_NEURONS[nengo_name(neurons.ensemble.neuron_type)].state._fields
     return {name: np.array(model.sig[neurons][name].initial_value, float) for name in names}
 
 

@@ -487,7 +487,7 @@ def advance_layer(
     Parameters
     ----------
     number, constant
-        The neuron type, see `take_step`.
+        The neurons' step, see `take_step`.
     state : float array, shape (state variables, neurons)
         Changed in place.
     given : float array, shape (steps or 1, neurons)

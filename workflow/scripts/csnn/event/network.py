@@ -171,8 +171,8 @@ class Layer:
         Label of the Nengo object.
     shape : (rows, columns, channels)
     neuron : str
-        Name of the Nengo neuron type (``LIF``, ...); ``linear`` where the output is the current itself, ``readout`` for
-        the last layer, whose current is the logits.
+        Name of the neuron type in `csnn.neurons.NENGO_NEURONS` (``LIF``, ...); ``linear`` where the output is the
+        current itself; ``readout`` for the last layer, whose current is the logits.
     parameters : mapping of str to float
         The neuron type's parameters under Nengo's names: time constants in seconds, ``amplitude`` of a spike.
     state : mapping of str to ndarray of float64, each of shape (neurons,)

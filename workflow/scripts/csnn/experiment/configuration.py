@@ -66,6 +66,24 @@ def read(raw: Mapping, files: Iterable[str | os.PathLike] = ()) -> dict[str, Any
         raise InputError(one_line(str(error))) from error
 
 
+def read_file(path: str | os.PathLike) -> dict[str, Any]:
+    """Read a configuration file as plain YAML, without Snakemake; check and complete it.
+
+    Raises
+    ------
+    InputError
+        As `read`, and if the file is not plain YAML.
+    """
+    check_file(path)
+    try:
+        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not YAML ({one_line(' '.join(str(error).split()))})") from error
+    if not isinstance(raw, Mapping):
+        raise InputError(f"{path} holds no keys at the top level; it must be a mapping of keys to values")
+    return read(raw)
+
+
 def _checked(raw: Mapping) -> dict[str, Any]:
     """Check types and ranges, complete what is left out, and check what goes across keys."""
     try:
