@@ -25,6 +25,7 @@ CODE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CODE / "workflow" / "scripts"))
 
 from csnn.experiment import configuration  # noqa: E402
+from csnn.experiment.messages import one_line  # noqa: E402
 from csnn.files import InputError, exit_on_input_error, read_json  # noqa: E402
 
 COMPARED = ("weights", "networks", "tables")
@@ -57,7 +58,7 @@ def read_record(results: Path) -> Record:
         record = Record.model_validate(read_json(path))
     except ValidationError as error:
         first = error.errors()[0]
-        key = configuration.one_line(".".join(map(str, first["loc"])))
+        key = one_line(".".join(map(str, first["loc"])))
         raise InputError(
             f"{path} is not as this workflow writes it ({key}: {first['msg']}); it must be a finished experiment's"
         ) from error
@@ -154,10 +155,10 @@ def reproduce(results: Path, allowed: Collection[str], arguments: Collection[str
     second = read_record(folder / again)
     differ = 0
     for name, same in compare(first, second):
-        print(f"{'same     ' if same else 'DIFFERENT'}  {configuration.one_line(name)}")
+        print(f"{'same     ' if same else 'DIFFERENT'}  {one_line(name)}")
         differ += not same
     for difference in circumstances(first, second):
-        print(f"not the same: {configuration.one_line(difference)}")
+        print(f"not the same: {one_line(difference)}")
     print(f"{differ} files differ" if differ else "every number is the same")
     return differ
 

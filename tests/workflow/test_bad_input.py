@@ -43,7 +43,7 @@ FROM_1 = "it must be an integer from 1 to 1000000"
         ({"snn.neurons": {"LIF": {"tau_rc_s": 0}}}, "LIF.tau_rc_s is 0; it must be a number above 0 and at most"),
         ({"snn.tau_syn_s": [float("nan")]}, "config key snn.tau_syn_s[0] is nan; it must be a finite number"),
         ({"snn.steps": 0}, f"config key snn.steps is 0; {FROM_1}"),
-        ({"snn.networks": [{}, {}]}, "config key snn.networks has the network LIF twice; each must stand in it once"),
+        ({"snn.networks": [{}, {}]}, "config key snn.networks has the network RLR twice; each must stand in it once"),
         ({"analyses": ["gap"]}, "config key data.validation_images is 0; it must be at least 1 for the analysis gap"),
     ],
 )
@@ -83,10 +83,11 @@ def test_files_of_configuration(tmp_path, text, sentence):
     ("content", "sentence"),
     [
         (b"__use_yte__: true\nexperiment: \"?__import__('os').system('touch run')\"", "has the key __use_yte__, with"),
+        (b"experiment: a: b", "config.yaml is not YAML (mapping values are not allowed here in "),
         (b"experiment: 2024-13-45", "config.yaml, line 1: YAML reads 2024-13-45 as a date, but month must be in 1..12"),
         ("experiment: café".encode("latin-1"), "config.yaml is not UTF-8 text (unexpected end of data at byte 15)"),
     ],
-    ids=["code", "impossible date", "Latin-1"],
+    ids=["code", "no YAML", "impossible date", "Latin-1"],
 )
 def test_a_config_yaml_is_checked_before_snakemake_reads_it(tmp_path, content, sentence):
     (tmp_path / "config.yaml").write_bytes(content)

@@ -206,7 +206,7 @@ rule accuracy_vs_latency:
         mem_mb=2000,
         runtime=10,
     params:
-        code=digest("analysis_figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("analysis_figure.py"),
         figure="accuracy_vs_latency",
     script:
         "../scripts/analysis_figure.py"
@@ -225,7 +225,7 @@ use rule accuracy_vs_latency as accuracy_vs_operations with:
     benchmark:
         "<benchmarks>/figures/accuracy_vs_operations.tsv"
     params:
-        code=digest("analysis_figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("analysis_figure.py"),
         figure="accuracy_vs_operations",
 
 
@@ -241,7 +241,7 @@ use rule accuracy_vs_latency as readouts_vs_tau with:
     benchmark:
         "<benchmarks>/figures/readouts_vs_tau.tsv"
     params:
-        code=digest("analysis_figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("analysis_figure.py"),
         figure="readouts_vs_tau",
 
 
@@ -255,7 +255,7 @@ use rule accuracy_vs_latency as gap_figure with:
     benchmark:
         "<benchmarks>/figures/gap.tsv"
     params:
-        code=digest("analysis_figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("analysis_figure.py"),
         figure="gap",
 
 

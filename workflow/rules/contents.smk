@@ -4,6 +4,8 @@ import hashlib
 import subprocess
 import tempfile
 
+import yaml
+
 WORDS = sorted((REPOSITORY / "workflow" / "report").glob("*.*"))
 # The report sorts its headings by name; the numbers bring them into the order in which one asks. Only headings that hold
 # something are numbered.

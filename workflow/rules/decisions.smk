@@ -33,7 +33,7 @@ use rule figure1 as accuracy_over_time with:
     benchmark:
         "<benchmarks>/figures/accuracy_over_time.tsv"
     params:
-        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("figure.py"),
         figure="accuracy_over_time",
 
 
@@ -45,7 +45,7 @@ use rule accuracy_over_time as settling_time with:
     benchmark:
         "<benchmarks>/figures/settling_time.tsv"
     params:
-        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("figure.py"),
         figure="settling_time",
 
 
@@ -57,7 +57,7 @@ use rule accuracy_over_time as confusion_matrices with:
     benchmark:
         "<benchmarks>/figures/confusion_matrices.tsv"
     params:
-        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("figure.py"),
         figure="confusion_matrices",
 
 
@@ -69,7 +69,7 @@ use rule accuracy_over_time as agreement_with_cnn with:
     benchmark:
         "<benchmarks>/figures/agreement_with_cnn.tsv"
     params:
-        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("figure.py"),
         figure="agreement_with_cnn",
 
 
@@ -114,7 +114,7 @@ if sweep.engine == "event":  # NengoDL keeps no record of single neurons here
         benchmark:
             "<benchmarks>/figures/spikes_and_voltages.tsv"
         params:
-            code=digest("figure.py", "csnn/figures/figures.mplstyle"),
+            code=digest("figure.py"),
             figure="spikes_and_voltages",
 
 

@@ -19,7 +19,7 @@ rule figure1:  # sample images of every class
         mem_mb=2000,
         runtime=10,
     params:
-        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("figure.py"),
         figure="figure1",
     script:
         "../scripts/figure.py"
@@ -35,7 +35,7 @@ use rule figure1 as figure2 with:  # architecture of the CNN
     benchmark:
         "<benchmarks>/figures/figure2.tsv"
     params:
-        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("figure.py"),
         figure="figure2",
 
 
@@ -55,7 +55,7 @@ use rule figure1 as figure3 with:  # logits of the first neuron (the paper's RLR
     benchmark:
         "<benchmarks>/figures/figure3.tsv"
     params:
-        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("figure.py"),
         figure="figure3",
 
 
@@ -75,7 +75,7 @@ use rule figure1 as figure4 with:  # the image whose logits are shown
     benchmark:
         "<benchmarks>/figures/figure4.tsv"
     params:
-        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("figure.py"),
         figure="figure4",
 
 
@@ -90,7 +90,7 @@ use rule figure1 as figure5 with:  # logits of every neuron at every time consta
     benchmark:
         "<benchmarks>/figures/figure5.tsv"
     params:
-        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("figure.py"),
         figure="figure5",
 
 
@@ -104,7 +104,7 @@ use rule figure1 as accuracy_vs_tau with:
     benchmark:
         "<benchmarks>/figures/accuracy_vs_tau.tsv"
     params:
-        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("figure.py"),
         figure="accuracy_vs_tau",
 
 
@@ -116,7 +116,7 @@ use rule accuracy_vs_tau as loss_vs_tau with:
     benchmark:
         "<benchmarks>/figures/loss_vs_tau.tsv"
     params:
-        code=digest("figure.py", "csnn/figures/figures.mplstyle"),
+        code=digest("figure.py"),
         figure="loss_vs_tau",
 
 

@@ -55,7 +55,7 @@ rule explorer:  # the interactive page
         mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, 3 * TEST_IMAGES, SNN["steps"])),
         runtime=scaled_by_attempt(15),
     params:
-        code=digest("explorer.py", "csnn/report/page.html.jinja"),
+        code=digest("explorer.py"),
         show_images=config["report"]["show_images"],
     script:
         "../scripts/explorer.py"
@@ -67,6 +67,7 @@ rule provenance:
         models=sweep.models,
         networks=COMPILED,
         certificates=CERTIFICATES,
+        cnn_certificates=sweep.cnn_certificates,
         responses=A_RESPONSE,
         tables=[TABLES[analysis] for analysis in ANALYSES],  # when they are there, so is every simulation's benchmark
     output:
@@ -82,7 +83,7 @@ rule provenance:
         mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, TEST_IMAGES, SNN["steps"])),
         runtime=10,
     params:
-        code=digest("provenance.py", "csnn/report/page.html.jinja"),
+        code=digest("provenance.py"),
         training_seed=CNN["training"]["seed"] if CNN["weights"] is None else f"unknown: weights of {CNN['weights']}",
         seeds=sweep.seeds,
         versions={"snakemake": snakemake_version},
@@ -142,7 +143,7 @@ rule table1_page:
         mem_mb=1000,
         runtime=10,
     params:
-        code=digest("table_page.py", "csnn/report/page.html.jinja"),
+        code=digest("table_page.py"),
         title=f"Table 1: the CNN and {sweep.first_network}",
     script:
         "../scripts/table_page.py"
@@ -159,7 +160,7 @@ use rule table1_page as table2_page with:
     benchmark:
         "<benchmarks>/report/table2.tsv"
     params:
-        code=digest("table_page.py", "csnn/report/page.html.jinja"),
+        code=digest("table_page.py"),
         title="Table 2: the CNN and every neuron",
 
 
@@ -176,7 +177,7 @@ if config["tables"]["compare_with_paper"]:
         benchmark:
             "<benchmarks>/report/comparison.tsv"
         params:
-            code=digest("table_page.py", "csnn/report/page.html.jinja"),
+            code=digest("table_page.py"),
             title="The paper's Table 2 beside this experiment",
 
 
@@ -202,7 +203,7 @@ rule table_page:
         mem_mb=2000,
         runtime=10,
     params:
-        code=digest("sortable_page.py", "csnn/report/page.html.jinja"),
+        code=digest("sortable_page.py"),
         about=about_table,
     script:
         "../scripts/sortable_page.py"

@@ -5,7 +5,7 @@ from csnn.job import logged
 with logged(snakemake):
     from csnn.model import cnn
     from csnn.model import tuning
-    from csnn.model.equivalent import neuron_layers
+    from csnn.model.graph import activations, neuron_layers
     from csnn.files import read_npz, write_npz
     from csnn.nengodl.compat import use_threads
 
@@ -23,5 +23,5 @@ with logged(snakemake):
             "indices": images["indices"],
         },
     )
-    activations = tuning.activations(model, images["images"][: snakemake.params.activation_images], names)
-    write_npz(snakemake.output.activations, {f"layer{i + 1}": layer for i, layer in enumerate(activations)})
+    outputs = activations(model, images["images"][: snakemake.params.activation_images], names)
+    write_npz(snakemake.output.activations, {f"layer{i + 1}": layer for i, layer in enumerate(outputs)})

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from csnn.evaluation.metrics import correct
+from csnn.files import AGAIN, InputError
 
 DIVERGED = 1e-4
 """A logit that differs by more than this is no rounding error any more: a spike came at another step."""
@@ -15,7 +19,7 @@ def largest_difference(reference: np.ndarray, logits: np.ndarray) -> float:
 
     Parameters
     ----------
-    reference, logits : (n, steps, classes) float64
+    reference, logits : (n, steps, classes) or (n, classes) float
 
     Raises
     ------
@@ -27,6 +31,59 @@ def largest_difference(reference: np.ndarray, logits: np.ndarray) -> float:
     if not (np.isfinite(reference).all() and np.isfinite(logits).all()):
         raise ValueError("logits to be compared are not all finite")
     return float(np.abs(reference - logits).max())
+
+
+CNN_TOLERANCE = 1e-4
+"""Accepted difference between the logits of rate neurons and of the CNN, in units of the largest logit or of 1."""
+
+
+def cnn_certificate(logits_of_cnn: np.ndarray, logits: np.ndarray) -> dict:
+    """Return what a comparison of rate neurons without filter with the CNN itself has shown, for a certificate.
+
+    Parameters
+    ----------
+    logits_of_cnn : (n, classes) float32
+        Of the CNN with average pooling in place of max pooling.
+    logits : (n, classes) float
+        Of the network that it was converted to, with rectified linear rate neurons and without filters.
+
+    Raises
+    ------
+    InputError
+        If they differ by more than the rounding of Keras' single precision.
+    """
+    difference = largest_difference(logits_of_cnn, logits)
+    largest = float(np.abs(logits_of_cnn).max())
+    tolerance = CNN_TOLERANCE * max(1.0, largest)
+    if not difference <= tolerance:
+        raise InputError(
+            f"NengoDL's conversion changes the CNN: with rectified linear rate neurons and without filters a logit "
+            f"differs by {difference:.1e} from the CNN's own, of which the largest is {largest:.2g}; a layer of it is "
+            "not what NengoDL takes it for: please report it with the CNN"
+        )
+    return {"largest_difference": difference, "largest_logit": largest, "tolerance": tolerance, "images": len(logits)}
+
+
+def certified_rates(certificate: Mapping[str, Any], model: str, max_rate_hz: Any) -> list[float]:
+    """Return the maximal rate (Hz) of each layer of neurons, with which a CNN's conversion was certified.
+
+    Parameters
+    ----------
+    certificate
+        The content of a CNN's certificate.
+    model
+        The hash of the CNN's file, as provenance names it.
+    max_rate_hz
+        The setting: a rate, one for each layer, or a percentile of the activations with a rate.
+
+    Raises
+    ------
+    InputError
+        If the certificate is of another model or of other rates.
+    """
+    if certificate["model"] != model or certificate["max_rate_hz"] != max_rate_hz:
+        raise InputError(f"the certificate of the CNN is of another model or of other rates than belong here; {AGAIN}")
+    return list(certificate["rates_hz"].values())
 
 
 def certificate(reference: np.ndarray, logits: np.ndarray) -> dict:

@@ -73,6 +73,23 @@ def certificates(found: Iterable[Mapping]) -> pd.DataFrame:
     )
 
 
+def cnn_certificates(certificates: Iterable[Mapping]) -> pd.DataFrame:
+    """Return how far rate neurons without filters were from each CNN itself, one row for each setting of the rates."""
+    return pd.DataFrame(
+        [
+            {
+                "CNN": certificate["cnn"],
+                "maximal rates (Hz)": ", ".join(f"{layer}: {hz:g}" for layer, hz in certificate["rates_hz"].items()),
+                "images": certificate["images"],
+                "largest logit": f"{certificate['largest_logit']:.3g}",
+                "largest difference": f"{certificate['largest_difference']:.1e}",
+                "accepted up to": f"{certificate['tolerance']:.0e}",
+            }
+            for certificate in certificates
+        ]
+    )
+
+
 def run_times(folder: str | os.PathLike) -> pd.DataFrame:
     """Sum up what Snakemake measured of the jobs, by rule.
 
