@@ -1,6 +1,7 @@
 """What the tests share: running the real Snakemake on small experiments, each in a folder of its own."""
 
 import base64
+import copy
 import fcntl
 import gzip
 import multiprocessing
@@ -40,7 +41,7 @@ PRELOADED += ["snakemake_executor_plugin_slurm"]
 
 def changed(config: dict, changes: dict) -> dict:
     """Return a configuration with some values changed; keys are dotted: ``snn.steps``."""
-    config = yaml.safe_load(yaml.safe_dump(config, sort_keys=False))
+    config = copy.deepcopy(config)
     for key, value in changes.items():
         *parents, last = key.split(".")
         place = config
@@ -99,9 +100,8 @@ class Workflow:
 def dry_run(folder: Path, config: dict | str, *arguments: str) -> tuple[int, str]:
     """Run ``snakemake -n`` with a configuration; return its exit code and all that it prints."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "experiment.yaml").write_text(
-        config if isinstance(config, str) else yaml.safe_dump(config, sort_keys=False)
-    )
+    text = config if isinstance(config, str) else yaml.safe_dump(config, sort_keys=False)
+    (folder / "experiment.yaml").write_text(text)
     command = ["-n", "--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
     command += ["--configfile", str(folder / "experiment.yaml"), "--cores", "1", *arguments]
     process = forked_snakemake(command, Path.cwd(), folder)
