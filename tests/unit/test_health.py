@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from csnn.evaluation.health import explain, layer_health, settled_share
+from csnn.evaluation.health import findings, layer_health, settled_share, summary, tables
 
 HEALTHY = {
     "silent_share": 0.5,
@@ -20,7 +20,8 @@ HEALTHY = {
 def explained(*layers: dict, tau_syn_s: float | None = 0.005, max_pooling: bool = False) -> list[str]:
     """Explain layers that differ from healthy ones as said, shown for 100 ms."""
     of_network = [HEALTHY | layer for layer in layers]
-    return explain(of_network, "LIF", tau_syn_s=tau_syn_s, duration_s=0.1, max_pooling=max_pooling)
+    causes = findings(of_network, "LIF", tau_syn_s=tau_syn_s, duration_s=0.1, max_pooling=max_pooling)
+    return [sentence for _, sentence in causes]
 
 
 def test_a_layer_is_described_by_silence_rates_saturation_and_correlation():
@@ -94,3 +95,24 @@ def test_max_pooling_comes_first():
     sentences = explained({"saturated_share": 0.95}, max_pooling=True)
     assert [sentence.split()[0] for sentence in sentences] == ["The", "LIF"]
     assert "max pooling" in sentences[0]
+
+
+def test_tables_have_a_row_for_each_layer_and_the_summary_each_finding_once():
+    layers = [{"layer": 1, "neurons": 7, **HEALTHY}, {"layer": 2, "neurons": 3, **HEALTHY, "saturated_share": 0.9}]
+    activities = [
+        {
+            "about": {"network": name, "cnn": cnn, "neuron": name, "tau_syn_s": 0.005, "spiking": True},
+            "steps": 100,
+            "dt_s": 0.001,
+            "layers": layers,
+        }
+        for name, cnn in (("LIF", "base"), ("A-LIF", "base"), ("wide/LIF", "wide"))
+    ]
+    by_layer, causes = tables(activities, {"base": True, "wide": False})
+    assert by_layer["network"].tolist() == ["LIF", "LIF", "A-LIF", "A-LIF", "wide/LIF", "wide/LIF"]
+    assert by_layer["saturated_share"].tolist() == [0, 0.9] * 3
+    assert causes["layer"].tolist() == [1, 2, 1, 2, 2]
+    pooling, *saturated = summary(causes)
+    assert pooling.startswith("LIF, A-LIF: The CNN has max pooling")
+    assert [sentence.split(":")[0] for sentence in saturated] == ["LIF", "A-LIF", "wide/LIF"]
+    assert summary(tables([], {})[1]) == []

@@ -222,6 +222,36 @@ rule record_activity:
         "../scripts/record_activity.py"
 
 
+if sweep.engine == "event":
+
+    rule health:  # what explains a loss of accuracy
+        input:
+            metrics=(
+                reported("activity.json", seeds=1)
+                if "gap" in ANALYSES
+                else sweep.first_configurations(f"{CONFIGURATION}/activity.json")
+            ),
+            architectures=[f"<results>/{cnn_folder(cnn)}/architecture.json" for cnn in sweep.cnns],
+        output:
+            layers="<results>/tables/health.csv",
+            findings="<results>/tables/findings.csv",
+        log:
+            "<logs>/health.log",
+        benchmark:
+            "<benchmarks>/health.tsv"
+        localrule: True
+        conda:
+            "../../envs/analysis.yaml"
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            code=digest("health.py"),
+            cnns=sweep.cnns,
+        script:
+            "../scripts/health.py"
+
+
 rule cost_tables:
     input:
         metrics=reported("activity.json", seeds=1),
@@ -272,10 +302,11 @@ if sweep.engine == "event":  # NengoDL keeps no record of single neurons here
 
 
 # the tables that each analysis ends in
+HEALTH = rules.health.output if sweep.engine == "event" else []
 TABLES = {
-    "paper": [rules.scores.output, rules.tables.output],
-    "readouts": rules.scores.output,
-    "claims": [rules.scores.output, rules.claims.output],
-    "activity": rules.cost_tables.output,
-    "gap": [rules.validation.output, rules.choose.output, rules.gap_table.output],
+    "paper": [rules.scores.output, rules.tables.output, HEALTH],
+    "readouts": [rules.scores.output, HEALTH],
+    "claims": [rules.scores.output, rules.claims.output, HEALTH],
+    "activity": [rules.cost_tables.output, HEALTH],
+    "gap": [rules.validation.output, rules.choose.output, rules.gap_table.output, HEALTH],
 }

@@ -72,6 +72,19 @@ PAGES = {
         caption=f"Every configuration under every readout on {VALIDATION_IMAGES} images held out of training, first "
         f"seed. {INTERVALS}",
     ),
+    "health": Item(
+        heading="Results",
+        part="Tables",
+        title="Health check: what the layers of neurons do",
+        analyses=set(TABLES) if sweep.engine == "event" else set(),
+        input={"table": "<results>/tables/health.csv"},
+        labels=of_networks(tau="first"),
+        caption=f"Each layer of neurons on {config['activity']['images']} of the test images, first seed, first "
+        "synaptic time constant or the chosen one: the share of silent neurons, median and 99th percentile of the "
+        "rates of active ones, the share of active neurons that fire at more than 80 % of the largest possible rate "
+        "(one over the refractory period), and how their rates correlate with the CNN's activations. What of it can "
+        "explain a loss of accuracy is said in the report's first lines. A click on a column's head sorts by it.",
+    ),
     "layers": Item(
         heading="Activity and cost",
         part="Tables",
@@ -239,6 +252,7 @@ rule opening:  # the report's first lines
         gap=of("gap", "<results>/tables/gap.csv"),
         claims=of("claims", "<results>/tables/claims.csv"),
         costs=of("activity", "<results>/tables/costs.csv"),
+        findings=rules.health.output.findings if sweep.engine == "event" else [],
     output:
         "<results>/report/opening.rst",
     log:

@@ -36,6 +36,7 @@ with logged(snakemake):
             "about": {"network": snakemake.wildcards.network, **params.described, "tau_syn_s": params.tau_syn_s},
             "seed": int(snakemake.wildcards.seed),
             "dt_s": params.dt_s,
+            "steps": params.steps,
             "images": len(images),
             "layers": activity.layer_table(network, recorded, activations, params.steps * params.dt_s),
             "cost": activity.cost_table(network, recorded, images, activations),

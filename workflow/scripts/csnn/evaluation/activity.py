@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csnn.evaluation import cost
+from csnn.evaluation.health import layer_health
 from csnn.event.simulator import Record, simulate
 from csnn.event.network import Network
 from csnn.neurons import NENGO_NEURONS
@@ -81,15 +82,12 @@ def layer_table(
     -------
     list of dict
         Of each layer: ``layer`` (from 1), ``neurons``, ``rate_hz_mean`` and percentiles of the rates of single neurons
-        (over neurons and images), ``silent_share`` (of neurons, averaged over images: those without a spike),
-        ``never_active_share`` (of neurons: without a spike for any of the images), ``rate_correlation`` (Pearson's, of
-        rates with activations over neurons and images; None where either is constant), ``spikes_per_image``,
+        (over neurons and images), those of `csnn.evaluation.health.layer_health`, ``spikes_per_image``,
         ``operations_per_image``.
     """
     rows = []
     for number, (counts, cnn) in enumerate(zip(activity.counts, activations, strict=True)):
         rates_hz = counts.astype(float) / duration_s
-        varies = np.ptp(counts) > 0 and np.ptp(cnn) > 0
         rows.append(
             {
                 "layer": number + 1,
@@ -98,9 +96,7 @@ def layer_table(
                 "rate_hz_mean": float(rates_hz.mean()),
                 **{f"rate_hz_p{p}": float(np.percentile(rates_hz, p)) for p in PERCENTILES},
                 "rate_hz_max": float(rates_hz.max()),
-                "silent_share": float((counts == 0).mean()),
-                "never_active_share": float((counts == 0).all(axis=0).mean()),
-                "rate_correlation": float(np.corrcoef(rates_hz.ravel(), cnn.ravel())[0, 1]) if varies else None,
+                **layer_health(counts, cnn, duration_s, network.layers[number].parameters.get("tau_ref")),
                 "spikes_per_image": float(counts.sum(axis=1).mean()),
                 "operations_per_image": float(activity.operations[:, number].sum(axis=1).mean()),
             }

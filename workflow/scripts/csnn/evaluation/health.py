@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import gammainc
 
@@ -20,6 +21,23 @@ SETTLED = 0.9
 
 MOST = 0.5
 """Share of saturated neurons among the active ones from which on their layer counts as saturated."""
+
+MAX_POOLING = (
+    "The CNN has max pooling, which the spiking network replaces by average pooling; tune the CNN with average pooling."
+)
+
+COLUMNS = [
+    "layer",
+    "neurons",
+    "silent_share",
+    "never_active_share",
+    "active_rate_hz_p50",
+    "active_rate_hz_p99",
+    "saturated_above_hz",
+    "saturated_share",
+    "rate_correlation",
+]
+"""What the health check shows of a layer."""
 
 FEW_SPIKES = 2
 """Spike count below which a neuron cannot tell more than whether it is active."""
@@ -87,10 +105,10 @@ def settled_share(synapses: int, tau_syn_s: float | None, duration_s: float) -> 
     return float(gammainc(synapses, duration_s / tau_syn_s))
 
 
-def explain(
+def findings(
     layers: Sequence[Mapping[str, Any]], neuron: str, *, tau_syn_s: float | None, duration_s: float, max_pooling: bool
-) -> list[str]:
-    """Say in sentences what the health check has found, the cause before its consequences.
+) -> list[tuple[int, str]]:
+    """Say in sentences what could explain a loss of accuracy.
 
     Parameters
     ----------
@@ -107,47 +125,96 @@ def explain(
 
     Returns
     -------
-    list of str
-        Empty if nothing was found that could explain a loss.
+    list of (int, str)
+        The number of the layer, from 1, in which the cause is, and a sentence. Of what a layer's firing shows, the
+        first layer alone is named: what goes wrong there goes on in those behind.
     """
-    sentences = []
+    found: list[tuple[int, str]] = []
     if max_pooling:
-        sentences.append(
-            "The CNN has max pooling, which the spiking network replaces by average pooling; tune the CNN with average "
-            "pooling."
+        found.append((1, MAX_POOLING))
+    impaired = ((number, _impairment(number, layer, neuron, duration_s)) for number, layer in enumerate(layers, 1))
+    found += [(number, sentence) for number, sentence in impaired if sentence][:1]
+    parted = [
+        (
+            number,
+            f"Rates part from the CNN's activations in layer {number}, where they correlate by "
+            f"{layer['rate_correlation']:.2f} only.",
         )
-    sentences += next(
-        filter(None, (_impaired(number, layer, neuron, duration_s) for number, layer in enumerate(layers, 1))), []
-    )
-    for number, layer in enumerate(layers, 1):
-        if layer["rate_correlation"] is not None and layer["rate_correlation"] < FOLLOWS:
-            sentences.append(
-                f"Rates part from the CNN's activations in layer {number}, where they correlate by "
-                f"{layer['rate_correlation']:.2f} only."
-            )
-            break
+        for number, layer in enumerate(layers, 1)
+        if layer["rate_correlation"] is not None and layer["rate_correlation"] < FOLLOWS
+    ]
+    found += parted[:1]
     share = settled_share(len(layers), tau_syn_s, duration_s)
     if tau_syn_s is not None and share < SETTLED:
-        sentences.append(
+        sentence = (
             f"The {len(layers)} synapses in a row, of {1000 * tau_syn_s:g} ms each, pass only {100 * share:.0f} % of a "
             f"constant signal within {1000 * duration_s:g} ms; take more steps or a shorter synaptic time constant."
         )
-    return sentences
+        found.append((len(layers), sentence))
+    return found
 
 
-def _impaired(number: int, layer: Mapping[str, Any], neuron: str, duration_s: float) -> list[str]:
+def _impairment(number: int, layer: Mapping[str, Any], neuron: str, duration_s: float) -> str:
     """Say why a layer of neurons cannot tell activations apart, if so."""
     if layer["active_rate_hz_p50"] is None:
-        return [f"No neuron of layer {number} fires for any image; raise snn.max_rate_hz or take more steps."]
+        return f"No neuron of layer {number} fires for any image; raise snn.max_rate_hz or take more steps."
     if (layer["saturated_share"] or 0) > MOST:
-        return [
+        return (
             f"{neuron} neurons of layer {number} are saturated: {100 * layer['saturated_share']:.0f} % of the active "
             f"ones fire above {layer['saturated_above_hz']:.0f} Hz; tune the CNN to the neurons' rate curve "
             "(activation: LIF) or lower snn.max_rate_hz."
-        ]
+        )
     if layer["active_rate_hz_p50"] * duration_s < FEW_SPIKES:
-        return [
+        return (
             f"Half of the active neurons of layer {number} fire fewer than {FEW_SPIKES} times in "
             f"{1000 * duration_s:g} ms; raise snn.max_rate_hz or take more steps."
+        )
+    return ""
+
+
+def tables(
+    activities: Iterable[Mapping[str, Any]], max_pooling: Mapping[str, bool]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the health check of several networks.
+
+    Parameters
+    ----------
+    activities
+        What `record_activity` writes of each network.
+    max_pooling
+        Of each CNN whether it has max pooling.
+
+    Returns
+    -------
+    layers : DataFrame
+        One row for each network and layer of neurons: ``network``, ``cnn``, ``neuron``, ``tau_syn_s``, ``layer``,
+        ``neurons``, and see `layer_health`.
+    causes : DataFrame
+        One row for each of `findings`: ``network``, ``layer`` and ``finding``.
+    """
+    layers, causes = [], []
+    for activity in activities:
+        network = {key: activity["about"][key] for key in ("network", "cnn", "neuron", "tau_syn_s")}
+        layers += [network | {key: layer[key] for key in COLUMNS} for layer in activity["layers"]]
+        causes += [
+            {"network": network["network"], "layer": number, "finding": sentence}
+            for number, sentence in findings(
+                activity["layers"],
+                network["neuron"],
+                tau_syn_s=network["tau_syn_s"],
+                duration_s=activity["steps"] * activity["dt_s"],
+                max_pooling=max_pooling[network["cnn"]],
+            )
         ]
-    return []
+    return pd.DataFrame(layers), pd.DataFrame(causes, columns=["network", "layer", "finding"])
+
+
+def summary(causes: pd.DataFrame) -> list[str]:
+    """Return each finding once, with the networks that it is about.
+
+    Parameters
+    ----------
+    causes : DataFrame
+        See `tables`.
+    """
+    return [f"{', '.join(rows['network'])}: {finding}" for finding, rows in causes.groupby("finding", sort=False)]

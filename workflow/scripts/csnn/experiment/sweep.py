@@ -452,6 +452,13 @@ class Sweep:
             for network, tau, seed in configurations(self.networks, seeds)
         ]
 
+    def first_configurations(self, pattern: str) -> list[str]:
+        """A file of every network: of its first time constant and seed."""
+        return [
+            pattern.format(network=name, tau=tau_text(network["tau_syn_s"][0]), seed=network["seeds"][0])
+            for name, network in self.networks.items()
+        ]
+
     def each_network(self, pattern: str, seeds: int | None = None) -> list[str]:
         """A file of every network and seed; with `seeds`, of no more seeds than that."""
         return [

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from csnn.evaluation import metrics, tables
+from csnn.evaluation import health, metrics, tables
 from csnn.evaluation.decisions import Decided, by_network
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.evaluation.statistics import paired_difference
@@ -18,6 +18,8 @@ QUESTION = (
     "How much of a trained CNN's accuracy do the spiking networks keep that are converted from it, and how does that "
     "depend on the kind of neuron and on the synaptic time constant τ?"
 )
+
+HEALTHY = "The health check found nothing: every layer of neurons follows the CNN."
 
 Shares = Mapping[tuple[str, float | None], NDArray[np.float64]]
 """By network and τ (s): share of seeds (and steps) with which each image is classified correctly, shape (images,)."""
@@ -179,6 +181,7 @@ def opening(
     gap: pd.DataFrame | None = None,
     claims: pd.DataFrame | None = None,
     costs: pd.DataFrame | None = None,
+    findings: pd.DataFrame | None = None,
 ) -> str:
     """Return the report's first lines as reStructuredText: question, answer, and Table 2 where there is one.
 
@@ -188,6 +191,8 @@ def opening(
         Of every configuration, where all are reported.
     gap, claims, costs
         Tables of the other analyses, where they are asked for.
+    findings
+        Of the health check, see `csnn.evaluation.health.tables`.
     """
     answers = [
         answer(decisions) if decisions else "",
@@ -197,6 +202,9 @@ def opening(
     ]
     text = f"**Question.** {QUESTION}\n\n"
     text += f"**Answer.** {' '.join(filter(None, answers)) or 'The tables show every configuration.'}\n"
+    if findings is not None:
+        causes = "".join(f"\n- {cause}" for cause in health.summary(findings))
+        text += f"\n**What can explain a loss.** {'The health check found:' if causes else HEALTHY}\n{causes}\n"
     if scores is not None:
         table = tables.table2(scores).to_markdown(index=False, tablefmt="rst", disable_numparse=True)
         text += f"\n**Table 2.** {tables.caption(scores)}\n\n{table}\n"

@@ -1,0 +1,16 @@
+"""Check the health of each network: what its layers of neurons do, and what of it explains a loss of accuracy."""
+
+from csnn.job import logged
+
+with logged(snakemake):
+    from csnn.evaluation import health
+    from csnn.files import read_json, write_text
+
+    has_max_pooling = {
+        cnn: any("Max" in layer["type"] for layer in read_json(path)["layers"])
+        for cnn, path in zip(snakemake.params.cnns, snakemake.input.architectures, strict=True)
+    }
+    layers, causes = health.tables(map(read_json, snakemake.input.metrics), has_max_pooling)
+    print(layers.to_string(index=False), *health.summary(causes), sep="\n")
+    write_text(snakemake.output.layers, layers.to_csv(index=False))
+    write_text(snakemake.output.findings, causes.to_csv(index=False))
