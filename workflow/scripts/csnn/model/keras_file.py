@@ -308,7 +308,8 @@ def _read(dataset: h5py.Dataset, weight: Any, path: str | os.PathLike) -> np.nda
     """Read an array that is known to have the shape of a weight."""
     if dataset.dtype.kind != "f":
         raise InputError(f"{path} holds something else than floating-point numbers; weights must be these")
-    value = dataset[()].astype(weight.dtype.as_numpy_dtype)
+    with np.errstate(over="ignore"):
+        value = dataset[()].astype(weight.dtype.as_numpy_dtype)
     if not np.isfinite(value).all():
         raise InputError(f"{path} holds weights that are NaN, infinite or beyond single precision; they must be finite")
     return value
