@@ -366,7 +366,9 @@ def test_weights(tmp_path, write, sentence):
 def test_weights_that_do_not_fit_in_a_run(tmp_path):
     h5(tmp_path / "weights.h5", right()[:-2])
     process = Workflow(tmp_path, config=changed(SMALL, {"cnn.weights": "weights.h5"})).run(MODEL, check=False)
-    sentence = "cnn.weights weights.h5 does not fit the CNN: it has 6 arrays where 8 are wanted"
+    sentence = (
+        "weights.h5 does not fit the CNN: it has 0 layers dense with weights of (8, 10), (10,) where 1 are wanted"
+    )
     refused(process.returncode, process.stdout + process.stderr, sentence)
 
 

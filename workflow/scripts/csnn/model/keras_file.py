@@ -240,7 +240,7 @@ def _layer(part: Mapping[str, Any], path: str | os.PathLike) -> tf.keras.layers.
     """Make a layer, or a nested model, from its configuration."""
     kind, module = str(part["class_name"]), part.get("module")
     settings = dict(part["config"])
-    name = settings.get("name", part.get("name"))
+    name = str(settings.get("name", part.get("name")))
     if kind in ("Sequential", "Functional", "Model") and _of_keras(module) and "layers" in settings:
         return build(part, path)
     if kind == "TFOpLambda":
@@ -253,9 +253,7 @@ def _layer(part: Mapping[str, Any], path: str | os.PathLike) -> tf.keras.layers.
         )
     if kind == "LeakyReLU" and "negative_slope" in settings:
         settings["alpha"] = settings["negative_slope"]
-    known = {
-        parameter for base in inspect.getmro(_KINDS[kind]) for parameter in inspect.signature(base.__init__).parameters
-    }
+    known = {name for base in inspect.getmro(_KINDS[kind])[:-1] for name in inspect.signature(base).parameters}
     left_out = re.compile("dtype|data_format" if _KINDS[kind] in LEFT_OUT else "dtype")
     settings = {
         key: value
@@ -359,7 +357,7 @@ def _pairs_by_name(
             arrays = {layer.name: arrays[layer.name] for layer in layers}
     if _fit(layers, list(arrays.values())):
         chosen = zip(layers, arrays.values(), strict=True)
-        return [pair for layer, datasets in chosen for pair in zip(_order(layer, datasets), datasets, strict=True)]
+        return [pair for layer, found in chosen for pair in zip(_order(layer, found) or [], found, strict=True)]
     # nested otherwise than the model: array by array
     weights = [weight for layer in _leaves(model) for weight in layer.weights]
     datasets = [dataset for of_layer in arrays.values() for dataset in of_layer]
