@@ -5,7 +5,7 @@ from csnn.job import logged
 with logged(snakemake.log[0]):
     from csnn.model import cnn
     from csnn.evaluation import metrics
-    from csnn.data import pixels, read_images
+    from csnn.data.images import pixels, read_images
     from csnn.files import AGAIN, InputError, read_npz, write_json, write_npz
     from csnn.nengodl.compat import use_threads
     from csnn.responses import source

@@ -10,7 +10,7 @@ with logged(snakemake.log[0]):
     from csnn.evaluation import recording
     from csnn import responses
     from csnn.evaluation import timecourse
-    from csnn.data import pixels, read_images
+    from csnn.data.images import pixels, read_images
     from csnn.files import read_json, read_npz
 
     def figure1():

@@ -6,7 +6,7 @@ with logged(snakemake.log[0]):
     from csnn.model import cnn
     from csnn import responses
     from csnn.model import tuning
-    from csnn.data import read_images, training_set
+    from csnn.data.images import read_images, training_set
     from csnn.files import write_json
     from csnn.nengodl.compat import tf, use_threads
 
