@@ -40,7 +40,7 @@ test-slurm: setup ## the tests of a cluster; as root, after apt-get install slur
 lint: setup ## ruff, snakefmt and snakemake --lint
 	ruff check .
 	ruff format --check .
-	snakefmt --check Snakefile workflow/rules
+	snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	snakemake --lint
 
 types: setup ## mypy on csnn
@@ -49,7 +49,7 @@ types: setup ## mypy on csnn
 format: setup ## format all code
 	ruff check --fix-only .
 	ruff format .
-	snakefmt Snakefile workflow/rules
+	snakefmt Snakefile workflow/Snakefile workflow/rules
 
 bench: setup ## measure the engines against each other: benchmarks/results.json
 	python benchmarks/engine.py

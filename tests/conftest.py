@@ -1,8 +1,10 @@
 """What the tests share: running the real Snakemake on small experiments, each in a folder of its own."""
 
+import fcntl
 import multiprocessing
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -64,7 +66,10 @@ class Workflow:
     def run(self, *arguments: str, cores: int = 2, changes: dict | None = None, check: bool = True):
         """Run ``snakemake`` with the folder's configuration, changed as said; return the finished process."""
         command = self.command(*arguments, cores=cores, changes=changes)
-        process = subprocess.run(command, capture_output=True, text=True, timeout=900)
+        if "--dry-run" in arguments:
+            process = forked_snakemake(command[3:], self.folder)
+        else:
+            process = subprocess.run(command, capture_output=True, text=True, timeout=900)
         if check:
             assert process.returncode == 0, process.stdout + process.stderr
         return process
@@ -78,6 +83,11 @@ class Workflow:
             return Counter()
         return Counter({rule: int(count) for rule, count in (line.split() for line in listed[1].splitlines())})
 
+    def copy(self, folder: Path) -> "Workflow":
+        """Return a copy to change, with the times of its files and Snakemake's records."""
+        shutil.copytree(self.folder, folder, symlinks=True, copy_function=shutil.copy2)
+        return Workflow(folder, self.repository, self.config)
+
     @property
     def results(self) -> Path:
         """The experiment's results."""
@@ -85,36 +95,54 @@ class Workflow:
 
 
 def dry_run(folder: Path, config: dict | str, *arguments: str) -> tuple[int, str]:
-    """Run ``snakemake -n`` with a configuration in a fresh process; return its exit code and all that it prints.
-
-    The process is forked from one that has imported Snakemake already, so that it takes a quarter of the time.
-    """
+    """Run ``snakemake -n`` with a configuration; return its exit code and all that it prints."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "experiment.yaml").write_text(config if isinstance(config, str) else yaml.safe_dump(config))
     command = ["-n", "--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
     command += ["--configfile", str(folder / "experiment.yaml"), "--cores", "1", *arguments]
-    forkserver = multiprocessing.get_context("forkserver")
-    forkserver.set_forkserver_preload(PRELOADED)
-    process = forkserver.Process(target=_snakemake, args=(command, str(folder / "output.txt")))
+    process = forked_snakemake(command, folder)
+    return process.returncode, process.stdout + process.stderr
+
+
+def forked_snakemake(arguments: list[str], folder: Path) -> subprocess.CompletedProcess:
+    """Run Snakemake's command line in a process forked from one that has imported it: in a third of the time."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    printed = [folder / "stdout.txt", folder / "stderr.txt"]
+    process = context.Process(target=_snakemake, args=(arguments, printed, dict(os.environ), os.getcwd()))
     process.start()
     process.join(120)
     process.kill()
-    return process.exitcode, (folder / "output.txt").read_text()
+    return subprocess.CompletedProcess(arguments, process.exitcode, *(path.read_text() for path in printed))
 
 
-def _snakemake(command: list[str], output: str) -> None:
-    """Run Snakemake's command line in this process, with all output in a file."""
+def _snakemake(arguments: list[str], printed: list[Path], environment: dict[str, str], working_folder: str) -> None:
+    """Run Snakemake's command line in this process, in an environment, with what it prints in files."""
     from snakemake.cli import main
 
-    with open(output, "w") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    main(command)
+    for number, path in enumerate(printed, start=1):
+        with open(path, "w") as file:
+            os.dup2(file.fileno(), number)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(working_folder)
+    main(arguments)
+
+
+def run_once(tmp_path_factory, name: str, config: dict) -> Workflow:
+    """Return an experiment that has run to its end: the first of pytest-xdist's workers runs it, each has a copy."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with open(f"{shared}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            workflow = Workflow(tmp_path_factory.mktemp("running") / name, config=config)
+            workflow.run()
+            workflow.folder.rename(shared)
+    return Workflow(shared, config=config).copy(tmp_path_factory.mktemp("finished") / name)
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Workflow:
     """Return a small experiment that has run to its end; tests that change its results copy it."""
-    workflow = Workflow(tmp_path_factory.mktemp("finished"))
-    workflow.run()
-    return workflow
+    return run_once(tmp_path_factory, "small", SMALL)

@@ -1,6 +1,5 @@
 """The real Snakemake beyond the paper, on a small experiment: variants, choices on validation images, reports."""
 
-import shutil
 from collections import Counter
 
 import numpy as np
@@ -8,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from conftest import REPOSITORY, SMALL, Workflow, changed
+from conftest import REPOSITORY, SMALL, Workflow, changed, run_once
 from csnn.evaluation import decisions
 
 GAP = changed(
@@ -35,9 +34,7 @@ GAP = changed(
 @pytest.fixture(scope="session")
 def gap(tmp_path_factory) -> Workflow:
     """Return an experiment that chose on validation images and has run to its end."""
-    workflow = Workflow(tmp_path_factory.mktemp("gap"), config=GAP)
-    workflow.run()
-    return workflow
+    return run_once(tmp_path_factory, "gap", GAP)
 
 
 class TestGap:
@@ -126,8 +123,7 @@ class TestGap:
 
 
 def test_readouts_and_claims_of_the_papers_sweep(finished, tmp_path):
-    shutil.copytree(finished.folder, tmp_path / "copy", copy_function=shutil.copy2)
-    copy = Workflow(tmp_path / "copy")
+    copy = finished.copy(tmp_path / "copy")
     changes = {"analyses": ["readouts", "claims"]}
     planned = copy.planned(changes=changes)
     assert not {"simulate", "gather", "compile_network", "train_cnn"} & set(planned)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from conftest import REPOSITORY, SMALL, Workflow, changed, dry_run
-from csnn.data import read_images
+from csnn.data.images import read_images
 from csnn.files import InputError
 
 NAN, INFINITE, HUGE = float("nan"), float("inf"), int("9" * 400)
@@ -314,7 +314,7 @@ def test_every_key_that_is_missing_takes_its_default(tmp_path):
 def test_the_variable_of_the_archive(tmp_path, monkeypatch):
     monkeypatch.setenv("CSNN_CIFAR10", str(tmp_path / "absent.tar.gz"))
     process = Workflow(tmp_path).run("--dry-run", changes={"data.source": "cifar10"}, check=False)
-    sentence = "config key data.archive, from the variable CSNN_CIFAR10, names"
+    sentence = "config key data.archive, from CSNN_CIFAR10, names"
     refused(process.returncode, process.stdout + process.stderr, sentence)
 
 

@@ -31,8 +31,7 @@ COMMAND += ["--verbose"]  # so that the output names every job
 @pytest.fixture
 def unfinished(finished, tmp_path) -> Workflow:
     """Return an experiment without tables, of which two of three shards of one neuron are missing."""
-    shutil.copytree(finished.folder, tmp_path / "run", copy_function=shutil.copy2)
-    workflow = Workflow(tmp_path / "run")
+    workflow = finished.copy(tmp_path / "run")
     for name in ("test-[23]-of-3.npz", "test.npz", "scores.json"):
         for path in workflow.results.glob(f"LIF/tau-*/seed-0/{name}"):
             path.unlink()

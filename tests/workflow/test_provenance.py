@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import reproduce
-from conftest import REPOSITORY, SMALL, Workflow
+from conftest import REPOSITORY, SMALL
 from csnn.files import InputError, sha256
 
 
@@ -22,7 +22,7 @@ def record(finished):
 class TestRecord:
     def test_hashes_are_those_of_the_files(self, finished, record):
         found = record["sha256"]
-        assert set(found["images"]) == {"data/digits.npz"}
+        assert set(found["images"]) == {"data/prepared/digits.npz"}
         assert set(found["weights"]) == {"results/small/cnn/model.h5"}
         assert set(found["networks"]) == {f"results/small/{n}/networks/seed-0.npz" for n in ("RLR", "LIF")}
         assert {path.rpartition("/")[2] for path in found["tables"]} == {
@@ -86,8 +86,7 @@ class TestReproduction:
 
 
 def test_archive_packs_what_a_publication_needs(finished, tmp_path):
-    shutil.copytree(finished.folder, tmp_path / "copy", copy_function=shutil.copy2)
-    workflow = Workflow(tmp_path / "copy")
+    workflow = finished.copy(tmp_path / "copy")
     workflow.run("archive", changes={"report.show_images": False})
     with zipfile.ZipFile(workflow.results / "archive.zip") as archive:
         names = set(archive.namelist())

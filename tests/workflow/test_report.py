@@ -9,8 +9,6 @@ import time
 
 import pytest
 
-from conftest import Workflow
-
 selenium = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
@@ -205,8 +203,7 @@ class TestInteractivePage:
 
 
 def test_images_stay_out_of_the_report_unless_they_are_wanted(finished, tmp_path):
-    shutil.copytree(finished.folder, tmp_path / "copy", copy_function=shutil.copy2)
-    workflow = Workflow(tmp_path / "copy")
+    workflow = finished.copy(tmp_path / "copy")
     workflow.run(changes={"report.show_images": False})
     report = (workflow.results / "report.html").read_text()
     held = {

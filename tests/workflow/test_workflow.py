@@ -24,7 +24,7 @@ AGGREGATES = {"score_table", "tables", "figure3", "figure5", "accuracy_vs_tau", 
 AGGREGATES |= OF_DECISIONS | PAGES
 # what a neuron other than RLR, which figure 3 shows, needs at two time constants
 JOBS_OF_ONE_NEURON = Counter(
-    {"compile_network": 1, "simulate": 2 * 3, "show": 1, "gather": 2, "verify": 1}
+    {"compile_network": 1, "simulate": 2 * (3 + 1), "gather": 2, "verify": 1}
     | {"record": 1, "spikes_and_voltages": 1}
     | dict.fromkeys(AGGREGATES - {"figure3"}, 1)
 )
@@ -60,8 +60,7 @@ def repository(tmp_path):
 @pytest.fixture
 def copy(finished, tmp_path) -> Workflow:
     """Return a copy of the finished experiment to change, with the times of its files and Snakemake's records."""
-    shutil.copytree(finished.folder, tmp_path / "copy", copy_function=shutil.copy2)
-    return Workflow(tmp_path / "copy")
+    return finished.copy(tmp_path / "copy")
 
 
 class TestDryRun:
@@ -81,16 +80,13 @@ class TestDryRun:
         process = subprocess.run([sys.executable, "-c", script, "-n"], cwd=clone, capture_output=True, text=True)
         assert process.returncode == 0, process.stdout + process.stderr
         listed = dict(line.split() for line in (process.stdout + process.stderr).splitlines() if len(line.split()) == 2)
-        # 4 neurons x 4 time constants, each with 4 shards
-        assert {
-            key: listed[key] for key in ("simulate", "show", "gather", "verify", "train_cnn", "download_cifar10")
-        } == {
-            "simulate": "64",
-            "show": "4",
+        # 4 neurons x 4 time constants, each with 4 shards and the image whose logits are shown
+        assert {key: listed[key] for key in ("simulate", "gather", "verify", "train_cnn", "download")} == {
+            "simulate": "80",
             "gather": "16",
             "verify": "4",
             "train_cnn": "1",
-            "download_cifar10": "1",
+            "download": "1",
         }
 
     def test_config_yaml_states_the_defaults(self):
@@ -136,16 +132,15 @@ class TestRun:
 
     def test_the_terminal_tells_stages_and_the_log_every_job(self, tmp_path):
         workflow = Workflow(tmp_path)
-        process = workflow.run("data/digits.npz", "results/small/images/test.npz")
+        process = workflow.run("data/prepared/digits.npz", "results/small/images/test.npz")
         stages = re.findall(r"^(\w+) (\d+)/(\d+) +: +(\d+)%.*\| (\d)/2 \[", process.stderr, re.MULTILINE)
-        assert stages == [("read_digits", "1", "1", "50", "1"), ("select_images", "1", "1", "100", "2")]
-        assert "rule read_digits" not in process.stderr and "Select jobs" not in process.stderr
+        assert stages == [("prepare", "1", "1", "50", "1"), ("select_images", "1", "1", "100", "2")]
+        assert "rule prepare" not in process.stderr and "Select jobs" not in process.stderr
         (log,) = (tmp_path / ".snakemake" / "log").glob("*.log")
-        assert "rule read_digits" in log.read_text() and "2 of 2 steps (100%) done" in log.read_text()
+        assert "rule prepare" in log.read_text() and "2 of 2 steps (100%) done" in log.read_text()
 
     def test_a_job_that_fails_is_told_with_its_log(self, finished, tmp_path):
-        shutil.copytree(finished.folder, tmp_path / "copy", copy_function=shutil.copy2)
-        workflow = Workflow(tmp_path / "copy")
+        workflow = finished.copy(tmp_path / "copy")
         (workflow.results / "tables" / "scores.csv").unlink()
         scores = workflow.results / "LIF" / "tau-0.01" / "seed-0" / "scores.json"
         os.truncate(scores, 10)
@@ -158,8 +153,8 @@ class TestRun:
         assert "Error in rule score_table" in process.stderr and "results/small/logs/score_table.log" in process.stderr
 
     def test_every_simulation_says_how_far_it_is(self, finished):
-        logs = [path for rule in ("simulate", "show") for path in (finished.results / "logs" / rule).rglob("*.log")]
-        assert len(logs) == 2 * 2 * 3 + 2
+        logs = list((finished.results / "logs" / "simulate").rglob("*.log"))
+        assert len(logs) == 2 * 2 * (3 + 1)
         assert all("100%" in log.read_text() for log in logs)
 
 
@@ -168,9 +163,7 @@ class TestReruns:
 
     def test_adding_a_time_constant_adds_its_jobs(self, finished):
         planned = finished.planned(changes={"snn.tau_syn_s": [0.005, 0.01, 0.02]})
-        assert planned == Counter(
-            {"simulate": 2 * 3, "show": 2, "gather": 2, "verify": 2} | dict.fromkeys(AGGREGATES, 1)
-        )
+        assert planned == Counter({"simulate": 2 * (3 + 1), "gather": 2, "verify": 2} | dict.fromkeys(AGGREGATES, 1))
 
     def test_adding_a_neuron_adds_its_jobs(self, finished):
         planned = finished.planned(changes={"snn.neurons": {"RLR": {}, "LIF": {}, "SRL": {}}})
@@ -303,14 +296,14 @@ class TestCifar10:
 
     def test_downloads_are_planned_only_where_the_archive_is_missing(self, tmp_path, monkeypatch):
         workflow = Workflow(tmp_path)
-        assert workflow.planned(changes={"data.source": "cifar10"})["download_cifar10"] == 1
+        assert workflow.planned(changes={"data.source": "cifar10"})["download"] == 1
         archive = tmp_path / "elsewhere.tar.gz"
         archive.write_bytes(b"")
         named = workflow.planned(changes={"data.source": "cifar10", "data.archive": str(archive)})
-        assert (named["download_cifar10"], named["read_cifar10"]) == (0, 1)
+        assert (named["download"], named["prepare"]) == (0, 1)
         monkeypatch.setenv("CSNN_CIFAR10", str(archive))
         by_variable = workflow.planned(changes={"data.source": "cifar10"})
-        assert (by_variable["download_cifar10"], by_variable["read_cifar10"]) == (0, 1)
+        assert (by_variable["download"], by_variable["prepare"]) == (0, 1)
 
     def test_something_else_than_the_archive_is_refused_before_any_simulation(self, tmp_path):
         workflow = Workflow(tmp_path)
@@ -319,5 +312,5 @@ class TestCifar10:
         process = workflow.run(changes={"data.source": "cifar10"}, check=False)
         output = process.stdout + process.stderr
         assert process.returncode != 0
-        assert "Error: data/cifar-10-binary.tar.gz is not CIFAR-10's official binary archive" in output
+        assert "Error: data/cifar-10-binary.tar.gz is not CIFAR-10's official file" in output
         assert "rule train_cnn" not in output

@@ -1,10 +1,20 @@
 """Beyond the paper: readouts, the gap between CNN and spiking networks, claims tested, and what a decision costs."""
 
 
+def chosen(file, seeds=None):
+    """Input function: a file of every configuration that was chosen on validation images; no other network sees the test images."""
+    return lambda wildcards: sweep.chosen_files(checkpoints.choose.get().output[0], f"{CONFIGURATION}/{file}", seeds)
+
+
+def reported(file):
+    """A file of each configuration that is reported on the test images, first seed."""
+    return chosen(file, 1) if "gap" in ANALYSES else sweep.each_configuration(f"{CONFIGURATION}/{file}", seeds=1)
+
+
 rule decide:
     input:
         responses="<results>/{network}/tau-{tau}/seed-{seed}/{images}.npz",
-        cnn=outputs_of_cnn("logits"),
+        cnn=sweep.cnn_outputs("logits"),
     output:
         "<results>/{network}/tau-{tau}/seed-{seed}/decisions-{images}.npz",
     log:
@@ -13,15 +23,14 @@ rule decide:
         "<benchmarks>/decide/{network}/tau-{tau}/seed-{seed}/{images}.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(megabytes(TEST_IMAGES, 2 * TEST_IMAGES)),
+        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, 2 * TEST_IMAGES, SNN["steps"])),
         runtime=10,
     params:
         code=digest("decide.py"),
-        network=network_of,
-        spiking=spiking,
-        seed_matters=seed_matters,
+        network=sweep.network,
+        spiking=sweep.spiking,
+        seed_matters=sweep.seed_matters,
         readouts=config["readouts"],
     script:
         "../scripts/decide.py"
@@ -30,7 +39,7 @@ rule decide:
 rule readout_table:
     input:
         certificates=CERTIFICATES,
-        decisions=each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/decisions-test.npz"),
+        decisions=sweep.each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/decisions-test.npz"),
     output:
         "<results>/tables/readouts.csv",
     log:
@@ -40,7 +49,6 @@ rule readout_table:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
@@ -53,7 +61,9 @@ rule readout_table:
 use rule readout_table as validation_table with:
     input:
         certificates=CERTIFICATES,
-        decisions=each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/decisions-validation.npz", seeds=1),
+        decisions=sweep.each_configuration(
+            "<results>/{network}/tau-{tau}/seed-{seed}/decisions-validation.npz", seeds=1
+        ),
     output:
         "<results>/tables/validation.csv",
     log:
@@ -74,7 +84,6 @@ checkpoint choose:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
@@ -87,7 +96,7 @@ checkpoint choose:
 rule gap:
     input:
         choices="<results>/tables/choices.csv",
-        decisions=chosen_decisions,
+        decisions=chosen("decisions-test.npz"),
     output:
         csv="<results>/tables/gap.csv",
         markdown="<results>/tables/gap.md",
@@ -98,7 +107,6 @@ rule gap:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
@@ -112,7 +120,7 @@ rule gap:
 rule claims:
     input:
         certificates=CERTIFICATES,
-        decisions=each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/decisions-test.npz"),
+        decisions=sweep.each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/decisions-test.npz"),
     output:
         csv="<results>/tables/claims.csv",
         markdown="<results>/tables/claims.md",
@@ -123,7 +131,6 @@ rule claims:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=20,
@@ -137,7 +144,7 @@ rule record_activity:
     input:
         network="<results>/{network}/networks/seed-{seed}.npz",
         images="<results>/images/test.npz",
-        activations=outputs_of_cnn("activations"),
+        activations=sweep.cnn_outputs("activations"),
     output:
         activity="<results>/{network}/tau-{tau}/seed-{seed}/activity.npz",
         metrics="<results>/{network}/tau-{tau}/seed-{seed}/activity.json",
@@ -147,14 +154,13 @@ rule record_activity:
         "<benchmarks>/record_activity/{network}/tau-{tau}/seed-{seed}.tsv"
     conda:
         "../../envs/simulate.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(minutes(10 * config["activity"]["images"], "event")),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(minutes(10 * config["activity"]["images"], SNN["steps"], "event")),
     params:
         code=digest("record_activity.py"),
-        network=network_of,
-        tau_syn_s=tau_syn_s,
+        network=sweep.network,
+        tau_syn_s=sweep.tau_syn_s,
         dt_s=SNN["dt_s"],
         steps=SNN["steps"],
         images=config["activity"]["images"],
@@ -164,7 +170,7 @@ rule record_activity:
 
 rule cost_tables:
     input:
-        metrics=first_seeds("activity.json"),
+        metrics=reported("activity.json"),
     output:
         layers="<results>/tables/layers.csv",
         costs="<results>/tables/costs.csv",
@@ -175,7 +181,6 @@ rule cost_tables:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
@@ -187,7 +192,7 @@ rule cost_tables:
 
 rule accuracy_vs_latency:
     input:
-        decisions=first_seeds("decisions-test.npz"),
+        decisions=reported("decisions-test.npz"),
     output:
         in_formats("accuracy_vs_latency", "Results", "Accuracy at each step", part="Decisions", **of_networks()),
     log:
@@ -197,7 +202,6 @@ rule accuracy_vs_latency:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
@@ -210,8 +214,8 @@ rule accuracy_vs_latency:
 
 use rule accuracy_vs_latency as accuracy_vs_operations with:
     input:
-        decisions=first_seeds("decisions-test.npz"),
-        metrics=first_seeds("activity.json"),
+        decisions=reported("decisions-test.npz"),
+        metrics=reported("activity.json"),
     output:
         in_formats(
             "accuracy_vs_operations", "Activity and cost", "Accuracy against synaptic operations", **of_networks()

@@ -97,7 +97,7 @@ def shown(path, heading, item, caption, part=None, **labels):
 
 def of_networks(neurons="all", tau="all"):
     """Labels of an item: of which neurons, synaptic time constants and seeds it is."""
-    return {"neurons": neurons, "tau": tau, "seeds": ", ".join(map(str, SEEDS))}
+    return {"neurons": neurons, "tau": tau, "seeds": ", ".join(map(str, sweep.seeds))}
 
 
 def in_formats(figure, *place, with_images=False, **labels):
@@ -105,7 +105,7 @@ def in_formats(figure, *place, with_images=False, **labels):
 
     The report shows the first (see `shown`); one `with_images` of the data set only where that is wanted.
     """
-    paths = [f"<results>/figures/{figure}.{format}" for format in FIGURES["formats"]]
+    paths = [f"<results>/figures/{figure}.{format}" for format in config["figures"]["formats"]]
     if with_images and not config["report"]["show_images"]:
         return paths
     return [shown(paths[0], *place, caption=figure, **labels), *paths[1:]]

@@ -1,11 +1,15 @@
 """Images: where they come from, and which of them the spiking networks see. Data are shared by all experiments."""
 
 from csnn.data.images import PREPARED
-from csnn.data.sources import DOWNLOADS, SOURCES, brought, identity
+from csnn.data.sources import DOWNLOADS, SOURCES, brought, identity, warnings
 
 SOURCE = config["data"]["source"]
 # a user's own file is no output of any rule; its content counts (see csnn/experiment/content.py), not its time
 DATASET = f"{PREPARED}/{SOURCE}.npz" if SOURCE in SOURCES else ancient(SOURCE)
+
+if workflow.is_main_process:
+    for warning in warnings(SOURCE, TEST_IMAGES):
+        print(f"Warning: {warning}", file=sys.stderr)
 
 
 def files_of_source(wildcards):
@@ -35,7 +39,6 @@ rule download:
     localrule: True  # nodes of a cluster often have no network
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=60,
@@ -56,10 +59,9 @@ rule prepare:
         f"{PREPARED}/benchmarks/{{source}}.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(3000),
+        runtime=scaled_by_attempt(10),
     params:
         code=digest("prepare.py"),
         identity=lambda wildcards: identity(wildcards.source),
@@ -78,12 +80,11 @@ rule select_images:
         "<benchmarks>/select_images/{images}.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=10,
     params:
         code=digest("select_images.py"),
-        indices=indices,
+        indices=sweep.indices,
     script:
         "../scripts/select_images.py"

@@ -5,7 +5,7 @@ rule timecourse:
     input:
         images="<results>/images/test.npz",
         cnn="<results>/cnn/logits.npz",
-        responses=each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/test.npz"),
+        responses=sweep.each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/test.npz"),
     output:
         "<results>/timecourse.npz",
     log:
@@ -14,10 +14,9 @@ rule timecourse:
         "<benchmarks>/timecourse.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(megabytes(TEST_IMAGES, 3 * TEST_IMAGES)),
-        runtime=growing(30),
+        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, 3 * TEST_IMAGES, SNN["steps"])),
+        runtime=scaled_by_attempt(30),
     params:
         code=digest("timecourse.py"),
     script:
@@ -74,12 +73,12 @@ use rule accuracy_over_time as agreement_with_cnn with:
         figure="agreement_with_cnn",
 
 
-if SIMULATION["engine"] == "event":  # NengoDL keeps no record of single neurons here
+if sweep.engine == "event":  # NengoDL keeps no record of single neurons here
 
     rule record:
         input:
             image="<results>/images/logit_image.npz",
-            networks=each_network("<results>/{network}/networks/seed-{seed}.npz", seeds=1),
+            networks=sweep.each_network("<results>/{network}/networks/seed-{seed}.npz", seeds=1),
         output:
             "<results>/recording.npz",
         log:
@@ -88,14 +87,13 @@ if SIMULATION["engine"] == "event":  # NengoDL keeps no record of single neurons
             "<benchmarks>/record.tsv"
         conda:
             "../../envs/simulate.yaml"
-        threads: 1
         resources:
-            mem_mb=growing(3000),
-            runtime=growing(15),
+            mem_mb=scaled_by_attempt(3000),
+            runtime=scaled_by_attempt(15),
         params:
             code=digest("record.py"),
-            neurons=list(NETWORKS),
-            tau_syn_s=next(iter(TAUS.values())),
+            neurons=list(sweep.networks),
+            tau_syn_s=parse_tau(sweep.first_tau),
             dt_s=SNN["dt_s"],
             steps=SNN["steps"],
         script:
@@ -109,7 +107,7 @@ if SIMULATION["engine"] == "event":  # NengoDL keeps no record of single neurons
                 "spikes_and_voltages",
                 "Responses",
                 "Spikes and membrane potentials",
-                **of_networks(tau=next(iter(TAUS))),
+                **of_networks(tau=sweep.first_tau),
             ),
         log:
             "<logs>/figures/spikes_and_voltages.log",
@@ -126,5 +124,5 @@ rule decision_figures:
         rules.settling_time.output,
         rules.confusion_matrices.output,
         rules.agreement_with_cnn.output,
-        rules.spikes_and_voltages.output if SIMULATION["engine"] == "event" else [],
+        rules.spikes_and_voltages.output if sweep.engine == "event" else [],
     localrule: True

@@ -15,7 +15,6 @@ rule figure1:  # sample images of every class
         "<benchmarks>/figures/figure1.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
@@ -43,9 +42,14 @@ use rule figure1 as figure2 with:  # architecture of the CNN
 use rule figure1 as figure3 with:  # logits of the first neuron (the paper's RLR), one panel per time constant
     input:
         image="<results>/images/logit_image.npz",
-        responses=shown_responses([FIRST]),
+        responses=sweep.shown_responses([sweep.first_network]),
     output:
-        in_formats("figure3", "Responses", f"Logits of {FIRST} (the paper's Figure 3)", **of_networks(FIRST)),
+        in_formats(
+            "figure3",
+            "Responses",
+            f"Logits of {sweep.first_network} (the paper's Figure 3)",
+            **of_networks(sweep.first_network),
+        ),
     log:
         "<logs>/figures/figure3.log",
     benchmark:
@@ -78,7 +82,7 @@ use rule figure1 as figure4 with:  # the image whose logits are shown
 use rule figure1 as figure5 with:  # logits of every neuron at every time constant
     input:
         image="<results>/images/logit_image.npz",
-        responses=shown_responses(NETWORKS),
+        responses=sweep.shown_responses(sweep.networks),
     output:
         in_formats("figure5", "Responses", "Logits of every neuron (the paper's Figure 5)", **of_networks()),
     log:

@@ -1,18 +1,12 @@
 """The CNN: trained, or built with given weights; variants made from it; and what they answer."""
 
 CNN = config["cnn"]
-BUILDER = CNN["architecture"]["builder"]
-ARCHITECTURE = (
-    {"builder": BUILDER} if BUILDER else {key: value for key, value in CNN["architecture"].items() if key != "builder"}
-)
-BUILDER_FILE = [BUILDER.rpartition(":")[0]] if BUILDER else []
-
 if CNN["weights"] is None:
 
     rule train_cnn:
         input:
             dataset=DATASET,
-            builder=BUILDER_FILE,
+            builder=sweep.builder_file,
         output:
             model="<results>/cnn/model.h5",
             architecture="<results>/cnn/architecture.json",
@@ -23,14 +17,13 @@ if CNN["weights"] is None:
             "<benchmarks>/train_cnn.tsv"
         conda:
             "../../envs/tensorflow.yaml"
-        threads: 1  # sums over threads would make the weights depend on their number
         resources:
-            mem_mb=growing(4000),
-            runtime=growing(20 + 5 * CNN["training"]["epochs"]),
+            mem_mb=scaled_by_attempt(4000),
+            runtime=scaled_by_attempt(20 + 5 * CNN["training"]["epochs"]),
         params:
             code=digest("train_cnn.py"),
-            cnn=cnn_settings(sweep.BASE),
-            architecture=ARCHITECTURE,
+            cnn=sweep.cnn_settings(BASE),
+            architecture=sweep.architecture,
             training=CNN["training"],
             held_out=VALIDATION_IMAGES,
         script:
@@ -42,7 +35,7 @@ else:
         input:
             dataset=DATASET,
             weights=CNN["weights"],
-            builder=BUILDER_FILE,
+            builder=sweep.builder_file,
         output:
             model="<results>/cnn/model.h5",
             architecture="<results>/cnn/architecture.json",
@@ -52,14 +45,13 @@ else:
             "<benchmarks>/load_cnn.tsv"
         conda:
             "../../envs/tensorflow.yaml"
-        threads: 1
         resources:
-            mem_mb=growing(3000),
-            runtime=growing(10),
+            mem_mb=scaled_by_attempt(3000),
+            runtime=scaled_by_attempt(10),
         params:
             code=digest("load_cnn.py"),
-            cnn=cnn_settings(sweep.BASE),
-            architecture=ARCHITECTURE,
+            cnn=sweep.cnn_settings(BASE),
+            architecture=sweep.architecture,
         script:
             "../scripts/load_cnn.py"
 
@@ -78,13 +70,12 @@ rule evaluate_cnn:
         "<benchmarks>/evaluate_cnn.tsv"
     conda:
         "../../envs/tensorflow.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(20),
+        mem_mb=scaled_by_attempt(4000),
+        runtime=scaled_by_attempt(20),
     params:
         code=digest("evaluate_cnn.py"),
-        cnn=cnn_settings(sweep.BASE),
+        cnn=sweep.cnn_settings(BASE),
     script:
         "../scripts/evaluate_cnn.py"
 
@@ -92,7 +83,7 @@ rule evaluate_cnn:
 rule variant:
     input:
         dataset=DATASET,
-        parent=parent,
+        parent=sweep.parent_model,
     output:
         model="<results>/cnn/{variant}/model.h5",
         architecture="<results>/cnn/{variant}/architecture.json",
@@ -104,16 +95,15 @@ rule variant:
     priority: 3  # what most others wait for
     conda:
         "../../envs/tensorflow.yaml"
-    threads: 1  # sums over threads would make the weights depend on their number
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=scaled_by_attempt(4000),
+        runtime=scaled_by_attempt(60),
     params:
         code=digest("variant.py"),
-        cnn=settings_of_variant,
-        parent=settings_of_parent,
-        architecture=changed_architecture,
-        tune=tuning,
+        cnn=sweep.variant_settings,
+        parent=sweep.parent_settings,
+        architecture=sweep.variant_architecture,
+        tune=sweep.variant_tuning,
         held_out=VALIDATION_IMAGES,
     script:
         "../scripts/variant.py"
@@ -132,14 +122,13 @@ rule cnn_outputs:
         "<benchmarks>/cnn_outputs/{cnn}/{images}.tsv"
     conda:
         "../../envs/tensorflow.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(20),
+        mem_mb=scaled_by_attempt(4000),
+        runtime=scaled_by_attempt(20),
     params:
         code=digest("cnn_outputs.py"),
-        cnn=settings_of_cnn,
-        rate_curve=own_rate_curve,
+        cnn=sweep.settings_of_cnn,
+        rate_curve=sweep.rate_curve_of_cnn,
         activation_images=config["activity"]["images"],
     script:
         "../scripts/cnn_outputs.py"

@@ -2,15 +2,8 @@
 
 from snakemake import __version__ as snakemake_version
 
-MODELS = [
-    f"<results>/{sweep.cnn_folder(variant)}/model.h5"
-    for variant in dict.fromkeys(network["variant"] for network in NETWORKS.values())
-]
 # any one, for the versions that it names
-A_RESPONSE = next(
-    f"<results>/{network}/tau-{tau}/seed-{seed}/{'validation' if 'gap' in ANALYSES else 'test'}.npz"
-    for network, tau, seed in sweep.configurations(NETWORKS)
-)
+A_RESPONSE = sweep.each_configuration(f"{CONFIGURATION}/{'validation' if 'gap' in ANALYSES else 'test'}.npz")[0]
 
 
 rule opening:  # the report's first lines
@@ -28,9 +21,8 @@ rule opening:  # the report's first lines
         "<benchmarks>/report/opening.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(megabytes(TEST_IMAGES, TEST_IMAGES)),
+        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, TEST_IMAGES, SNN["steps"])),
         runtime=10,
     params:
         code=digest("opening.py"),
@@ -43,7 +35,7 @@ rule explorer:  # the interactive page
         images="<results>/images/test.npz",
         scores="<results>/tables/scores.csv",
         course="<results>/timecourse.npz",
-        responses=each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/test.npz", seeds=1),
+        responses=sweep.each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/test.npz", seeds=1),
     output:
         shown(
             "<results>/report/explorer.html",
@@ -59,10 +51,9 @@ rule explorer:  # the interactive page
     priority: 1  # what takes longest at the end starts first
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(megabytes(TEST_IMAGES, 3 * TEST_IMAGES)),
-        runtime=growing(15),
+        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, 3 * TEST_IMAGES, SNN["steps"])),
+        runtime=scaled_by_attempt(15),
     params:
         code=digest("explorer.py", "csnn/report/page.html.jinja"),
         show_images=config["report"]["show_images"],
@@ -73,7 +64,7 @@ rule explorer:  # the interactive page
 rule provenance:
     input:
         images=DATASET,
-        models=MODELS,
+        models=sweep.models,
         networks=COMPILED,
         certificates=CERTIFICATES,
         responses=A_RESPONSE,
@@ -87,14 +78,13 @@ rule provenance:
         "<benchmarks>/report/provenance.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(megabytes(TEST_IMAGES, TEST_IMAGES)),
+        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, TEST_IMAGES, SNN["steps"])),
         runtime=10,
     params:
         code=digest("provenance.py", "csnn/report/page.html.jinja"),
         training_seed=CNN["training"]["seed"] if CNN["weights"] is None else f"unknown: weights of {CNN['weights']}",
-        seeds=SEEDS,
+        seeds=sweep.seeds,
         versions={"snakemake": snakemake_version},
         benchmarks=f"results/{config['experiment']}/benchmarks",
         configuration=config,
@@ -116,7 +106,6 @@ rule archive:  # for publication: snakemake --profile profiles/local archive
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
@@ -135,20 +124,26 @@ rule table1_page:
         table="<results>/tables/table1.csv",
         scores="<results>/tables/scores.csv",
     output:
-        shown("<results>/report/table1.html", "Results", PAPERS_TABLES, "table1", part="Tables", **of_networks(FIRST)),
+        shown(
+            "<results>/report/table1.html",
+            "Results",
+            PAPERS_TABLES,
+            "table1",
+            part="Tables",
+            **of_networks(sweep.first_network),
+        ),
     log:
         "<logs>/report/table1.log",
     benchmark:
         "<benchmarks>/report/table1.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
     params:
         code=digest("table_page.py", "csnn/report/page.html.jinja"),
-        title=f"Table 1: the CNN and {FIRST}",
+        title=f"Table 1: the CNN and {sweep.first_network}",
     script:
         "../scripts/table_page.py"
 
@@ -203,7 +198,6 @@ rule table_page:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
@@ -240,7 +234,6 @@ rule report:
     benchmark:
         "<benchmarks>/report.tsv"
     localrule: True
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=20,

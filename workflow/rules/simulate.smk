@@ -3,20 +3,14 @@
 # No table without proof that the engine gives NengoDL's own logits. Where the paper's tables show each seed by itself, each
 # is proven; elsewhere the first stands for all, which differ in the membrane potentials at the start only.
 CERTIFIED_SEEDS = None if "paper" in ANALYSES else 1
-CERTIFICATES = of_event(each_network("<results>/verification/{network}-seed-{seed}.json", CERTIFIED_SEEDS))
-COMPILED = of_event(each_network("<results>/{network}/networks/seed-{seed}.npz", CERTIFIED_SEEDS))
+CERTIFICATES = sweep.of_event_engine("<results>/verification/{network}-seed-{seed}.json", CERTIFIED_SEEDS)
+COMPILED = sweep.of_event_engine("<results>/{network}/networks/seed-{seed}.npz", CERTIFIED_SEEDS)
 
-# what a shard is made with stands in its file, and `gather` compares it with what these say
-ENGINE = {
-    "event": {"code": digest("simulate_event.py")},
-    "nengo-dl": {"code": digest("simulate_nengodl.py"), "minibatch": SIMULATION["minibatch"]},
-}
-
-if SIMULATION["engine"] == "event":
+if sweep.engine == "event":
 
     rule compile_network:
         input:
-            model=model_of_network,
+            model=sweep.model_of_network,
         output:
             "<results>/{network}/networks/seed-{seed}.npz",
         log:
@@ -26,23 +20,18 @@ if SIMULATION["engine"] == "event":
         priority: 2  # what takes longest, and what much waits for, starts first
         conda:
             "../../envs/tensorflow.yaml"
-        threads: 1
         resources:
-            mem_mb=growing(3000),
-            runtime=growing(20),
+            mem_mb=scaled_by_attempt(3000),
+            runtime=scaled_by_attempt(20),
         params:
             code=digest("compile_network.py"),
-            cnn=settings_of_networks_cnn,
-            neuron=setting("neuron"),
-            neuron_parameters=setting("neuron_parameters"),
-            max_rate_hz=setting("max_rate_hz"),
-            initial_voltage=setting("initial_voltage"),
+            conversion=sweep.conversion,
         script:
             "../scripts/compile_network.py"
 
     rule verify:
         input:
-            model=model_of_network,
+            model=sweep.model_of_network,
             images="<results>/images/test.npz",
             network="<results>/{network}/networks/seed-{seed}.npz",
         output:
@@ -54,19 +43,16 @@ if SIMULATION["engine"] == "event":
         priority: 1
         conda:
             "../../envs/tensorflow.yaml"
-        threads: 1
         resources:
-            mem_mb=growing(4000),
-            runtime=growing(len(TAUS) * minutes(config["verification"]["images"], "nengo-dl")),
+            mem_mb=scaled_by_attempt(4000),
+            runtime=scaled_by_attempt(
+                sweep.largest_number_of_taus * minutes(config["verification"]["images"], SNN["steps"], "nengo-dl")
+            ),
         params:
             code=digest("verify.py"),
-            cnn=settings_of_networks_cnn,
-            neuron=setting("neuron"),
-            neuron_parameters=setting("neuron_parameters"),
-            max_rate_hz=setting("max_rate_hz"),
-            initial_voltage=setting("initial_voltage"),
+            conversion=sweep.conversion,
             # all time constants in one job: starting TensorFlow takes longer than their simulation
-            tau_syn_s=setting("tau_syn_s"),
+            tau_syn_s=sweep.taus_of_network,
             dt_s=SNN["dt_s"],
             steps=SNN["steps"],
             images=min(config["verification"]["images"], TEST_IMAGES),
@@ -74,88 +60,34 @@ if SIMULATION["engine"] == "event":
         script:
             "../scripts/verify.py"
 
-    rule simulate:
-        input:
-            images="<results>/images/{images}.npz",
-            network="<results>/{network}/networks/seed-{seed}.npz",
-        output:
-            "<results>/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.npz",
-        log:
-            "<logs>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.log",
-        benchmark:
-            "<benchmarks>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.tsv"
-        conda:
-            "../../envs/simulate.yaml"
-        threads: 1
-        resources:
-            mem_mb=growing(megabytes(TEST_IMAGES, SHARD)),
-            runtime=growing(minutes(SHARD, "event")),
-        params:
-            code=digest("simulate_event.py"),
-            cnn=settings_of_networks_cnn,
-            neuron=setting("neuron"),
-            neuron_parameters=setting("neuron_parameters"),
-            max_rate_hz=setting("max_rate_hz"),
-            initial_voltage=setting("initial_voltage"),
-            tau_syn_s=tau_syn_s,
-            dt_s=SNN["dt_s"],
-            steps=SNN["steps"],
-            precision=SIMULATION["precision"],
-            positions=positions,
-        script:
-            "../scripts/simulate_event.py"
 
-else:
-
-    rule simulate:
-        input:
-            images="<results>/images/{images}.npz",
-            network=model_of_network,  # which NengoDL converts itself
-        output:
-            "<results>/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.npz",
-        log:
-            "<logs>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.log",
-        benchmark:
-            "<benchmarks>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.tsv"
-        conda:
-            "../../envs/tensorflow.yaml"
-        threads: 1
-        resources:
-            mem_mb=growing(4000),
-            runtime=growing(minutes(SHARD, "nengo-dl")),
-        params:
-            code=digest("simulate_nengodl.py"),
-            cnn=settings_of_networks_cnn,
-            neuron=setting("neuron"),
-            neuron_parameters=setting("neuron_parameters"),
-            max_rate_hz=setting("max_rate_hz"),
-            initial_voltage=setting("initial_voltage"),
-            tau_syn_s=tau_syn_s,
-            dt_s=SNN["dt_s"],
-            steps=SNN["steps"],
-            precision=SIMULATION["precision"],
-            minibatch=SIMULATION["minibatch"],
-            positions=positions,
-        script:
-            "../scripts/simulate_nengodl.py"
-
-
-use rule simulate as show with:  # the image whose logits are shown, at every time constant: one start for all
+rule simulate:
     input:
-        images="<results>/images/logit_image.npz",
-        network=simulated_from,
+        images="<results>/images/{images}.npz",
+        network=sweep.simulated_from,
     output:
-        "<results>/{network}/logit_image/seed-{seed}.npz",
+        "<results>/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.npz",
     log:
-        "<logs>/show/{network}/seed-{seed}.log",
+        "<logs>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.log",
     benchmark:
-        "<benchmarks>/show/{network}/seed-{seed}.tsv"
+        "<benchmarks>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.tsv"
+    conda:
+        "../../envs/simulate.yaml" if sweep.engine == "event" else "../../envs/tensorflow.yaml"
+    resources:
+        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, sweep.shard, SNN["steps"]) if sweep.engine == "event" else 4000),
+        runtime=scaled_by_attempt(minutes(sweep.shard, SNN["steps"], sweep.engine)),
+    params:
+        code=sweep.code,
+        settings=sweep.simulation_settings,
+        positions=sweep.positions,
+    script:
+        f"../scripts/{sweep.simulation_script}"
 
 
 rule gather:
     input:
         images="<results>/images/test.npz",
-        network=simulated_from,
+        network=sweep.simulated_from,
         shards=gather.test("<results>/{{network}}/tau-{{tau}}/seed-{{seed}}/test-{scatteritem}.npz"),
     output:
         responses="<results>/{network}/tau-{tau}/seed-{seed}/test.npz",
@@ -166,14 +98,13 @@ rule gather:
         "<benchmarks>/gather/{network}/tau-{tau}/seed-{seed}.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(megabytes(TEST_IMAGES, TEST_IMAGES)),
-        runtime=growing(10 + TEST_IMAGES / 1000),
+        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, TEST_IMAGES, SNN["steps"])),
+        runtime=scaled_by_attempt(10 + TEST_IMAGES / 1000),
     params:
         code=digest("gather.py"),
-        settings=simulation_settings,
-        seed_matters=seed_matters,
+        settings=sweep.simulation_settings,
+        seed_matters=sweep.seed_matters,
     script:
         "../scripts/gather.py"
 
@@ -181,7 +112,7 @@ rule gather:
 use rule gather as gather_validation with:
     input:
         images="<results>/images/validation.npz",
-        network=simulated_from,
+        network=sweep.simulated_from,
         shards=gather.validation("<results>/{{network}}/tau-{{tau}}/seed-{{seed}}/validation-{scatteritem}.npz"),
     output:
         responses="<results>/{network}/tau-{tau}/seed-{seed}/validation.npz",

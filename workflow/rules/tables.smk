@@ -4,7 +4,7 @@
 rule score_table:
     input:
         cnn="<results>/cnn/evaluation.json",
-        scores=each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/scores.json"),
+        scores=sweep.each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/scores.json"),
         certificates=CERTIFICATES,
     output:
         "<results>/tables/scores.csv",
@@ -14,13 +14,12 @@ rule score_table:
         "<benchmarks>/score_table.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
     params:
         code=digest("score_table.py"),
-        settings=settings_of_configurations(),
+        settings=sweep.settings_of_configurations(),
     script:
         "../scripts/score_table.py"
 
@@ -43,7 +42,6 @@ rule tables:
         "<benchmarks>/tables.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=10,

@@ -2,7 +2,7 @@
 
 from csnn.job import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     from csnn.evaluation import comparisons
     from csnn.evaluation import decisions
     from csnn.evaluation import invariants

@@ -2,7 +2,7 @@
 
 from csnn.job import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     from csnn.model import cnn
     from csnn.model import tuning
     from csnn.files import read_npz, write_npz

@@ -5,7 +5,7 @@ The time constant of the synapses is not part of what is compiled: `simulate` se
 
 from csnn.job import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     import dataclasses
     import json
 
@@ -17,26 +17,26 @@ with logged(snakemake.log[0]):
     from csnn.nengodl.conversion import convert
     from csnn.event.simulator import simulate
     from csnn.nengodl.compat import use_threads
-    from csnn.event.network import SETTINGS, save_network
+    from csnn.event.network import save_network
     from csnn.responses import source
 
-    params = snakemake.params
+    conversion = snakemake.params.conversion
     use_threads(snakemake.threads)
     seed = int(snakemake.wildcards.seed)
     converter = convert(
-        cnn.load(snakemake.input.model, params.cnn),
-        neurons.build(params.neuron, params.neuron_parameters, params.initial_voltage),
+        cnn.load(snakemake.input.model, conversion["cnn"]),
+        neurons.build(conversion["neuron"], conversion["neuron_parameters"], conversion["initial_voltage"]),
         tau_syn_s=0.005,  # any: what matters is which connections have a filter
-        max_rate_hz=params.max_rate_hz,
+        max_rate_hz=conversion["max_rate_hz"],
         seed=seed,
-        effective_adaptation=neurons.adapts_effectively(params.neuron_parameters),
+        effective_adaptation=neurons.adapts_effectively(conversion["neuron_parameters"]),
     )
     network = compile_network(
         converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], seed
     )
     made_from = {
         "model": source(snakemake.input.model),
-        "settings": json.dumps({key: params[key] for key in SETTINGS}, sort_keys=True),
+        "settings": json.dumps(conversion, sort_keys=True),
     }
     network = dataclasses.replace(network, provenance=network.provenance | made_from)
     # one step compiles the kernels into their cache, so that the many jobs that follow need not

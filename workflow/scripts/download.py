@@ -2,7 +2,7 @@
 
 from csnn.job import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     from csnn.data.sources import download
 
     download(snakemake.params.source, snakemake.wildcards.file, snakemake.output[0])

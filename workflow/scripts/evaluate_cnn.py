@@ -2,7 +2,7 @@
 
 from csnn.job import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     from csnn.model import cnn
     from csnn.evaluation import metrics
     from csnn.data.images import pixels, read_images

@@ -2,7 +2,7 @@
 
 from csnn.job import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     import pandas as pd
 
     from csnn.figures import decisions as decision_figures
@@ -64,11 +64,7 @@ with logged(snakemake.log[0]):
             "true_class": int(image["labels"][0]),
             "dt_s": shown[0].provenance["dt_s"],
         }
-        logits = {
-            (one.provenance["network"], tau_syn_s): of_tau
-            for one in shown
-            for tau_syn_s, of_tau in zip(one.provenance["tau_syn_s"], one.logits, strict=True)
-        }
+        logits = {(one.provenance["network"], one.provenance["tau_syn_s"]): one.logits[0] for one in shown}
         return logits, about
 
     figures.save(globals()[snakemake.params.figure](), snakemake.output)

@@ -2,7 +2,7 @@
 
 from csnn.job import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     from csnn.model import cnn
     from csnn.nengodl import converter as convertible
     from csnn import responses

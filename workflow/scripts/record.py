@@ -2,7 +2,7 @@
 
 from csnn.job import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     from csnn.evaluation import recording
     from csnn.event.simulator import Record, simulate
     from csnn.files import read_npz

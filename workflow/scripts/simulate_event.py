@@ -1,40 +1,35 @@
-"""Simulate images with the event-driven engine: a shard at one time constant, or one image at each."""
+"""Simulate a shard of images at one time constant with the event-driven engine."""
 
 from csnn.job import logged, progress
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     from csnn import responses
+    from csnn.event.network import SETTINGS, load_network
     from csnn.event.simulator import simulate
     from csnn.files import read_npz
-    from csnn.event.network import SETTINGS, load_network
 
-    params = snakemake.params
+    settings = snakemake.params.settings
     images = read_npz(snakemake.input.images)
-    shard = slice(*params.positions)
-    seed = int(snakemake.wildcards.seed)
-    settings = {key: params[key] for key in SETTINGS} | {"seed": seed}
-    network = load_network(snakemake.input.network, settings)
-    logits = [
-        simulate(
-            network,
-            images["images"][shard],
-            tau_syn_s=tau_syn_s,
-            dt_s=params.dt_s,
-            steps=params.steps,
-            precision=params.precision,
-            threads=snakemake.threads,
-            on_images_done=progress(len(images["labels"][shard])),
-        ).logits
-        for tau_syn_s in responses.several(params.tau_syn_s)
-    ]
+    shard = slice(*snakemake.params.positions)
+    network = load_network(snakemake.input.network, {key: settings[key] for key in (*SETTINGS, "seed")})
+    logits = simulate(
+        network,
+        images["images"][shard],
+        tau_syn_s=settings["tau_syn_s"],
+        dt_s=settings["dt_s"],
+        steps=settings["steps"],
+        precision=settings["precision"],
+        threads=snakemake.threads,
+        on_images_done=progress(len(images["labels"][shard])),
+    ).logits
     provenance = {
-        "engine": "event",
-        "network": snakemake.wildcards.network,
-        "seed": seed,
-        **{key: value for key, value in params.items() if key != "positions"},
+        **settings,
         "compiled_network": responses.source(snakemake.input.network),
         "images": responses.source(snakemake.input.images),
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "numba"),
     }
-    responses.write(snakemake.output[0], responses.to_images(logits, images, shard, provenance))
+    responses.write(
+        snakemake.output[0],
+        responses.Responses(logits, images["labels"][shard], images["indices"][shard], provenance),
+    )

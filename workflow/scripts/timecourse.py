@@ -2,7 +2,7 @@
 
 from csnn.job import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     from csnn import responses
     from csnn.evaluation import timecourse
     from csnn.files import AGAIN, InputError, read_npz

@@ -2,7 +2,7 @@
 
 from csnn.job import logged, progress
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     from csnn.model import cnn
     from csnn import responses
     from csnn.model import tuning

@@ -2,7 +2,7 @@
 
 from csnn.job import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     from csnn.model import cnn
     from csnn import neurons
     from csnn import responses
@@ -12,27 +12,26 @@ with logged(snakemake.log[0]):
     from csnn.nengodl import simulator as nengodl
     from csnn.files import AGAIN, InputError, read_npz, write_json
     from csnn.nengodl.compat import use_threads
-    from csnn.event.network import SETTINGS, load_network
+    from csnn.event.network import load_network
 
     params = snakemake.params
     use_threads(snakemake.threads)
-    settings = {key: params[key] for key in SETTINGS} | {"seed": int(snakemake.wildcards.seed)}
-    network = load_network(snakemake.input.network, settings)
+    conversion, seed = params.conversion, int(snakemake.wildcards.seed)
+    network = load_network(snakemake.input.network, conversion | {"seed": seed})
     if network.provenance["model"] != responses.source(snakemake.input.model):
         raise InputError(f"{snakemake.input.network} was made from another model than {snakemake.input.model}; {AGAIN}")
     images = read_npz(snakemake.input.images)["images"][: params.images]
-    seed = int(snakemake.wildcards.seed)
     time_s = {"dt_s": params.dt_s, "steps": params.steps}
-    model = cnn.load(snakemake.input.model, params.cnn)
+    model = cnn.load(snakemake.input.model, conversion["cnn"])
     checks = []
     for tau_syn_s in params.tau_syn_s:
         converter = convert(
             model,
-            neurons.build(params.neuron, params.neuron_parameters, params.initial_voltage),
+            neurons.build(conversion["neuron"], conversion["neuron_parameters"], conversion["initial_voltage"]),
             tau_syn_s=tau_syn_s,
-            max_rate_hz=params.max_rate_hz,
+            max_rate_hz=conversion["max_rate_hz"],
             seed=seed,
-            effective_adaptation=neurons.adapts_effectively(params.neuron_parameters),
+            effective_adaptation=neurons.adapts_effectively(conversion["neuron_parameters"]),
         )
         reference = nengodl.simulate(converter, images, minibatch=len(images), **time_s)
         logits = event.simulate(network, images, tau_syn_s=tau_syn_s, **time_s).logits
@@ -48,7 +47,7 @@ with logged(snakemake.log[0]):
         snakemake.output[0],
         {
             "network": snakemake.wildcards.network,
-            "neuron": params.neuron,
+            "neuron": conversion["neuron"],
             "seed": seed,
             "largest_difference": max(check["largest_difference"] for check in checks),
             "tolerance": params.tolerance,

@@ -9,25 +9,34 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from csnn.files import InputError
 
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
 
 @contextmanager
-def logged(log: str) -> Iterator[None]:
-    """Send all output of a job to its log; on failure, say one sentence in the terminal too and exit with code 1.
+def logged(job: Snakemake) -> Iterator[None]:
+    """Send all output of a job to its log; on failure, print one sentence in the terminal too and exit with code 1.
 
     Parameters
     ----------
-    log
-        Path of the log file.
+    job
+        The object ``snakemake`` of a script. Without a log (in a debugger, see `csnn.debug`) nothing is redirected and
+        exceptions are not caught.
 
     Notes
     -----
     Works on file descriptors, so that what TensorFlow's native code prints goes to the log as well.
     """
+    if not job.log:
+        yield
+        return
+    log = job.log[0]
     sys.stdout.flush()
     sys.stderr.flush()
     terminal = os.dup(2)

@@ -50,31 +50,6 @@ def source(path: str | os.PathLike) -> str:
     return f"sha256:{sha256(path)}"
 
 
-def several(one_or_more: Any) -> list:
-    """Return a list as it is, anything else as the only element of one."""
-    return one_or_more if isinstance(one_or_more, list) else [one_or_more]
-
-
-def to_images(
-    logits: Sequence[np.ndarray], images: Mapping[str, np.ndarray], positions: slice, provenance: dict
-) -> Responses:
-    """Return the responses to some images of a file, once for each of several simulations.
-
-    Parameters
-    ----------
-    logits : sequence of (n, steps, classes) float
-        Of each simulation.
-    images
-        The file's ``labels`` and ``indices``.
-    positions
-        Of the n images among them.
-    provenance
-        What made the logits.
-    """
-    labels, indices = images["labels"][positions], images["indices"][positions]
-    return Responses(np.concatenate(logits), np.tile(labels, len(logits)), np.tile(indices, len(logits)), provenance)
-
-
 def write(path: str | os.PathLike, responses: Responses) -> None:
     """Write responses atomically.
 

@@ -56,17 +56,19 @@ class Overview(NamedTuple):
         Number of images.
     shape : tuple of int
         Of an image.
-    warnings : tuple of str
-        What is probably wrong with the images, one sentence each.
+    classes : int
     test_labels : (test,) int, optional
         None for public data sets, whose test sets are not sorted.
+    warnings : tuple of str
+        What is probably wrong with the images, one sentence each.
     """
 
     train: int
     test: int
     shape: tuple[int, ...]
-    warnings: tuple[str, ...] = ()
+    classes: int
     test_labels: np.ndarray | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def read_images(path: str | os.PathLike, identity: str | None = None) -> Dataset:
@@ -137,8 +139,7 @@ def examine(path: str | os.PathLike) -> Overview:
             layout = {name.removesuffix(".npy"): _read_header(file, name) for name in file.namelist()}
             _check_layout(path, layout)
             x_train, x_test = (_first_values(file, f"{name}.npy") for name in ("x_train", "x_test"))
-            with file.open("y_test.npy") as member:
-                labels = np.lib.format.read_array(member, allow_pickle=False)
+            y_train, y_test = (_labels(path, file, name) for name in ("y_train", "y_test"))
     except InputError:
         raise
     except Exception as error:  # zipfile, zlib, tokenizer and OS errors all mean the same to the user
@@ -146,13 +147,18 @@ def examine(path: str | os.PathLike) -> Overview:
         raise InputError(f"{path} is not a readable .npz file ({why}); it must be written by numpy.savez") from error
     _check_finite(path, "x_train", x_train)
     _check_finite(path, "x_test", x_test)
-    test_labels = _checked_labels(path, "y_test", labels)
     shape = _with_channels(layout["x_train"]).shape[1:]
-    warnings = tuple(_warnings(path, x_train, shape))
-    return Overview(len(layout["x_train"]), len(layout["x_test"]), shape, warnings, test_labels)
+    classes = int(max(y_train.max(), y_test.max())) + 1
+    return Overview(len(y_train), len(y_test), shape, classes, y_test, tuple(_warnings(path, x_train, shape)))
 
 
-def _read_header(file: zipfile.ZipFile, name: str) -> np.ndarray:
+def _labels(path: str | os.PathLike, file: zipfile.ZipFile, name: str) -> np.ndarray:
+    """Read the labels of an ``.npz``."""
+    with file.open(f"{name}.npy") as member:
+        return _checked_labels(path, name, np.lib.format.read_array(member, allow_pickle=False))
+
+
+def _read_header(file: zipfile.ZipFile, name: str) -> NDArray:
     """Return an array of the shape and type of one in an ``.npz``, without its content and without its memory."""
     with file.open(name) as member:
         shape, dtype = _shape_and_type(member)
@@ -180,7 +186,7 @@ def _warnings(path: str | os.PathLike, values: NDArray, shape: tuple[int, ...]) 
     """Yield what is probably wrong with images of a shape, some of whose values are given."""
     if len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) > 4:
         yield (
-            f"{path}: images are {shape}, which looks like PyTorch's order (channels, height, width); they are taken as "
+            f"{path}: images are {shape}, which looks like PyTorch's order (channels, height, width); they are read as "
             "(height, width, channels): x.transpose(0, 2, 3, 1) brings them into this order"
         )
     if values.dtype.kind == "f" and values.min() >= 0 and 20 < values.max() <= 255:
@@ -202,8 +208,8 @@ def _check_scale(path: str | os.PathLike, x_train: NDArray, x_test: NDArray) -> 
     train, test = (float(np.abs(images).mean()) for images in some)
     if min(train, test) > 0 and max(train, test) > _SCALE_RATIO * min(train, test):
         raise InputError(
-            f"{path}: values of x_train are {train:.2g} on average and of x_test {test:.2g}; both must be scaled alike, "
-            "for instance to the range 0 to 1"
+            f"{path}: values of x_train are {train:.2g} on average and of x_test {test:.2g}; both must be scaled "
+            "alike, for instance to the range 0 to 1"
         )
 
 
@@ -215,8 +221,8 @@ def _check_layout(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> 
     for name, images in (("x_train", x_train), ("x_test", x_test)):
         if images.ndim < 2 or 0 in images.shape:
             raise InputError(
-                f"{path}: {name} has shape {images.shape}; it must be (images, height, width, channels), (series, time, "
-                "channels) or (vectors, features)"
+                f"{path}: {name} has shape {images.shape}; it must be (images, height, width, channels), "
+                "(series, time, channels) or (vectors, features)"
             )
         if images.dtype != np.uint8 and images.dtype.kind != "f":
             raise InputError(f"{path}: {name} is {images.dtype}; images must be uint8 (0 to 255) or float (0 to 1)")
@@ -228,10 +234,10 @@ def _check_layout(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> 
         raise InputError(
             f"{path}: x_train is {x_train.dtype} and x_test {x_test.dtype}; both must be uint8, or both float"
         )
-    for name, labels, images in (("y_train", y_train, len(x_train)), ("y_test", y_test, len(x_test))):
-        if labels.shape not in [(images,), (images, 1)]:
+    for name, labels, number in (("y_train", y_train, len(x_train)), ("y_test", y_test, len(x_test))):
+        if labels.shape not in [(number,), (number, 1)]:
             raise InputError(
-                f"{path}: {name} has shape {labels.shape}; it must be ({images},), one label for each image"
+                f"{path}: {name} has shape {labels.shape}; it must be ({number},), one label for each image"
             )
         if labels.dtype.kind not in "iu":
             raise InputError(f"{path}: {name} is {labels.dtype}; labels must be integers from 0")

@@ -1,4 +1,4 @@
-"""The public data sets that ``data.source`` knows: where they come from, what their files must be, how they are read."""
+"""The public data sets that ``data.source`` knows: where their files come from, what they must be, how to read them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import os
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -46,6 +46,7 @@ class Source(NamedTuple):
         Number of images.
     shape : tuple of int
         Of an image: height, width, channels.
+    classes : int
     """
 
     title: str
@@ -56,6 +57,7 @@ class Source(NamedTuple):
     train: int
     test: int
     shape: tuple[int, ...]
+    classes: int = 10
 
 
 def overview(source: str) -> Overview:
@@ -66,14 +68,34 @@ def overview(source: str) -> Overview:
     InputError
         If it is a file that cannot be used.
     """
-    if source in SOURCES:
-        return Overview(SOURCES[source].train, SOURCES[source].test, SOURCES[source].shape)
-    return examine(source)
+    if source not in SOURCES:
+        return examine(source)
+    known = SOURCES[source]
+    return Overview(known.train, known.test, known.shape, known.classes)
+
+
+def warnings(source: str, test_images: int) -> Iterator[str]:
+    """Yield what is probably a mistake in a data set of which the first test images are used, one sentence each."""
+    known = overview(source)
+    yield from known.warnings
+    if known.test_labels is not None:
+        absent = sorted(set(range(known.classes)) - set(known.test_labels[:test_images].tolist()))
+        if absent:
+            listed = ", ".join(map(str, absent[:5])) + ", ..." * (len(absent) > 5)
+            yield (
+                f"{source}: the first {test_images} test images lack {len(absent)} of the {known.classes} classes "
+                f"({listed}); shuffle a test set that is sorted by class, or raise data.test_images"
+            )
 
 
 def identity(source: str) -> str:
     """Return what tells a public data set from others: its name and a hash of its files' SHA-256."""
     return f"{source}:{hashlib.sha256(''.join(SOURCES[source].files.values()).encode()).hexdigest()[:16]}"
+
+
+def archive_by_variable(source: str) -> str | None:
+    """Return what the environment variable says in place of ``data.archive``."""
+    return os.environ.get(ARCHIVE_VARIABLE) or None if source == "cifar10" else None
 
 
 def brought(source: str, archive: str | None) -> dict[str, Path]:
@@ -92,8 +114,7 @@ def brought(source: str, archive: str | None) -> dict[str, Path]:
         Path of the file by its key in `Source.files`.
     """
     files = SOURCES[source].files
-    if archive is None and source == "cifar10":
-        archive = os.environ.get(ARCHIVE_VARIABLE) or None
+    archive = archive or archive_by_variable(source)
     if archive is None:
         places = {file: FOLDER / file for file in files}
         return {file: path for file, path in places.items() if path.is_file()}
@@ -174,7 +195,8 @@ def read(source: str, paths: Sequence[str | os.PathLike]) -> Dataset:
             downloaded = Path(path).is_relative_to(DOWNLOADS)
             remedy = AGAIN if downloaded else f"it must be the one from {SOURCES[source].addresses[0]}"
             raise InputError(
-                f"{path} is not {title}'s official file {Path(file).name}: its SHA-256 is {found}, not {checksum}; {remedy}"
+                f"{path} is not {title}'s official file {Path(file).name}: its SHA-256 is {found}, not {checksum}; "
+                f"{remedy}"
             )
     return SOURCES[source].read([Path(path) for path in paths])
 
@@ -206,7 +228,7 @@ def _read_cifar(
 
 
 def _read_idx(paths: Sequence[Path], *, class_names: Sequence[str]) -> Dataset:
-    """Read the four files of MNIST's format: two zero bytes, type, rank, sizes as big-endian 32-bit integers, values."""
+    """Read four files of MNIST's format: two zero bytes, type, rank, sizes as big-endian 32-bit integers, values."""
 
     def values(path: Path) -> np.ndarray:
         content = gzip.decompress(path.read_bytes())
@@ -225,27 +247,27 @@ def _read_idx(paths: Sequence[Path], *, class_names: Sequence[str]) -> Dataset:
 
 
 def _read_svhn(paths: Sequence[Path]) -> Dataset:
-    """Read SVHN's cropped digits from MATLAB files: images (32, 32, 3, n), labels 1 to 10, of which 10 is the digit 0."""
+    """Read SVHN's cropped digits from MATLAB files: images (32, 32, 3, n); labels 1 to 10, where 10 is the digit 0."""
     from scipy.io import loadmat
 
-    arrays = []
-    for path in paths:
-        content = loadmat(path, variable_names=["X", "y"])
-        arrays += [np.ascontiguousarray(content["X"].transpose(3, 0, 1, 2)), content["y"].ravel().astype(np.int64) % 10]
-    return Dataset(*arrays, np.arange(10).astype(str))
+    def split(path: Path) -> tuple[np.ndarray, np.ndarray]:
+        arrays = loadmat(path, variable_names=["X", "y"])
+        return np.ascontiguousarray(arrays["X"].transpose(3, 0, 1, 2)), arrays["y"].ravel().astype(np.int64) % 10
+
+    return Dataset(*split(paths[0]), *split(paths[1]), np.arange(10).astype(str))
 
 
-def _read_digits(paths: Sequence[Path] = (), *, size: int = 32, test_images: int = 500) -> Dataset:
-    """Return scikit-learn's 1797 handwritten digits, 8 x 8, scaled up to `size` x `size` x 3, in the range 0 to 1."""
+def _read_digits(paths: Sequence[Path]) -> Dataset:
+    """Return scikit-learn's 1797 handwritten digits, 8 x 8, scaled up to 32 x 32 x 3, in the range 0 to 1."""
     from scipy.ndimage import zoom
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     digits = load_digits()
-    scaled = zoom(digits.images / 16, (1, size / 8, size / 8), order=1, grid_mode=True, mode="nearest")
+    scaled = zoom(digits.images / 16, (1, 4, 4), order=1, grid_mode=True, mode="nearest")
     images = np.repeat(scaled[..., np.newaxis], 3, axis=3).astype(np.float32)
     x_train, x_test, y_train, y_test = train_test_split(
-        images, digits.target.astype(np.int64), test_size=test_images, random_state=0, stratify=digits.target
+        images, digits.target.astype(np.int64), test_size=500, random_state=0, stratify=digits.target
     )
     return Dataset(x_train, y_train, x_test, y_test, digits.target_names.astype(str))
 
@@ -290,6 +312,7 @@ SOURCES = {
         50_000,
         10_000,
         (32, 32, 3),
+        100,
     ),
     "mnist": Source(
         "MNIST",

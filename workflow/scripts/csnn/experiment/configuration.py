@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from csnn import data
+from csnn.data import sources
 from csnn.experiment import sweep
 from csnn.files import InputError
 from csnn.neurons import with_defaults
@@ -236,7 +236,8 @@ def _check_path(key: str, path: str) -> None:
 def _check_images(config: Mapping) -> None:
     """Check that the data set has as many images as the configuration wants, before anything is made of them."""
     source, shown = config["data"]["source"], config["figures"]["logit_image"]
-    sizes = data.sizes(source)
+    overview = sources.overview(source)
+    sizes = {"train": overview.train, "test": overview.test}
     held_out = config["data"]["validation_images"]
     left = sizes["train"] - held_out
     wanted = [
@@ -326,10 +327,12 @@ def _check_analyses(config: Mapping) -> None:
 def named_files(config: Mapping) -> Iterator[tuple[str, str | None]]:
     """Yield every file that a configuration names, with its key."""
     source, builder = config["data"]["source"], config["cnn"]["architecture"]["builder"]
-    yield "data.source", source if source.endswith(".npz") else None
-    yield "data.archive", config["data"]["archive"]
-    if source == "cifar10" and not config["data"]["archive"]:
-        yield "data.archive, from the variable CSNN_CIFAR10,", os.environ.get("CSNN_CIFAR10") or None
+    if source not in sources.SOURCES:
+        yield "data.source", source
+    elif archive := config["data"]["archive"] or sources.archive_by_variable(source):
+        key = "data.archive" if config["data"]["archive"] else f"data.archive, from {sources.ARCHIVE_VARIABLE},"
+        for path in sources.brought(source, archive).values():
+            yield key, str(path)
     yield "cnn.weights", config["cnn"]["weights"]
     yield "cnn.architecture.builder", builder and builder.rpartition(":")[0]
 

@@ -7,9 +7,18 @@ under ``snn``. So a further value of a setting adds a folder and touches no othe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import csv
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
+from types import SimpleNamespace
+from typing import Any
 
+from csnn import neurons
+from csnn.evaluation.invariants import digest_of
+from csnn.experiment.code import digest
 from csnn.files import InputError
 
 BASE = "base"
@@ -27,6 +36,11 @@ def cnn_folder(variant: str) -> str:
 def tau_text(tau_syn_s: float | None) -> str:
     """Write a time constant as paths do: in seconds, or ``none``."""
     return "none" if tau_syn_s is None else str(float(tau_syn_s))
+
+
+def parse_tau(text: str) -> float | None:
+    """Read a time constant as `tau_text` writes it."""
+    return None if text == "none" else float(text)
 
 
 def lineage(variants: Mapping[str, Mapping], name: str) -> list[str]:
@@ -52,7 +66,7 @@ def lineage(variants: Mapping[str, Mapping], name: str) -> list[str]:
 
 
 def activation(variants: Mapping[str, Mapping], name: str) -> str:
-    """Return the activation that a CNN has: that of the last step of its making that tuned it, else ReLU."""
+    """Return the activation that a CNN has: that of the last step of how it is made that tuned it, else ReLU."""
     for variant in lineage(variants, name):
         if variants[variant]["tune"]["epochs"]:
             return variants[variant]["tune"]["activation"]
@@ -60,7 +74,7 @@ def activation(variants: Mapping[str, Mapping], name: str) -> str:
 
 
 def architecture(variants: Mapping[str, Mapping], base: Mapping, name: str) -> dict:
-    """Return the sizes of a CNN: those of the base, changed by each step of its making."""
+    """Return the sizes of a CNN: those of the base, changed by each step of how it is made."""
     changed = dict(base)
     for variant in reversed(lineage(variants, name)):
         changed |= variants[variant]["architecture"]
@@ -134,3 +148,315 @@ def configurations(networks: Mapping[str, Mapping], seeds: int | None = None) ->
     for name, network in networks.items():
         for tau_syn_s, seed in product(network["tau_syn_s"], network["seeds"][:seeds]):
             yield name, tau_text(tau_syn_s), seed
+
+
+CONFIGURATION = "<results>/{network}/tau-{tau}/seed-{seed}"
+"""Folder of a configuration: a network at one time constant and with one seed."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What an experiment consists of, and what the wildcards of its paths stand for.
+
+    Methods that take ``wildcards`` are input functions and parameters of rules: Snakemake calls them with the wildcards
+    of a job, tests with any object that has these attributes.
+
+    Attributes
+    ----------
+    config
+        The experiment's complete configuration.
+    """
+
+    config: Mapping[str, Any]
+
+    @cached_property
+    def networks(self) -> dict[str, dict]:
+        """Every network by its name (see `networks`)."""
+        return networks(self.config["snn"], self.variants)
+
+    @property
+    def variants(self) -> Mapping[str, Mapping]:
+        """The variants of the CNN, without the base."""
+        return self.config["cnn"]["variants"]
+
+    @property
+    def engine(self) -> str:
+        """What simulates: ``event`` or ``nengo-dl``."""
+        return self.config["simulation"]["engine"]
+
+    @property
+    def simulation_script(self) -> str:
+        """The script of the engine."""
+        return {"event": "simulate_event.py", "nengo-dl": "simulate_nengodl.py"}[self.engine]
+
+    @cached_property
+    def code(self) -> str:
+        """Digest of the code that simulates."""
+        return digest(self.simulation_script)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Every seed of any network, each once."""
+        return list(dict.fromkeys(seed for network in self.networks.values() for seed in network["seeds"]))
+
+    @property
+    def first_network(self) -> str:
+        """The network that is shown alone where the paper shows RLR: RLR, or the first."""
+        return "RLR" if "RLR" in self.networks else next(iter(self.networks))
+
+    @property
+    def first_tau(self) -> str:
+        """The first time constant of the first network, as in paths."""
+        return next(configurations(self.networks))[1]
+
+    @property
+    def largest_number_of_taus(self) -> int:
+        """How many time constants the network with the most of them has."""
+        return max(len(network["tau_syn_s"]) for network in self.networks.values())
+
+    # ---- images ------------------------------------------------------------------------------------------------------
+
+    @property
+    def number_of_images(self) -> dict[str, int]:
+        """How many images each set has that the spiking networks see in shards."""
+        return {name: self.config["data"][f"{name}_images"] for name in ("test", "validation")}
+
+    @property
+    def shard(self) -> int:
+        """How many images one job simulates."""
+        return min(self.config["simulation"]["images_per_shard"], max(self.number_of_images.values()))
+
+    def number_of_shards(self, images: str) -> int:
+        """Into how many shards a set of images is cut."""
+        return -(-self.number_of_images[images] // self.shard)
+
+    def indices(self, wildcards: Any) -> dict[str, Any]:
+        """Split of the data set and positions [first, end) in it of the images of a set; negative: from the end."""
+        if wildcards.images == "test":
+            return {"split": "test", "first": 0, "end": self.number_of_images["test"]}
+        if wildcards.images == "validation":
+            return {"split": "train", "first": -self.number_of_images["validation"], "end": 0}
+        shown = self.config["figures"]["logit_image"]
+        return {"split": shown["split"], "first": shown["index"], "end": shown["index"] + 1}
+
+    def positions(self, wildcards: Any) -> list[int]:
+        """Which images of its set a job simulates: [first, end)."""
+        if wildcards.images == "logit_image":
+            return [0, 1]
+        position = int(wildcards.scatteritem.partition("-of-")[0])
+        return [(position - 1) * self.shard, min(position * self.shard, self.number_of_images[wildcards.images])]
+
+    # ---- the CNN -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def architecture(self) -> dict[str, Any]:
+        """The base CNN's sizes, or its builder alone."""
+        sizes = dict(self.config["cnn"]["architecture"])
+        builder = sizes.pop("builder")
+        return {"builder": builder} if builder else sizes
+
+    @property
+    def builder_file(self) -> list[str]:
+        """The file of the builder, if there is one."""
+        builder = self.architecture.get("builder")
+        return [builder.rpartition(":")[0]] if builder else []
+
+    def cnn_settings(self, name: str) -> dict[str, Any]:
+        """What a CNN is made with, step by step: it stands in the model's file, and its readers compare."""
+        cnn, source = self.config["cnn"], self.config["data"]["source"]
+        if name == BASE:
+            training = {"training": cnn["training"], "held_out": self.number_of_images["validation"]}
+            made = {"weights": cnn["weights"]} if cnn["weights"] else training
+            return {"data": source, "architecture": self.architecture} | made
+        parent = self.variants[name]["from"]
+        return {
+            "data": source,
+            "architecture": architecture(self.variants, self.architecture, name),
+            "tune": self._tuning(name),
+            "held_out": self.number_of_images["validation"],
+            "from": self.cnn_settings(parent) if parent else None,
+        }
+
+    def _tuning(self, name: str) -> dict[str, Any]:
+        """How a variant is tuned, with the neuron whose rate curve is the activation, if there is one."""
+        tune = self.variants[name]["tune"]
+        return tune | {"rate_curve": self._rate_curve(tune["activation"])}
+
+    def _rate_curve(self, activation: str) -> dict[str, Any] | None:
+        """The neuron whose rate curve is an activation, and its rate in Hz at an activation of 1; None for ReLU."""
+        if activation == "relu":
+            return None
+        snn = self.config["snn"]
+        return {"neuron": snn["neurons"][activation], "max_rate_hz": snn["max_rate_hz"]}
+
+    def variant_settings(self, wildcards: Any) -> dict[str, Any]:
+        """What a variant is made with."""
+        return self.cnn_settings(wildcards.variant)
+
+    def parent_settings(self, wildcards: Any) -> dict[str, Any] | None:
+        """What the CNN that a variant is made from was made with, if there is one."""
+        parent = self.variants[wildcards.variant]["from"]
+        return self.cnn_settings(parent) if parent else None
+
+    def parent_model(self, wildcards: Any) -> str | list[str]:
+        """The CNN that a variant is made from, if there is one."""
+        parent = self.variants[wildcards.variant]["from"]
+        return model_file(parent) if parent else []
+
+    def variant_architecture(self, wildcards: Any) -> dict[str, Any]:
+        """The sizes of a variant."""
+        return architecture(self.variants, self.architecture, wildcards.variant)
+
+    def variant_tuning(self, wildcards: Any) -> dict[str, Any]:
+        """How a variant is tuned."""
+        return self._tuning(wildcards.variant)
+
+    def settings_of_cnn(self, wildcards: Any) -> dict[str, Any]:
+        """What the CNN in a folder was made with."""
+        return self.cnn_settings(variant_in(wildcards.cnn))
+
+    def rate_curve_of_cnn(self, wildcards: Any) -> dict[str, Any] | None:
+        """The rate curve that the CNN in a folder was tuned to, or None."""
+        return self._rate_curve(activation(self.variants, variant_in(wildcards.cnn)))
+
+    @property
+    def models(self) -> list[str]:
+        """Every CNN that a network is converted from."""
+        return list(dict.fromkeys(model_file(network["variant"]) for network in self.networks.values()))
+
+    # ---- a network ---------------------------------------------------------------------------------------------------
+
+    def network(self, wildcards: Any) -> dict[str, Any]:
+        """The settings of a network but its time constants and seeds, so that a further one changes no other's jobs."""
+        network = self.networks[wildcards.network]
+        return {key: value for key, value in network.items() if key not in ("tau_syn_s", "seeds")}
+
+    def conversion(self, wildcards: Any) -> dict[str, Any]:
+        """How a network is converted, and from which CNN."""
+        network = self.network(wildcards)
+        return {"cnn": self.cnn_settings(network.pop("variant")), **network}
+
+    def model_of_network(self, wildcards: Any) -> str:
+        """The CNN that a network is converted from."""
+        return model_file(self.networks[wildcards.network]["variant"])
+
+    def cnn_settings_of_network(self, wildcards: Any) -> dict[str, Any]:
+        """What the CNN that a network is converted from was made with."""
+        return self.cnn_settings(self.networks[wildcards.network]["variant"])
+
+    def cnn_outputs(self, name: str):
+        """A function of the wildcards that names outputs of a network's own CNN for the same images."""
+
+        def path(wildcards: Any) -> str:
+            folder = cnn_folder(self.networks[wildcards.network]["variant"])
+            return f"<results>/{folder}/{wildcards.get('images', 'test')}-{name}.npz"
+
+        return path
+
+    def spiking(self, wildcards: Any) -> bool:
+        """Whether a network's neurons send spikes rather than a rate."""
+        network = self.networks[wildcards.network]
+        return neurons.spikes(network["neuron"], network["neuron_parameters"])
+
+    def seed_matters(self, wildcards: Any) -> bool:
+        """Whether anything of a network is drawn at random."""
+        network = self.networks[wildcards.network]
+        return neurons.seed_matters(network["neuron"], network["neuron_parameters"], network["initial_voltage"])
+
+    def simulated_from(self, wildcards: Any) -> str:
+        """The file that a configuration is simulated from: the compiled network, or the CNN."""
+        compiled = "<results>/{network}/networks/seed-{seed}.npz"
+        return compiled if self.engine == "event" else self.model_of_network(wildcards)
+
+    def tau_syn_s(self, wildcards: Any) -> float | None:
+        """Synaptic time constant in seconds; None for no filter."""
+        return parse_tau(wildcards.tau)
+
+    def taus_of_network(self, wildcards: Any) -> list[float | None]:
+        """Every synaptic time constant (s) of a network."""
+        return self.networks[wildcards.network]["tau_syn_s"]
+
+    def simulation_settings(self, wildcards: Any) -> dict[str, Any]:
+        """What every shard of a configuration is made with: it stands in its file, and its readers compare."""
+        simulation, snn = self.config["simulation"], self.config["snn"]
+        return {
+            "engine": self.engine,
+            "code": self.code,
+            "network": wildcards.network,
+            "seed": int(wildcards.seed),
+            **self.conversion(wildcards),
+            "tau_syn_s": self.tau_syn_s(wildcards),
+            "dt_s": snn["dt_s"],
+            "steps": snn["steps"],
+            "precision": simulation["precision"],
+            **({"minibatch": simulation["minibatch"]} if self.engine == "nengo-dl" else {}),
+        }
+
+    # ---- files of all of them ----------------------------------------------------------------------------------------
+
+    def each_configuration(self, pattern: str, seeds: int | None = None) -> list[str]:
+        """A file of every configuration; with `seeds`, of no more seeds than that for each network."""
+        return [
+            pattern.format(network=network, tau=tau, seed=seed)
+            for network, tau, seed in configurations(self.networks, seeds)
+        ]
+
+    def each_network(self, pattern: str, seeds: int | None = None) -> list[str]:
+        """A file of every network and seed; with `seeds`, of no more seeds than that."""
+        return [
+            pattern.format(network=name, seed=seed)
+            for name, network in self.networks.items()
+            for seed in network["seeds"][:seeds]
+        ]
+
+    def of_event_engine(self, pattern: str, seeds: int | None = None) -> list[str]:
+        """A file of every network and seed where the event-driven engine simulates; else none."""
+        return self.each_network(pattern, seeds) if self.engine == "event" else []
+
+    def shown_responses(self, names: Iterable[str]) -> list[str]:
+        """Responses of networks, at each of their time constants, to the image that is shown: first seed."""
+        pattern = f"{CONFIGURATION}/logit_image-1-of-1.npz"
+        chosen = {name: self.networks[name] for name in names}
+        return [pattern.format(network=n, tau=t, seed=s) for n, t, s in configurations(chosen, seeds=1)]
+
+    def settings_of_configurations(self) -> list[str]:
+        """A short hash of what each configuration is made with, in their order."""
+        return [
+            digest_of(self.simulation_settings(SimpleNamespace(network=network, tau=tau, seed=seed)))
+            for network, tau, seed in configurations(self.networks)
+        ]
+
+    def chosen_files(self, choices: str | os.PathLike, pattern: str, seeds: int | None = None) -> list[str]:
+        """A file of every configuration that was chosen on validation images.
+
+        Parameters
+        ----------
+        choices
+            The table of choices, with columns ``network`` and ``tau_syn_s``.
+        pattern
+            Path with ``{network}``, ``{tau}`` and ``{seed}``.
+        seeds
+            Of how many seeds at most; None for all.
+        """
+        return [
+            pattern.format(network=network, tau=tau, seed=seed)
+            for network, tau in read_choices(choices)
+            for seed in self.networks[network]["seeds"][:seeds]
+        ]
+
+
+def model_file(variant: str) -> str:
+    """Return the path of a CNN."""
+    return f"<results>/{cnn_folder(variant)}/model.h5"
+
+
+def variant_in(folder: str) -> str:
+    """Return the CNN whose folder this is: undo `cnn_folder`."""
+    return folder.partition("/")[2] or BASE
+
+
+def read_choices(path: str | os.PathLike) -> Iterable[tuple[str, str]]:
+    """Return network and time constant, as in paths, of each row of a table of choices, each pair once."""
+    with open(path, encoding="utf-8") as file:
+        rows = [(row["network"], row["tau_syn_s"]) for row in csv.DictReader(file)]
+    return dict.fromkeys((network, tau_text(float(tau) if tau else None)) for network, tau in rows)
