@@ -2,6 +2,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PROFILE ?= profiles/local
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help setup demo run check test test-long test-slurm lint types format bench bench-dag docs pictures lock reproduce clean
@@ -11,12 +13,16 @@ help: ## list these commands
 
 setup: .venv/installed ## make the virtual environment .venv from the lock
 
+PACKAGES = $(shell grep -c == envs/requirements.lock)
+
 .venv/installed: envs/requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo "Python 3.11 is needed, but $(PYTHON) is another version; name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Making the virtual environment .venv: $(PACKAGES) packages, 3 GB, one to three minutes"
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.lock
-	touch $@
+	@.venv/bin/python -m pip install --disable-pip-version-check --require-hashes -r $< | awk \
+		'/^(Coll|Process)/ { sub(".*/", "", $$2); print ++n "/$(PACKAGES) " $$2 } /^Inst/ { print "installing all" } { fflush() }'
+	@touch $@
 
 demo: setup ## the whole workflow on bundled digits: results/demo/
 	snakemake --profile profiles/demo

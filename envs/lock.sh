@@ -3,14 +3,18 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 export UV_CUSTOM_COMPILE_COMMAND="make lock"
-uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate \
-    requirements.in --output-file requirements.lock
-for name in tensorflow simulate analysis; do
+uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate ./*.in --output-file requirements.lock
+environment() { # NAME FILE.in...: the conda environment NAME.yaml of what the files ask for
+    local name=$1
+    shift
     {
-        printf '# made by `make lock` from %s.in and requirements.lock\n' "$name"
+        printf '# made by `make lock` from requirements.lock and %s\n' "$*"
         printf 'name: csnn-%s\nchannels:\n  - conda-forge\n  - nodefaults\ndependencies:\n' "$name"
         printf '  - python =3.11\n  - pip\n  - pip:\n'
         uv pip compile --quiet --python-version 3.11 --no-header --no-annotate \
-            --constraint <(sed -n 's/^\([a-z0-9._-]*==[^ ;]*\).*/\1/p' requirements.lock) "$name.in" | sed 's/^/      - /'
+            --constraint <(sed -n 's/^\([a-z0-9._-]*==[^ ;]*\).*/\1/p' requirements.lock) "$@" | sed 's/^/      - /'
     } > "$name.yaml"
-done
+}
+environment tensorflow tensorflow.in simulate.in metrics.in
+environment simulate simulate.in
+environment analysis analysis.in metrics.in

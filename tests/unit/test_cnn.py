@@ -157,7 +157,7 @@ def test_a_builder_of_ones_own(tmp_path):
     assert model.output_shape == (None, 7)
     for name, message in {
         "not_a_model": "returned str; it must return a model of tf.keras",
-        "other_classes": r"to \(None, 8\); it must take images of \(32, 32, 3\) and return 7 logits",
+        "other_classes": r"to \(None, 8\); it must take images of \(32, 32, 3\) and have 7 outputs",
         "fails": "failed: RuntimeError: of its own",
         "absent": "failed: AttributeError",
     }.items():

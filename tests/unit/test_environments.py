@@ -56,7 +56,8 @@ def imported(body: list[ast.stmt]) -> set[str]:
         elif isinstance(statement, ast.ImportFrom):
             names |= {statement.module} | {f"{statement.module}.{alias.name}" for alias in statement.names}
         elif isinstance(statement, ast.With | ast.Try | ast.If):
-            names |= imported(statement.body)
+            for_types = isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
+            names |= set() if for_types else imported(statement.body)
     return names
 
 
@@ -87,16 +88,14 @@ def test_environment_has_the_versions_of_the_lock(path):
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
 def test_environment_has_the_versions_that_its_source_asks_for(path):
-    asked, waiting = {}, [path.with_suffix(".in")]
-    while waiting:
-        for line in waiting.pop().read_text().splitlines():
-            if line.startswith("-r "):
-                waiting.append(path.parent / line.removeprefix("-r ").strip())
-            elif line and not line.startswith("#"):
+    asked = {}
+    for source in re.findall(r"\S+\.in\b", path.read_text().splitlines()[0]):
+        for line in (path.parent / source).read_text().splitlines():
+            if not line.startswith("#"):
                 name, _, version = line.partition("==")
                 asked[normal(name)] = version
     pinned = pins(path)
-    assert asked.keys() <= pinned.keys()
+    assert asked and asked.keys() <= pinned.keys()
     assert {name: pinned[name] for name, version in asked.items() if version} == {
         name: version for name, version in asked.items() if version
     }

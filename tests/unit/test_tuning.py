@@ -6,6 +6,7 @@ import pytest
 from csnn import neurons
 from csnn.files import InputError
 from csnn.model import cnn, tuning
+from csnn.model.equivalent import neuron_layers
 from csnn.nengodl.compat import nengo_dl, tf
 from csnn.nengodl.conversion import convert
 from csnn.nengodl.simulator import simulate
@@ -63,7 +64,7 @@ def test_folding_changes_no_logit(max_rate_hz):
     curves = [lambda x, g=g, k=k: tuning.lif_rate(1 + g * x, **NEURON) / k for g, k in zip(gains, slopes, strict=True)]
     image = x = tf.keras.Input((12, 12, 3))
     for layer in model.layers[1:]:
-        x = layer(x) if layer not in cnn.relu_layers(model) else curves.pop(0)(linear(layer, x))
+        x = layer(x) if layer not in neuron_layers(model) else curves.pop(0)(linear(layer, x))
     expected = tf.keras.Model(image, x).predict(IMAGES, verbose=0)
     folded = small()
     folded.set_weights(tuning.fold(model.get_weights(), gains, slopes, max_rate_hz))
@@ -98,7 +99,7 @@ def test_tuning_to_the_rate_curve_starts_close_to_the_relu_network_and_learns():
     assert (own.argmax(1) == relu.argmax(1)).mean() > 0.85
     # as a ReLU network, what was folded for LIF neurons is another network
     assert np.abs(cnn.logits(start, IMAGES) - own).max() > 0.1
-    assert [layer.activation for layer in cnn.relu_layers(start)] == [tf.keras.activations.relu] * 3
+    assert [layer.activation for layer in neuron_layers(start)] == [tf.keras.activations.relu] * 3
 
     end, history = tuned(epochs=30, learning_rate=0.003)
     own = cnn.logits(tuning.with_rate_curve(end, 415, NEURON), IMAGES)
@@ -161,5 +162,5 @@ def test_initial_voltages_and_effective_adaptation_reach_the_network():
 
 
 def test_as_many_rates_as_layers_are_needed():
-    with pytest.raises(InputError, match="this CNN has 3 layers of neurons, so it must be one rate or as many"):
+    with pytest.raises(InputError, match=r"this CNN has 3 layers of neurons \(.*\), so it must be one rate or as many"):
         convert(small(), neurons.build("LIF", {}), tau_syn_s=0.005, max_rate_hz=[100, 200], seed=0)

@@ -5,12 +5,14 @@ from csnn.job import logged
 with logged(snakemake):
     from csnn.model import cnn
     from csnn.model import tuning
+    from csnn.model.equivalent import neuron_layers
     from csnn.files import read_npz, write_npz
     from csnn.nengodl.compat import use_threads
 
     use_threads(snakemake.threads)
     images = read_npz(snakemake.input.images)
     model = cnn.load(snakemake.input.model, snakemake.params.cnn)
+    names = [layer.name for layer in neuron_layers(model)]
     if curve := snakemake.params.rate_curve:
         model = tuning.with_rate_curve(model, **curve)
     write_npz(
@@ -21,5 +23,5 @@ with logged(snakemake):
             "indices": images["indices"],
         },
     )
-    activations = tuning.activations(model, images["images"][: snakemake.params.activation_images])
+    activations = tuning.activations(model, images["images"][: snakemake.params.activation_images], names)
     write_npz(snakemake.output.activations, {f"layer{i + 1}": layer for i, layer in enumerate(activations)})

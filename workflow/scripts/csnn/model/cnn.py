@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import re
+import types
+import warnings
 from collections.abc import Mapping, Sequence
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +88,7 @@ def build_with(builder: str, input_shape: Sequence[int], classes: int) -> tf.ker
     ----------
     builder
         ``path/to/file.py:function``; the function takes the input shape (height, width, channels) and the number of
-        classes and returns a Keras model that ends in logits.
+        classes and returns a Keras model that ends in logits, or in a softmax or sigmoid of them.
     input_shape, classes
         What the function is called with.
 
@@ -97,11 +99,13 @@ def build_with(builder: str, input_shape: Sequence[int], classes: int) -> tf.ker
     """
     path, _, name = builder.rpartition(":")
     try:
-        spec = importlib.util.spec_from_file_location("user_architecture", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        loader = SourceFileLoader("user_architecture", path)
+        module = types.ModuleType(loader.name)
+        loader.exec_module(module)
         function = getattr(module, name)
         model = function(tuple(input_shape), classes)
+        if isinstance(model, tf.keras.Sequential) and not model.built:
+            model.build((None, *input_shape))
         shapes = (model.input_shape, model.output_shape) if isinstance(model, tf.keras.Model) else None
     except (Exception, SystemExit) as error:  # whatever the user's own code raises
         raise InputError(
@@ -116,7 +120,7 @@ def build_with(builder: str, input_shape: Sequence[int], classes: int) -> tf.ker
     if shapes != ((None, *input_shape), (None, classes)):
         raise InputError(
             f"cnn.architecture.builder {builder} returned a model from {shapes[0]} to {shapes[1]}; it must "
-            f"take images of {tuple(input_shape)} and return {classes} logits"
+            f"take images of {tuple(input_shape)} and have {classes} outputs"
         )
     return model
 
@@ -278,6 +282,8 @@ def train(
 ) -> dict[str, list[float]]:
     """Train with Adam on the cross-entropy of the logits, as the paper does.
 
+    Of a softmax or sigmoid at the end Keras itself takes the logits.
+
     Parameters
     ----------
     model
@@ -297,9 +303,11 @@ def train(
         ``loss`` and ``accuracy`` of each epoch, on the training images as Keras measures them while it trains.
     """
     model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-    history = model.fit(
-        images, labels, epochs=epochs, batch_size=batch_size, verbose=0, callbacks=list(callbacks)
-    ).history
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*received `from_logits=True`, but.*")
+        history = model.fit(
+            images, labels, epochs=epochs, batch_size=batch_size, verbose=0, callbacks=list(callbacks)
+        ).history
     return finite(history)
 
 
@@ -327,11 +335,6 @@ def seed_everything(seed: int) -> None:
 def logits(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
     """Return the logits (n, classes) float32 of images (n, height, width, channels)."""
     return model.predict(images, batch_size=500, verbose=0)
-
-
-def relu_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
-    """Return the layers whose activation is a ReLU, in order."""
-    return [layer for layer in model.layers if getattr(layer, "activation", None) is tf.keras.activations.relu]
 
 
 def describe(model: tf.keras.Model) -> list[dict]:

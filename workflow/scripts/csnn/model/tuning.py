@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from csnn.model.cnn import finite, relu_layers
 from csnn.files import InputError
+from csnn.model.cnn import finite
+from csnn.model.equivalent import LAYERS, Rebuilt, neuron_layers, walk
 from csnn.nengodl.compat import tf
 
 ABOVE_THRESHOLD = 19.0
@@ -53,8 +54,7 @@ def with_rate_curve(model: tf.keras.Model, max_rate_hz: float | Sequence[float],
     neuron
         ``tau_rc_s`` and ``tau_ref_s``.
     """
-    layers = len(relu_layers(model))
-    rates = np.broadcast_to(np.asarray(max_rate_hz, float), layers)
+    rates = np.broadcast_to(np.asarray(max_rate_hz, float), len(neuron_layers(model)))
     return _with_activations(model, [_curve(float(f), 0.0, float(f), neuron) for f in rates])
 
 
@@ -69,20 +69,23 @@ def _curve(gain: float, bias: float, scale: float, neuron: Mapping) -> Callable[
 
 def _with_activations(model: tf.keras.Model, activations: Sequence[Callable]) -> tf.keras.Model:
     """Return a copy of a model with other activations in place of its ReLUs."""
-    chosen = dict(zip((layer.name for layer in relu_layers(model)), activations, strict=True))
+    chosen = dict(zip((layer.name for layer in neuron_layers(model)), activations, strict=True))
+    rebuilt = Rebuilt(model)
 
-    def clone(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
-        changed = {"activation": chosen[layer.name]} if layer.name in chosen else {}
-        return type(layer).from_config(layer.get_config() | changed)
+    def apply(layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        if layer.name not in chosen:
+            return rebuilt.add(layer, inputs)
+        if isinstance(layer, LAYERS.ReLU):
+            return rebuilt.new(LAYERS.Activation, inputs, name=layer.name, activation=chosen[layer.name])
+        return rebuilt.add(layer, inputs, activation=chosen[layer.name])
 
-    copy = tf.keras.models.clone_model(model, clone_function=clone)
-    copy.set_weights(model.get_weights())
-    return copy
+    rebuilt.finish(walk(model, [rebuilt.image], apply))
+    return rebuilt.model
 
 
-def activations(model: tf.keras.Model, images: np.ndarray) -> list[np.ndarray]:
-    """Return what each layer with an activation but the last puts out for images, each of shape (images, units)."""
-    hidden = [layer.output for layer in model.layers[:-1] if getattr(layer, "activation", None) is not None]
+def activations(model: tf.keras.Model, images: np.ndarray, names: Sequence[str]) -> list[np.ndarray]:
+    """Return what the layers of these names put out for images, each of shape (images, units)."""
+    hidden = [model.get_layer(name).output for name in names]
     outputs = tf.keras.Model(model.input, hidden).predict(images, batch_size=500, verbose=0)
     return [output.reshape(len(images), -1) for output in (outputs if isinstance(outputs, list) else [outputs])]
 
@@ -214,7 +217,8 @@ def tune_to_rate_curve(
         The model folded for conversion (see `fold`), and what `tune` returns.
     """
     gains, slopes = [], []
-    for layer in activations(model, images[:calibration_images]):
+    names = [layer.name for layer in neuron_layers(model)]
+    for layer in activations(model, images[:calibration_images], names):
         positive = layer[layer > 0].astype(float)
         if not positive.size:
             raise InputError("a layer of the CNN has no activation above zero, so its neurons cannot be given a gain")

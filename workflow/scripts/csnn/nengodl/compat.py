@@ -13,14 +13,40 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from unittest import mock
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
     raise ImportError("import csnn.nengodl.compat before tensorflow: NengoDL needs TensorFlow's legacy Keras")
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
-import tensorflow as tf
+
+@contextmanager
+def _without_native_messages() -> Iterator[None]:
+    """Discard what native code prints, unless TF_CPP_MIN_LOG_LEVEL is set: TensorFlow's notes on absent GPUs.
+
+    The level alone does not: what TensorFlow logs while it is imported is printed whatever it is.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with open(os.devnull, "w") as devnull:
+        os.dup2(devnull.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+with _without_native_messages():
+    import tensorflow as tf
+
+    _GPUS = tf.config.list_physical_devices("GPU")
 
 _LENT = {
     "keras": "tf_keras",
@@ -37,8 +63,7 @@ def _import_nengo_dl():
     sys.modules.update(lent)
     try:
         # the exit code that the second Python would have: whether there is no GPU
-        no_gpu = not tf.config.list_physical_devices("GPU")
-        with warnings.catch_warnings(), mock.patch.object(subprocess, "call", lambda command: int(no_gpu)):
+        with warnings.catch_warnings(), mock.patch.object(subprocess, "call", lambda command: int(not _GPUS)):
             # Nengo 4.1 is newer than what NengoDL 3.6 declares: tests/unit/test_nengodl.py
             warnings.filterwarnings("ignore", message=".*has not been tested with your Nengo version.*")
             return importlib.import_module("nengo_dl")

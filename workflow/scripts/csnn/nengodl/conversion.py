@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import nengo
 
-from csnn.model.cnn import relu_layers
-from csnn.nengodl.converter import converter
 from csnn.files import InputError
+from csnn.model.equivalent import equivalent, neuron_layers
 from csnn.nengodl.compat import nengo_dl, tf
+from csnn.nengodl.converter import converter
 
 
 def convert(
@@ -29,14 +29,14 @@ def convert(
     Parameters
     ----------
     model
-        The trained CNN. Every layer must have a native Nengo form.
+        The trained CNN; it is brought into the form of `csnn.model.equivalent.equivalent` first.
     neuron
         What takes the place of each rectified linear unit.
     tau_syn_s
         Time constant of the lowpass filter on every connection from neurons, in seconds; None for no filter.
     max_rate_hz
         Firing rate of a neuron whose activation in the CNN is 1, in Hz (``scale_firing_rates`` of NengoDL); a sequence
-        has one for each layer with neurons.
+        has one for each layer of neurons, in the order of `csnn.model.equivalent.neuron_layers`.
     seed
         Seed of the initial membrane potentials.
     precision
@@ -48,25 +48,19 @@ def convert(
     Returns
     -------
     nengo_dl.Converter
-        With ``net`` (the Nengo network), ``inputs`` and ``outputs`` (by the tensors of ``model``).
+        With ``net`` (the Nengo network), ``model`` (the equivalent CNN), ``inputs`` and ``outputs`` (by its tensors).
 
     Raises
     ------
     InputError
         If a layer has no native Nengo form, or there are not as many rates as layers of neurons.
     """
-    scale: float | dict = max_rate_hz
-    if isinstance(max_rate_hz, Sequence):
-        layers = relu_layers(model)
-        if len(max_rate_hz) != len(layers):
-            raise InputError(
-                f"config key snn.max_rate_hz is {list(max_rate_hz)}; this CNN has {len(layers)} layers of neurons, so "
-                "it must be one rate or as many"
-            )
-        scale = dict(zip(layers, max_rate_hz, strict=True))
+    model = equivalent(model)
+    layers = neuron_layers(model)
+    rates = rates_by_layer(max_rate_hz, layers)
     converted = converter(
         model,
-        scale_firing_rates=scale,
+        scale_firing_rates=dict(zip(layers, rates, strict=True)),
         # NengoDL first maps every spelling of ReLU to this neuron type, then applies the swap
         swap_activations={nengo.RectifiedLinear(): neuron},
         synapse=tau_syn_s,
@@ -79,3 +73,22 @@ def convert(
     with converted.net:
         nengo_dl.configure_settings(dtype={"double": "float64", "single": "float32"}[precision], stateful=False)
     return converted
+
+
+def rates_by_layer(max_rate_hz: float | Sequence[float], layers: Sequence[tf.keras.layers.Layer]) -> list[float]:
+    """Return the maximal rate of each layer of neurons, in Hz.
+
+    Raises
+    ------
+    InputError
+        If there are not as many rates as layers.
+    """
+    if not isinstance(max_rate_hz, Sequence):
+        return [max_rate_hz] * len(layers)
+    if len(max_rate_hz) != len(layers):
+        names = ", ".join(layer.name for layer in layers)
+        raise InputError(
+            f"config key snn.max_rate_hz is {list(max_rate_hz)}; this CNN has {len(layers)} layers of neurons "
+            f"({names}), so it must be one rate or as many"
+        )
+    return list(max_rate_hz)

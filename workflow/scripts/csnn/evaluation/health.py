@@ -1,0 +1,153 @@
+"""Health check of a spiking network: what its layers of neurons do, and which of it explains a loss of accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammainc
+
+SATURATED = 0.8
+"""Share of the largest possible rate, one over the refractory period, above which a neuron counts as saturated."""
+
+FOLLOWS = 0.9
+"""Correlation of a layer's rates with the CNN's activations below which the layer has parted from the CNN."""
+
+SETTLED = 0.9
+"""Share of a constant signal that the chain of synapses must have passed by the final step."""
+
+MOST = 0.5
+"""Share of saturated neurons among the active ones from which on their layer counts as saturated."""
+
+FEW_SPIKES = 2
+"""Spike count below which a neuron cannot tell more than whether it is active."""
+
+
+def layer_health(
+    counts: NDArray, activations: NDArray, duration_s: float, tau_ref_s: float | None = None
+) -> dict[str, float | None]:
+    """Describe the firing of one layer of neurons.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (images, neurons)
+        Spike count of each neuron over the whole time; of rate neurons the rate times the time.
+    activations : ndarray, shape (images, neurons)
+        The CNN's activations for the same images.
+    duration_s
+        For how long each image is shown, in seconds.
+    tau_ref_s
+        Refractory period in seconds; None for neurons without one.
+
+    Returns
+    -------
+    dict
+        ``silent_share`` (of neurons and images: no spike), ``never_active_share`` (of neurons: no spike for any
+        image), ``active_rate_hz_p50`` and ``active_rate_hz_p99`` (median and 99th percentile of the rates above zero;
+        None where there are none), ``saturated_above_hz`` (`SATURATED` times the largest possible rate) and
+        ``saturated_share`` (of the rates above zero, those above it; both None without a refractory period), and
+        ``rate_correlation`` (Pearson's, of rates with activations; None where either is constant).
+    """
+    rates_hz = counts.astype(float) / duration_s
+    active_hz = rates_hz[rates_hz > 0]
+    median_hz, high_hz = np.percentile(active_hz, [50, 99]) if active_hz.size else (None, None)
+    limit_hz = SATURATED / tau_ref_s if tau_ref_s else None
+    saturated = (active_hz > limit_hz).sum() / max(active_hz.size, 1) if limit_hz else None
+    varies = np.ptp(rates_hz) > 0 and np.ptp(activations) > 0
+    return {
+        "silent_share": float((counts == 0).mean()),
+        "never_active_share": float((counts == 0).all(axis=0).mean()),
+        "active_rate_hz_p50": None if median_hz is None else float(median_hz),
+        "active_rate_hz_p99": None if high_hz is None else float(high_hz),
+        "saturated_above_hz": limit_hz,
+        "saturated_share": None if saturated is None else float(saturated),
+        "rate_correlation": float(np.corrcoef(rates_hz.ravel(), activations.ravel())[0, 1]) if varies else None,
+    }
+
+
+def settled_share(synapses: int, tau_syn_s: float | None, duration_s: float) -> float:
+    """Return how much of a constant signal a chain of equal lowpass filters passes after some time.
+
+    The step response of ``k`` first-order lowpasses in a row is the regularised lower incomplete gamma function
+    ``P(k, t / tau)``: the impulse response of such a chain is the density of the Erlang distribution.
+
+    Parameters
+    ----------
+    synapses
+        Number of filters in the chain.
+    tau_syn_s
+        Time constant of each in seconds; None for no filter.
+    duration_s
+        Time since the signal began, in seconds.
+    """
+    if not tau_syn_s or not synapses:
+        return 1.0
+    return float(gammainc(synapses, duration_s / tau_syn_s))
+
+
+def explain(
+    layers: Sequence[Mapping[str, Any]], neuron: str, *, tau_syn_s: float | None, duration_s: float, max_pooling: bool
+) -> list[str]:
+    """Say in sentences what the health check has found, the cause before its consequences.
+
+    Parameters
+    ----------
+    layers : sequence of mapping
+        See `layer_health`, of each layer of neurons from the image on.
+    neuron
+        Name of the neuron type.
+    tau_syn_s
+        Synaptic time constant in seconds, or None.
+    duration_s
+        For how long each image is shown, in seconds.
+    max_pooling
+        Whether the CNN has max pooling, which the network replaces by average pooling.
+
+    Returns
+    -------
+    list of str
+        Empty if nothing was found that could explain a loss.
+    """
+    sentences = []
+    if max_pooling:
+        sentences.append(
+            "The CNN has max pooling, which the spiking network replaces by average pooling; tune the CNN with average "
+            "pooling."
+        )
+    sentences += next(
+        filter(None, (_impaired(number, layer, neuron, duration_s) for number, layer in enumerate(layers, 1))), []
+    )
+    for number, layer in enumerate(layers, 1):
+        if layer["rate_correlation"] is not None and layer["rate_correlation"] < FOLLOWS:
+            sentences.append(
+                f"Rates part from the CNN's activations in layer {number}, where they correlate by "
+                f"{layer['rate_correlation']:.2f} only."
+            )
+            break
+    share = settled_share(len(layers), tau_syn_s, duration_s)
+    if tau_syn_s is not None and share < SETTLED:
+        sentences.append(
+            f"The {len(layers)} synapses in a row, of {1000 * tau_syn_s:g} ms each, pass only {100 * share:.0f} % of a "
+            f"constant signal within {1000 * duration_s:g} ms; take more steps or a shorter synaptic time constant."
+        )
+    return sentences
+
+
+def _impaired(number: int, layer: Mapping[str, Any], neuron: str, duration_s: float) -> list[str]:
+    """Say why a layer of neurons cannot tell activations apart, if so."""
+    if layer["active_rate_hz_p50"] is None:
+        return [f"No neuron of layer {number} fires for any image; raise snn.max_rate_hz or take more steps."]
+    if (layer["saturated_share"] or 0) > MOST:
+        return [
+            f"{neuron} neurons of layer {number} are saturated: {100 * layer['saturated_share']:.0f} % of the active "
+            f"ones fire above {layer['saturated_above_hz']:.0f} Hz; tune the CNN to the neurons' rate curve "
+            "(activation: LIF) or lower snn.max_rate_hz."
+        ]
+    if layer["active_rate_hz_p50"] * duration_s < FEW_SPIKES:
+        return [
+            f"Half of the active neurons of layer {number} fire fewer than {FEW_SPIKES} times in "
+            f"{1000 * duration_s:g} ms; raise snn.max_rate_hz or take more steps."
+        ]
+    return []

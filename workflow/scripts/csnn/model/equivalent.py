@@ -1,0 +1,456 @@
+"""Bring a Keras CNN into an equivalent one that NengoDL converts: a flat graph of few kinds of layers, without softmax.
+
+People train CNNs with dropout, augmentation, preprocessing layers, nested models, shared layers and a softmax at the
+end. What does nothing at inference is left out here, what is linear takes the form of a layer that NengoDL knows, and
+what no spiking neuron computes is refused by one sentence that names the layer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from csnn.files import InputError
+from csnn.nengodl.compat import nengo_dl, tf
+
+LAYERS: Any = tf.keras.layers
+Value = TypeVar("Value")
+
+ROUNDING = 1e-4
+"""Largest difference that float32 rounding makes between outputs of equivalent CNNs, in units of the largest output."""
+
+CHECKED_IMAGES = 8
+"""Images on which the outputs of a CNN and of its equivalent are compared in a run."""
+
+KEPT = {
+    *(LAYERS.Add, LAYERS.Average, LAYERS.Concatenate),
+    *(LAYERS.AveragePooling1D, LAYERS.AveragePooling2D, LAYERS.AveragePooling3D),
+    *(LAYERS.MaxPooling1D, LAYERS.MaxPooling2D, LAYERS.MaxPooling3D),
+    *(LAYERS.GlobalAveragePooling1D, LAYERS.GlobalAveragePooling2D, LAYERS.GlobalAveragePooling3D),
+    *(LAYERS.GlobalMaxPooling1D, LAYERS.GlobalMaxPooling2D, LAYERS.GlobalMaxPooling3D),
+    *(LAYERS.ZeroPadding1D, LAYERS.ZeroPadding2D, LAYERS.ZeroPadding3D),
+    *(LAYERS.UpSampling1D, LAYERS.UpSampling2D, LAYERS.UpSampling3D),
+    *(LAYERS.BatchNormalization, LAYERS.Flatten, LAYERS.Reshape, LAYERS.Permute, LAYERS.ReLU),
+    *(LAYERS.Conv1D, LAYERS.Conv2D, LAYERS.Conv3D, LAYERS.DepthwiseConv1D, LAYERS.DepthwiseConv2D, LAYERS.Dense),
+}
+"""Layers that have a form in Nengo (see `csnn.nengodl.converter`)."""
+
+LEFT_OUT = {
+    *(LAYERS.Dropout, LAYERS.SpatialDropout1D, LAYERS.SpatialDropout2D, LAYERS.SpatialDropout3D),
+    *(LAYERS.AlphaDropout, LAYERS.GaussianDropout, LAYERS.GaussianNoise, LAYERS.ActivityRegularization),
+    *(LAYERS.RandomFlip, LAYERS.RandomRotation, LAYERS.RandomZoom, LAYERS.RandomTranslation),
+    *(LAYERS.RandomContrast, LAYERS.RandomBrightness),
+}
+"""Layers that change nothing at inference."""
+
+AVERAGE_POOLING = {
+    getattr(LAYERS, f"{prefix}Max{name}"): getattr(LAYERS, f"{prefix}Average{name}")
+    for prefix in ("", "Global")
+    for name in ("Pooling1D", "Pooling2D", "Pooling3D")
+}
+"""The average pooling that the conversion puts in place of each max pooling."""
+
+_RELU = (tf.keras.activations.relu, tf.nn.relu)
+_LINEAR = (None, tf.keras.activations.linear)
+_AT_END = {
+    "softmax": (tf.keras.activations.softmax, tf.nn.softmax),
+    "sigmoid": (tf.keras.activations.sigmoid, tf.nn.sigmoid),
+}
+_ACTIVATIONS = {LAYERS.Softmax, LAYERS.LeakyReLU, LAYERS.PReLU, LAYERS.ELU, LAYERS.ThresholdedReLU}
+_NO_RELU = "{}; spiking neurons take the place of plain ReLUs only, so it must be a plain ReLU"
+_CONVERTIBLE = (
+    "what can be converted are convolutions and dense layers with ReLU, average and max pooling, flatten, sums, "
+    "concatenation and batch normalization"
+)
+
+
+def equivalent(model: tf.keras.Model, images: np.ndarray | None = None) -> tf.keras.Model:
+    """Return a CNN of layers that NengoDL converts, which gives the logits of another.
+
+    Nested models are flattened and layers that are applied several times are split. Initializers, regularizers and
+    constraints are dropped: they matter in training only. A model that is in this form already comes back as a copy.
+
+    Parameters
+    ----------
+    model
+        A functional or Sequential model with one input and one output, maybe with softmax or sigmoid at its end.
+    images : (n, ...) float32
+        If given, both must have the same outputs for them.
+
+    Returns
+    -------
+    tf.keras.Model
+        A functional model of layers in `KEPT`, whose activations are ReLU or none. Its outputs are the logits: the
+        inputs of the softmax or sigmoid.
+
+    Raises
+    ------
+    InputError
+        Naming the layer that has no such form, why, and what would be right; or if the outputs for the images differ
+        by more than float32 rounding.
+    """
+    end = _end(model)
+
+    def form(layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        return _form(rebuilt, layer, inputs, at_end=layer is end)
+
+    rebuilt = Rebuilt(model)
+    rebuilt.finish(walk(model, [rebuilt.image], form))
+    if not neuron_layers(rebuilt.model):
+        raise InputError(
+            "the CNN cannot be converted to a spiking network: no layer of it has ReLU as activation; "
+            "at least one must, to become neurons"
+        )
+    if images is not None:
+        _check_outputs(model, rebuilt.model, images)
+    return rebuilt.model
+
+
+def activation_at_end(model: tf.keras.Model) -> str | None:
+    """Return which activation a CNN has at its end, ``softmax`` or ``sigmoid``, or None if it gives logits."""
+    end = _end(model)
+    if type(end) is LAYERS.Softmax:
+        return "softmax"
+    activation = getattr(end, "activation", None)
+    return next((name for name, spellings in _AT_END.items() if activation in spellings), None)
+
+
+def _check_outputs(original: tf.keras.Model, model: tf.keras.Model, images: np.ndarray) -> None:
+    """Check that a CNN in the form of `equivalent` has the outputs of the original for these images."""
+    expected, logits = (cnn(images, training=False).numpy() for cnn in (original, model))
+    activation = activation_at_end(original)
+    outputs = softmax(logits, axis=-1) if activation == "softmax" else expit(logits) if activation else logits
+    difference = float(np.abs(outputs - expected).max())
+    if not difference <= ROUNDING * max(1.0, float(np.abs(expected).max())):
+        raise InputError(
+            f"the CNN cannot be converted to a spiking network: its outputs differ by {difference:.1e} from those of "
+            "the same CNN without the layers that do nothing at inference, more than float32 rounding explains; no "
+            "layer may be random or of lower precision at inference"
+        )
+
+
+def with_average_pooling(model: tf.keras.Model) -> tf.keras.Model:
+    """Return a copy of a CNN in the form of `equivalent` with average pooling in place of max pooling."""
+    rebuilt = Rebuilt(model)
+
+    def apply(layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        return rebuilt.add(layer, inputs, kind=AVERAGE_POOLING.get(type(layer)))
+
+    rebuilt.finish(walk(model, [rebuilt.image], apply))
+    return rebuilt.model
+
+
+def neuron_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
+    """Return the layers of a CNN in the form of `equivalent` that become neurons, in the order in which signals flow.
+
+    A layer comes after all that feed it, and the inputs of a sum or concatenation in their order: the order of the
+    populations in NengoDL's network, and in the compiled one.
+    """
+    return [node.layer for node in _nodes(model) if is_relu(node.layer)]
+
+
+def is_relu(layer: tf.keras.layers.Layer) -> bool:
+    """Tell whether a layer has a ReLU, within or as its own kind."""
+    return isinstance(layer, LAYERS.ReLU) or getattr(layer, "activation", None) in _RELU
+
+
+def describe(layer: tf.keras.layers.Layer) -> str:
+    """Name a layer in a sentence."""
+    return f"layer {layer.name!r} ({type(layer).__name__})"
+
+
+def walk(
+    model: tf.keras.Model, inputs: Sequence[Value], apply: Callable[[tf.keras.layers.Layer, Sequence[Value]], Value]
+) -> Value:
+    """Follow the graph of a model, through nested models, with a function in place of its layers.
+
+    Parameters
+    ----------
+    model
+    inputs
+        One value for each input of the model.
+    apply
+        Takes a layer and the values at its inputs, and returns the value at its output.
+
+    Raises
+    ------
+    InputError
+        If a model has no graph, or a layer more than one output.
+    """
+    if isinstance(model, tf.keras.Sequential):
+        (value,) = inputs
+        for layer in model.layers:
+            value = _apply_one(layer, [value], apply)
+        return value
+    _check_graph(model)
+    values = {id(tensor): value for tensor, value in zip(model.inputs, inputs, strict=True)}
+    for node in _nodes(model):
+        if node.is_input:
+            continue
+        if node.call_kwargs.get("training"):
+            raise _refused(node.layer, "is called with training=True, so it is random at inference; it must not be")
+        if not tf.is_tensor(node.outputs):
+            raise _refused(node.layer, "has several outputs; it must have one")
+        values[id(node.outputs)] = _apply_one(node.layer, [values[id(tensor)] for tensor in node.keras_inputs], apply)
+    return values[id(model.outputs[0])]
+
+
+def _apply_one(
+    layer: tf.keras.layers.Layer,
+    inputs: Sequence[Value],
+    apply: Callable[[tf.keras.layers.Layer, Sequence[Value]], Value],
+) -> Value:
+    """Apply a function to a layer, or to the layers of a nested model."""
+    if isinstance(layer, tf.keras.Model):
+        return walk(layer, inputs, apply)
+    return apply(layer, inputs)
+
+
+def _check_graph(model: tf.keras.Model) -> None:
+    """Refuse a model whose layers are known to its own code only, or that has several outputs."""
+    if not getattr(model, "_is_graph_network", False):
+        raise InputError(
+            f"the CNN cannot be converted to a spiking network: {type(model).__name__} {model.name!r} is a model whose "
+            "call is code of its own; it must be a functional or Sequential model of Keras"
+        )
+    if len(model.outputs) != 1:
+        raise InputError(
+            f"the CNN cannot be converted to a spiking network: the model {model.name!r} has {len(model.outputs)} "
+            "outputs; it must have one"
+        )
+
+
+def _nodes(model: tf.keras.Model) -> list[Any]:
+    """Return the applications of layers in a functional model: each after those that it needs, depth first."""
+    return nengo_dl.compat._build_map(model.outputs)[0]
+
+
+def _end(model: tf.keras.Model) -> tf.keras.layers.Layer:
+    """Return the layer whose output is the model's."""
+    if isinstance(model, tf.keras.Sequential):
+        layer = model.layers[-1]
+    else:
+        _check_graph(model)
+        layer = model.outputs[0]._keras_history.layer
+    return _end(layer) if isinstance(layer, tf.keras.Model) else layer
+
+
+class Rebuilt:
+    """A functional model in the making: copies of layers, each under a name of its own."""
+
+    def __init__(self, model: tf.keras.Model):
+        shape = model.input_shape
+        if (isinstance(shape, list) and len(shape) != 1) or not isinstance(model.output_shape, tuple):
+            raise InputError("the CNN cannot be converted to a spiking network: it must have one input and one output")
+        (shape,) = shape if isinstance(shape, list) else (shape,)
+        self.names: Counter[str] = Counter()
+        self.name = model.name
+        first = model.inputs[0]._keras_history.layer if model.inputs else None
+        self.image = tf.keras.Input(shape[1:], name=self._new_name(first.name if first is not None else "input"))
+
+    def add(
+        self, layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor], kind: Any = None, **changes: Any
+    ) -> tf.Tensor:
+        """Apply a copy of a layer, of another class or with other settings; with the same weights where it has some.
+
+        Parameters
+        ----------
+        layer
+        inputs
+            Tensors of the model in the making.
+        kind
+            Class of the copy, if not the layer's own.
+        changes
+            Settings of its configuration that differ; ``weights``, if others than the layer's own.
+        """
+        weights = changes.pop("weights", None)
+        settings = _config(layer) | {"dtype": "float32"} | changes
+        return self.new(kind or type(layer), inputs, layer.get_weights() if weights is None else weights, **settings)
+
+    def new(
+        self, kind: Any, inputs: Sequence[tf.Tensor], weights: Sequence[np.ndarray] = (), **settings: Any
+    ) -> tf.Tensor:
+        """Apply a new layer of a class, with these weights and settings of its configuration."""
+        settings["name"] = self._new_name(settings["name"])
+        layer = kind.from_config(settings)
+        output = layer(list(inputs) if len(inputs) > 1 else inputs[0])
+        layer.set_weights(list(weights))
+        return output
+
+    def affine(self, name: str, tensor: tf.Tensor, scale: float | np.ndarray, offset: float | np.ndarray) -> tf.Tensor:
+        """Apply ``scale x + offset`` by channel: a batch normalization whose statistics make it just that."""
+        channels = tensor.shape[-1]
+        epsilon = 1e-3
+        gamma, beta = (np.broadcast_to(np.asarray(value, np.float32), channels) for value in (scale, offset))
+        weights = [gamma, beta, np.zeros(channels, np.float32), np.full(channels, 1 - epsilon, np.float32)]
+        settings = {"name": name, "epsilon": epsilon, "trainable": False}
+        return self.new(LAYERS.BatchNormalization, [tensor], weights, **settings)
+
+    def finish(self, output: tf.Tensor) -> None:
+        """Make the model."""
+        self.model = tf.keras.Model(self.image, output, name=self.name)
+
+    def _new_name(self, name: str) -> str:
+        """Return a name that no layer has yet."""
+        self.names[name] += 1
+        return name if self.names[name] == 1 else self._new_name(f"{name}_{self.names[name] - 1}")
+
+
+def _config(layer: tf.keras.layers.Layer) -> dict[str, Any]:
+    """Return a layer's configuration without what matters in training only: that may be code of the user's own."""
+    training = [name for name in vars(layer) if name.endswith(("_initializer", "_regularizer", "_constraint"))]
+    values = {name: getattr(layer, name) for name in training}
+    try:
+        for name in training:
+            setattr(layer, name, None)
+        config = layer.get_config()
+    finally:
+        for name, value in values.items():
+            setattr(layer, name, value)
+    return {key: value for key, value in config.items() if key not in (*training, "batch_input_shape")}
+
+
+def _form(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor], *, at_end: bool) -> tf.Tensor:
+    """Apply a layer in a form that NengoDL converts."""
+    kind = type(layer)
+    symbol = getattr(layer, "symbol", None)  # of an operation on tensors, such as x + y
+    if kind in LEFT_OUT:
+        return inputs[0]
+    if kind is LAYERS.Softmax and at_end:
+        return inputs[0]
+    if kind is LAYERS.Rescaling:
+        return rebuilt.affine(layer.name, inputs[0], layer.scale, layer.offset)
+    if kind is LAYERS.Normalization:
+        return _normalization(rebuilt, layer, inputs[0])
+    if symbol in ("math.add", "__operators__.add") and len(inputs) == 2:
+        return rebuilt.new(LAYERS.Add, inputs, name=layer.name.replace("tf.__operators__.", "tf."))
+    if symbol == "nn.relu":
+        return rebuilt.new(LAYERS.ReLU, inputs, name=layer.name)
+    if kind is LAYERS.Activation:
+        return _activation(rebuilt, layer, inputs[0], at_end)
+    if kind in (LAYERS.SeparableConv1D, LAYERS.SeparableConv2D):
+        return _separable(rebuilt, layer, inputs, at_end)
+    if kind in _ACTIVATIONS:
+        raise _refused(layer, _NO_RELU.format(f"computes {kind.__name__}"))
+    if kind not in KEPT:
+        raise _refused(layer, f"has no form in Nengo; {_CONVERTIBLE}")
+    _check(layer)
+    tensor = inputs[0]
+    if kind is LAYERS.ReLU:
+        return rebuilt.add(layer, inputs)
+    if kind is LAYERS.Flatten:
+        if layer.data_format == "channels_first" and len(tensor.shape) > 2:
+            # Keras puts the first axis last before it flattens
+            order = (*range(2, len(tensor.shape)), 1)
+            inputs = [rebuilt.new(LAYERS.Permute, inputs, dims=order, name=f"{layer.name}_permute")]
+        return rebuilt.add(layer, inputs, data_format="channels_last")
+    if getattr(layer, "padding", None) == "same" and hasattr(layer, "pool_size"):
+        pairs = zip(tensor.shape[1:-1], layer.pool_size, layer.strides, strict=True)
+        if all((-(-length // step) - 1) * step + size <= length for length, size, step in pairs):
+            return rebuilt.add(layer, inputs, padding="valid")  # no window reaches over the edge
+        return rebuilt.add(layer, inputs)
+    if not hasattr(layer, "activation"):
+        return rebuilt.add(layer, inputs)
+    return _with_activation(rebuilt, layer, inputs, at_end)
+
+
+def _with_activation(
+    rebuilt: Rebuilt, layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor], at_end: bool
+) -> tf.Tensor:
+    """Apply a convolution or dense layer."""
+    activation = layer.activation
+    name = _activation_name(layer, activation, at_end)
+    changes: dict[str, Any] = {"activation": name}
+    rank = len(inputs[0].shape)
+    if type(layer) is LAYERS.Dense and rank > 2:  # along the channels at each position: a convolution of size 1
+        kernel, *bias = layer.get_weights()
+        changes |= {
+            "filters": layer.units,
+            "kernel_size": 1,
+            "weights": [kernel.reshape(*(1,) * (rank - 2), *kernel.shape), *bias],
+        }
+        config = {key: getattr(layer, key) for key in ("name", "use_bias")}
+        kind = getattr(LAYERS, f"Conv{rank - 2}D")
+        return rebuilt.new(kind, inputs, changes.pop("weights"), **config | changes)
+    output = rebuilt.add(layer, inputs, **changes)
+    if isinstance(activation, tf.keras.layers.Layer):
+        return _form(rebuilt, activation, [output], at_end=at_end)
+    return output
+
+
+def _activation(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, tensor: tf.Tensor, at_end: bool) -> tf.Tensor:
+    """Apply an ``Activation``."""
+    if isinstance(layer.activation, tf.keras.layers.Layer):
+        return _form(rebuilt, layer.activation, [tensor], at_end=at_end)
+    name = _activation_name(layer, layer.activation, at_end)
+    return tensor if name == "linear" else rebuilt.new(LAYERS.ReLU, [tensor], name=layer.name)
+
+
+def _activation_name(layer: tf.keras.layers.Layer, activation: Any, at_end: bool) -> str:
+    """Return ``relu`` or ``linear``: what is left of an activation in the logits' CNN."""
+    if activation in _RELU:
+        return "relu"
+    if activation in _LINEAR or isinstance(activation, tf.keras.layers.Layer):
+        return "linear"
+    name = getattr(activation, "__name__", type(activation).__name__)
+    name = next((known for known, spellings in _AT_END.items() if activation in spellings), name)
+    if name in _AT_END and at_end:
+        return "linear"
+    raise _refused(layer, _NO_RELU.format(f"has the activation {name}"))
+
+
+def _check(layer: tf.keras.layers.Layer) -> None:
+    """Refuse settings of a layer that have no form in Nengo."""
+    if type(layer) is LAYERS.ReLU:
+        settings = {"negative_slope": 0, "threshold": 0, "max_value": None}
+        for key, value in settings.items():
+            if (getattr(layer, key) or value) != value:
+                raise _refused(layer, _NO_RELU.format(f"has {key} {float(getattr(layer, key)):g}"))
+    if type(layer) is not LAYERS.Flatten and getattr(layer, "data_format", None) == "channels_first":
+        raise _refused(layer, "has data_format channels_first; it must be channels_last")
+    if any(rate != 1 for rate in np.atleast_1d(getattr(layer, "dilation_rate", 1))):
+        raise _refused(layer, f"has dilation_rate {layer.dilation_rate}, which has no form in Nengo; it must be 1")
+    if getattr(layer, "padding", None) == "causal":
+        raise _refused(layer, "has causal padding, which has no form in Nengo; it must be valid or same")
+    if getattr(layer, "interpolation", "nearest") != "nearest":
+        raise _refused(layer, f"has interpolation {layer.interpolation}; it must be nearest")
+
+
+def _normalization(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, tensor: tf.Tensor) -> tf.Tensor:
+    """Apply ``(x - mean) / deviation`` by channel."""
+    mean, variance = (np.asarray(value, np.float32) for value in (layer.mean, layer.variance))
+    if layer.invert or not (mean.size == 1 or mean.shape[-1] == mean.size):
+        raise _refused(layer, "normalizes along other axes than the channels; axis must be -1 or None, invert False")
+    scale = 1 / np.maximum(np.sqrt(variance.ravel()), tf.keras.backend.epsilon())
+    return rebuilt.affine(layer.name, tensor, scale, -mean.ravel() * scale)
+
+
+def _separable(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor], at_end: bool) -> tf.Tensor:
+    """Apply a separable convolution as a depthwise one and one of size 1."""
+    _check(layer)
+    rank = layer.rank
+    depthwise, pointwise, *bias = layer.get_weights()
+    shared = {key: getattr(layer, key) for key in ("kernel_size", "padding", "depth_multiplier")}
+    strides = layer.strides[0] if rank == 1 else layer.strides
+    middle = rebuilt.new(
+        getattr(LAYERS, f"DepthwiseConv{rank}D"), inputs, [depthwise], name=f"{layer.name}_depthwise",
+        use_bias=False, strides=strides, **shared,
+    )  # fmt: skip
+    output = rebuilt.new(
+        getattr(LAYERS, f"Conv{rank}D"), [middle], [pointwise, *bias], name=layer.name, filters=layer.filters,
+        kernel_size=1, use_bias=layer.use_bias, activation=_activation_name(layer, layer.activation, at_end),
+    )  # fmt: skip
+    if isinstance(layer.activation, tf.keras.layers.Layer):
+        return _form(rebuilt, layer.activation, [output], at_end=at_end)
+    return output
+
+
+def _refused(layer: tf.keras.layers.Layer, why: str) -> InputError:
+    """Return the sentence for a layer that cannot be converted."""
+    symbol = getattr(layer, "symbol", None)
+    name = f"the operation {symbol}" if symbol else describe(layer)
+    return InputError(f"the CNN cannot be converted to a spiking network: {name} {why}")
