@@ -1,40 +1,45 @@
-"""Write docs/configuration.md: every key of config.yaml, from the schema that checks it. `make docs` runs this."""
+"""Write docs/configuration.md and the JSON schema for editors from the models of the keys: `make docs` runs this."""
 
 import json
 import sys
 from pathlib import Path
 
-import yaml
-
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 
+from csnn.experiment import schema  # noqa: E402
 from csnn.neurons import NEURONS  # noqa: E402
 
-SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
+SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.json"
+PAGE = REPOSITORY / "docs" / "configuration.md"
 HEAD = """# Configuration
 
-Made from [the schema](../workflow/schemas/config.schema.yaml) by `make docs`.
+Generated from [the models of the keys](../workflow/scripts/csnn/experiment/schema.py) by `make docs`, as is
+[the JSON schema](../workflow/schemas/config.schema.json), with which editors complete and check a configuration.
 
 The defaults are the paper's experiment, so a file of your own (`--configfile`) states only what differs. Keys are
 written with dots here: `snn.steps` is the key `steps` under `snn`. A mistake ends in one sentence before anything runs.
 """
 
 
-def rows(schema, place=""):
-    """Yield key, default, what is allowed and description of every value, in the order of the schema.
+def rows(part, key):
+    """Yield key, default, what is allowed and description of each value below a part of the schema.
 
     Below a mapping of names of the user's own, `<name>` stands for one; below a list, `[]` for an item.
     """
-    for key, described in schema.get("properties", {}).items():
-        name = f"{place}.{key}" if place else key
-        if "properties" in described:
-            yield from rows(described, name)
-            continue
-        default = json.dumps(described["default"], ensure_ascii=False) if "default" in described else ""
-        yield name, default, described.get("allowed", ""), described.get("description", "")
+    described = schema.alternatives(part)
+    sections = [one for one in described if "properties" in one]
+    if not sections:
+        default = json.dumps(part["default"], ensure_ascii=False) if "default" in part else ""
+        yield key, default, schema.words(part), part.get("description", "")
+    for one in sections:
+        for name, value in one["properties"].items():
+            if "description" in value or "$ref" in value:  # the parameters of neurons have a table of their own
+                yield from rows(value, f"{key}.{name}")
+    for one in described:
         for below, mark in (("additionalProperties", ".<name>"), ("items", "[]")):
-            yield from rows(described.get(below) or {}, name + mark)
+            if any("properties" in option for option in schema.alternatives(one.get(below) or {})):
+                yield from rows(one[below], key + mark)
 
 
 def table(header, lines):
@@ -45,16 +50,15 @@ def table(header, lines):
     return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *text]) + "\n"
 
 
-def configuration():
+def page():
     """Return the page."""
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     parts = [HEAD]
-    for key, described in schema["properties"].items():
-        found = list(rows({"properties": {key: described}}))
+    for key, part in schema.json_schema()["properties"].items():
         lines = [
-            (f"`{name}`", f"`{default}`" if default else "", allowed, says) for name, default, allowed, says in found
+            (f"`{name}`", f"`{default}`" if default else "", allowed, description)
+            for name, default, allowed, description in rows(part, key)
         ]
-        words = described["description"] + "\n\n" if "properties" in described else ""
+        words = schema.alternatives(part)[0]["description"] + "\n\n" if "$ref" in part else ""
         parts.append(f"## {key}\n\n{words}" + table(["key", "default", "allowed", "what it is"], lines))
     lines = [
         (f"`{name}`", f"[`nengo.{neuron.nengo_class}`](method.md#neurons)", f"`{key}`" if key else "none", *about)
@@ -69,5 +73,11 @@ def configuration():
     return "\n".join(parts)
 
 
+def files():
+    """Return the text of each generated file."""
+    return {PAGE: page(), SCHEMA: json.dumps(schema.json_schema(), indent=2, ensure_ascii=False) + "\n"}
+
+
 if __name__ == "__main__":
-    Path(__file__).with_name("configuration.md").write_text(configuration(), encoding="utf-8")
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")

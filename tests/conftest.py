@@ -26,7 +26,6 @@ SMALL = {
     "snn": {"neurons": {"RLR": {}, "LIF": {}}, "tau_syn_s": [0.005, 0.01], "steps": 12},
     "simulation": {"images_per_shard": 6},
     "verification": {"images": 2},
-    "tables": {"compare_with_paper": False},
     "figures": {"formats": ["png"]},
     "report": {"show_images": True},
 }
@@ -67,7 +66,7 @@ class Workflow:
         """Run ``snakemake`` with the folder's configuration, changed as said; return the finished process."""
         command = self.command(*arguments, cores=cores, changes=changes)
         if "--dry-run" in arguments:
-            process = forked_snakemake(command[3:], self.folder)
+            process = forked_snakemake(command[3:], Path.cwd(), self.folder)
         else:
             process = subprocess.run(command, capture_output=True, text=True, timeout=900)
         if check:
@@ -100,32 +99,34 @@ def dry_run(folder: Path, config: dict | str, *arguments: str) -> tuple[int, str
     (folder / "experiment.yaml").write_text(config if isinstance(config, str) else yaml.safe_dump(config))
     command = ["-n", "--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
     command += ["--configfile", str(folder / "experiment.yaml"), "--cores", "1", *arguments]
-    process = forked_snakemake(command, folder)
+    process = forked_snakemake(command, Path.cwd(), folder)
     return process.returncode, process.stdout + process.stderr
 
 
-def forked_snakemake(arguments: list[str], folder: Path) -> subprocess.CompletedProcess:
-    """Run Snakemake's command line in a process forked from one that has imported it: in a third of the time."""
+def forked_snakemake(arguments: list[str], folder: Path, printed: Path) -> subprocess.CompletedProcess:
+    """Run ``snakemake`` in a folder, forked from a process that has imported it: in a third of the time.
+
+    What it prints goes to two files in the folder `printed`.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    printed = [folder / "stdout.txt", folder / "stderr.txt"]
-    process = context.Process(target=_snakemake, args=(arguments, printed, dict(os.environ), os.getcwd()))
+    files = [printed / "stdout.txt", printed / "stderr.txt"]
+    process = context.Process(target=_snakemake, args=(arguments, folder, files, dict(os.environ)))
     process.start()
     process.join(120)
     process.kill()
-    return subprocess.CompletedProcess(arguments, process.exitcode, *(path.read_text() for path in printed))
+    return subprocess.CompletedProcess(arguments, process.exitcode, *(path.read_text() for path in files))
 
 
-def _snakemake(arguments: list[str], printed: list[Path], environment: dict[str, str], working_folder: str) -> None:
-    """Run Snakemake's command line in this process, in an environment, with what it prints in files."""
+def _snakemake(arguments: list[str], folder: Path, files: list[Path], environment: dict[str, str]) -> None:
     from snakemake.cli import main
 
-    for number, path in enumerate(printed, start=1):
+    for number, path in enumerate(files, start=1):
         with open(path, "w") as file:
             os.dup2(file.fileno(), number)
     os.environ.clear()
     os.environ.update(environment)
-    os.chdir(working_folder)
+    os.chdir(folder)
     main(arguments)
 
 

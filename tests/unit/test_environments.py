@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 
 import pytest
@@ -118,3 +119,9 @@ def test_every_script_belongs_to_a_rule_with_an_environment():
 @pytest.mark.parametrize("path", [LOCK, *ENVIRONMENTS], ids=lambda path: path.name)
 def test_no_file_names_a_host(path):
     assert not re.search(r"://|--(extra-)?index|--find-links|--trusted-host| @ ", path.read_text())
+
+
+def test_package_citation_and_changelog_name_one_version():
+    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    assert yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())["version"] == version
+    assert re.search(r"^## (\S+)", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)[1] == version

@@ -114,7 +114,7 @@ def in_formats(figure, *place, with_images=False, **labels):
 def make_report(path, shown, log):
     """Make a report of files that are there: Snakemake itself, in a run of its own, with this run's configuration."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file, open(log, "w") as said:
-        yaml.safe_dump(config, file)
+        yaml.safe_dump(config, file, sort_keys=False)
         file.flush()
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "1"]
         command += ["--configfile", file.name, "--profile", "none", "--workflow-profile", "none", "--nolock"]

@@ -1,15 +1,11 @@
 """Images: where they come from, and which of them the spiking networks see. Data are shared by all experiments."""
 
 from csnn.data.images import PREPARED
-from csnn.data.sources import DOWNLOADS, SOURCES, brought, identity, warnings
+from csnn.data.sources import DOWNLOADS, SOURCES, brought, identity
 
 SOURCE = config["data"]["source"]
 # a user's own file is no output of any rule; its content counts (see csnn/experiment/content.py), not its time
 DATASET = f"{PREPARED}/{SOURCE}.npz" if SOURCE in SOURCES else ancient(SOURCE)
-
-if workflow.is_main_process:
-    for warning in warnings(SOURCE, TEST_IMAGES):
-        print(f"Warning: {warning}", file=sys.stderr)
 
 
 def files_of_source(wildcards):

@@ -5,9 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-import yaml
-from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
+from snakemake.logging import logger
 
 # this repository, also where another workflow takes this one as a module: workflow.basedir is then the other's folder
 REPOSITORY = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parent.parent
@@ -17,29 +15,23 @@ sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 from csnn.experiment import configuration
 from csnn.experiment.code import digest
 from csnn.experiment.sweep import BASE, CONFIGURATION, Sweep, cnn_folder, parse_tau
-from csnn.files import InputError
+from csnn.files import exit_on_input_error
 
-SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
-
-# a file given by --configfile stands for itself: what it leaves out takes the schema's defaults, the paper's values
+# a file given by --configfile stands for itself: what it leaves out takes its default, the paper's value
 if not workflow.overwrite_configfiles:
+    default = next(path for path in (Path("config.yaml"), REPOSITORY / "config.yaml") if path.is_file())
+    with exit_on_input_error():
+        configuration.check_file(default)
 
-    configfile: next(path for path in (Path("config.yaml"), REPOSITORY / "config.yaml") if path.is_file())
+    configfile: default
 
 
-try:
-    for path in workflow.overwrite_configfiles or workflow.configfiles:
-        configuration.check_keys(path)
-    schema = yaml.safe_load(SCHEMA.read_text())
-    config = configuration.typed(config, schema)
-    validate(config, str(SCHEMA))
-    config = configuration.check(config, schema)
+with exit_on_input_error():
+    config = configuration.read(config, workflow.overwrite_configfiles or workflow.configfiles)
     if workflow.is_main_process:
         configuration.check_place(Path("results", config["experiment"]))
-except WorkflowError as error:
-    sys.exit(f"Error: {configuration.one_line(configuration.sentence(error.__context__))}")
-except InputError as error:
-    sys.exit(f"Error: {configuration.one_line(str(error))}")
+        for warning in configuration.warnings(config):
+            logger.warning(f"Warning: {warning}")
 
 # paths spell the configuration: results/<experiment>/<network>/tau-<tau in s>/seed-<seed>/, where the network is
 # <neuron>, <variant of the CNN>/<neuron>, and so on

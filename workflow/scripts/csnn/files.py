@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import tempfile
 import time
 import zipfile
@@ -32,6 +33,15 @@ _ABANDONED_S = 600
 
 class InputError(ValueError):
     """Unusable input. The message is one sentence: what is wrong, where, and what would be right."""
+
+
+@contextmanager
+def exit_on_input_error() -> Iterator[None]:
+    """End the program with the sentence of an `InputError`, without a traceback."""
+    try:
+        yield
+    except InputError as error:
+        sys.exit(f"Error: {error}")
 
 
 @contextmanager

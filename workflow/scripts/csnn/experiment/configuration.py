@@ -1,44 +1,111 @@
-"""What the JSON schema of ``config.yaml`` cannot say: sentences for its errors, and checks across keys."""
+"""Reading a configuration: `read` checks and completes it, or says in one sentence what is wrong.
+
+The keys stand in ``schema``; here are the sentences for mistakes, and the checks that go across keys.
+"""
 
 from __future__ import annotations
 
 import datetime
 import difflib
+import functools
 import math
 import os
+import re
 import shutil
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from csnn.data import sources
-from csnn.experiment import sweep
+from csnn.data.images import Overview
+from csnn.experiment import schema, sweep
 from csnn.files import InputError
 from csnn.neurons import with_defaults
 
 MAX_SIMULATIONS = 1_000_000
 """Largest number of simulations that are planned: beyond, Snakemake would take hours to say what it will do."""
 
+MISREAD = {"na", "nan", "none", "null", "true", "false"}
+"""Names that pandas or YAML read as a missing value or a truth value, in lower case."""
+
+NO_FILTER_BELOW = 0.03
+"""Time constant in steps up to which NengoDL leaves a filter out (``nengo_dl.process_builders.LowpassBuilder``)."""
+
 LEAST_SPACE = 1_000_000
 """Bytes that must be free where results go: no more than what tells a full disk from another."""
 
 
-def check_keys(path: str | os.PathLike) -> None:
-    """Check that no mapping of a configuration file has a key twice, of which YAML would quietly take the last.
+def read(raw: Mapping, files: Iterable[str | os.PathLike] = ()) -> dict[str, Any]:
+    """Check a configuration, and complete it.
+
+    Parameters
+    ----------
+    raw
+        What was read of the files, changed by what the command line says.
+    files
+        The files themselves.
+
+    Returns
+    -------
+    dict
+        Every key of `schema.Configuration`; the neurons' parameters are complete, neurons set to null are left out.
 
     Raises
     ------
     InputError
-        Naming the file, the key and its lines.
+        In one line that names the key, its value and what would be right.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            waiting = [yaml.compose(file)]
+        for path in files:
+            check_file(path)
+        return _checked(_with_text_keys(raw))
+    except InputError as error:
+        raise InputError(one_line(str(error))) from error
+
+
+def _checked(raw: Mapping) -> dict[str, Any]:
+    """Check types and ranges, complete what is left out, and check what goes across keys."""
+    try:
+        model = schema.Configuration.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(sentence(error, raw)) from error
+    config = _shortest(model.model_dump(by_alias=True))
+    if "windows" not in model.readouts.model_fields_set:
+        config["readouts"]["windows"] = [n for n in config["readouts"]["windows"] if n <= config["snn"]["steps"]]
+    check(config)
+    return config
+
+
+def check_file(path: str | os.PathLike) -> None:
+    """Check that a configuration file is plain YAML, without reading into it what may be code.
+
+    A mapping must not have a key twice, of which YAML would quietly take the last.
+
+    Raises
+    ------
+    InputError
+        Naming the file, what is wrong, and the lines.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        waiting = [yaml.compose(text, Loader=yaml.SafeLoader)]
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); it must be a file of configuration") from error
     except yaml.YAMLError:
         return  # Snakemake takes JSON too, not all of which is YAML
+    if isinstance(waiting[0], yaml.MappingNode) and any(key.value == "__use_yte__" for key, _ in waiting[0].value):
+        raise InputError(
+            f"{path} has the key __use_yte__, with which Snakemake runs code that stands in the file; "
+            "a configuration must be plain YAML"
+        )
     seen = set()
     while waiting:
         node = waiting.pop()
@@ -56,66 +123,80 @@ def check_keys(path: str | os.PathLike) -> None:
                         f"{path} has the key {key.value} in line {lines[key.value]} and again in line {line}; "
                         "each key must stand once in its mapping"
                     )
-                waiting.append(value)
+                waiting += [key, value]
+        elif isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:timestamp":
+            try:
+                yaml.SafeLoader("").construct_yaml_timestamp(node)
+            except ValueError as error:
+                raise InputError(
+                    f"{path}, line {node.start_mark.line + 1}: YAML reads {node.value} as a date, but {error}; "
+                    "text must be in quotes"
+                ) from error
 
 
-def typed(value: Any, schema: Mapping) -> Any:
-    """Turn text into the numbers, booleans and nulls that the schema wants, and keys into text.
-
-    ``snakemake --config snn='{steps: 50}'`` hands every nested value over as text, and YAML reads ``1e-9`` as text.
-
-    Parameters
-    ----------
-    value
-        A configuration, or a part of one.
-    schema
-        The schema of that part.
-    """
+def _with_text_keys(value: Any) -> Any:
+    """Turn keys into text: YAML reads some as numbers, dates or null."""
     if isinstance(value, Mapping):
-        others = schema.get("additionalProperties") or {}
-        properties = schema.get("properties", {})
-        return {str(key): typed(item, properties.get(str(key), others)) for key, item in value.items()}
+        return {str(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def _shortest(value: Any) -> Any:
+    """Write 415.0 as 415, so that both ways to write a number are one in paths, tables and digests."""
+    if isinstance(value, dict):
+        return {key: _shortest(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [typed(item, schema.get("items", {})) for item in value]
-    types = schema.get("type", "string")
-    if not isinstance(value, str) or types == "string":
-        return value
-    constants = {"null": None, "true": True, "false": False}
-    if value.lower() in constants:
-        return constants[value.lower()]
-    for number in (int, float) * ("string" not in types):
-        try:
-            return number(value)
-        except ValueError:
-            continue
-    return value
+        return [_shortest(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def sentence(error: Any) -> str:
-    """Say a schema violation in one sentence: the key, its value and what is allowed.
+def sentence(error: ValidationError, raw: Mapping) -> str:
+    """Say what is wrong with a configuration in one sentence: the key, its value and what is allowed.
+
+    Of several mistakes, the first is named; where a value may be of several types, the type that fits best counts.
 
     Parameters
     ----------
-    error : jsonschema.ValidationError
-        Subschemas say in their annotation ``allowed`` which values they take.
+    error
+        What pydantic found.
+    raw
+        The configuration.
     """
-    place = _dotted(error.absolute_path)
-    if error.validator == "additionalProperties":
-        known = list(error.schema.get("properties", {}))
-        unknown = next(key for key in error.instance if key not in known)
-        guess = difflib.get_close_matches(str(unknown), known, 1)
+    mistakes = [(_path(mistake["loc"], raw), mistake) for mistake in error.errors(include_url=False)]
+    first = mistakes[0][0]
+    path, mistake = max((one for one in mistakes if one[0][: len(first)] == first), key=lambda one: len(one[0]))
+    if mistake["type"] == "extra_forbidden":
+        *path, unknown = path
+    part = functools.reduce(schema.below, path, schema.json_schema())
+    place, value = _dotted(path), mistake["input"]
+    known = [key for one in schema.alternatives(part) for key in one.get("properties", {})]
+    if mistake["type"] == "extra_forbidden":
+        guess = difflib.get_close_matches(unknown, known, 1)
         hint = f" (did you mean {guess[0]}?)" if guess else ""
         key = f"{place}.{unknown}" if place else unknown
         return f"config key {key} is unknown{hint}; {place or 'the configuration'} takes {', '.join(known)}"
-    if error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in error.instance)
-        return f"config key {place}.{missing} is missing; {place} takes {error.schema.get('allowed', missing)}"
-    allowed = error.schema.get("allowed", error.message)
-    if "propertyNames" in error.absolute_schema_path:
-        return f"config key {place} has the key {_shown(error.instance)}; it must be {allowed}"
-    if error.schema.get("type") == "string" and isinstance(error.instance, int | float | datetime.date):
+    if mistake["type"] == "missing":
+        return f"config key {place}.{mistake['loc'][-1]} is missing; {place} takes {', '.join(known)}"
+    if mistake["loc"][-1] == "[key]":
+        names = schema.alternatives(functools.reduce(schema.below, path[:-1], schema.json_schema()))[0]["propertyNames"]
+        return f"config key {_dotted(path[:-1])} has the key {_shown(path[-1])}; it must be {schema.words(names)}"
+    allowed = schema.words(part)
+    if mistake["type"] == "finite_number" or (isinstance(value, float) and math.isnan(value)):
+        allowed = "a finite number"
+    elif part.get("type") == "string" and "enum" not in part and isinstance(value, int | float | datetime.date):
         allowed += ", in quotes where YAML would read something else"
-    return f"config key {place or '(top level)'} is {_shown(error.instance)}; it must be {allowed}"
+    return f"config key {place or '(top level)'} is {_shown(value)}; it must be {allowed}"
+
+
+def _path(location: Iterable[str | int], raw: Any) -> list[str | int]:
+    """Return the keys and indices of a mistake's location, without the alternatives that pydantic tried."""
+    path = []
+    for part in location:
+        inside = part in raw if isinstance(raw, Mapping) else isinstance(raw, list) and isinstance(part, int)
+        if inside:
+            path.append(part)
+            raw = raw[part]
+    return path
 
 
 def one_line(text: str) -> str:
@@ -142,62 +223,123 @@ def _shortened(text: str) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-def check(config: Mapping, schema: Mapping) -> dict:
-    """Check what goes across keys and complete the neurons' parameters.
-
-    Parameters
-    ----------
-    config
-        A configuration that the schema has accepted and filled with defaults.
-    schema
-        That schema.
-
-    Returns
-    -------
-    dict
-        The same configuration with each neuron's parameters complete; neurons set to null are left out.
+def check(config: dict[str, Any]) -> None:
+    """Check what goes across keys and complete the neurons' parameters, in place.
 
     Raises
     ------
     InputError
         Naming the key, its value and what would be right.
     """
-    for place, value in _numbers(config):
-        if not math.isfinite(value):
-            raise InputError(f"config key {place} is {value}; it must be a finite number")
-    for place, value, allowed in _floats_for_integers(config, schema):
-        raise InputError(f"config key {place} is {value}; it must be {allowed}")
-    snn = dict(config["snn"])
-    for place, row in [("snn", snn)] + [(f"snn.networks[{i}]", row) for i, row in enumerate(snn["networks"])]:
+    snn = config["snn"]
+    rows = [("snn", snn)] + [(f"snn.networks[{i}]", row) for i, row in enumerate(snn["networks"])]
+    for place, row in rows:
         for key in ("tau_syn_s", "seeds"):
             values = row.get(key, [])
             if len(set(values)) < len(values):
                 raise InputError(f"config key {place}.{key} is {_shown(values)}; each value must stand in it once")
-    try:
-        snn["neurons"] = {
-            name: with_defaults(name, parameters)
-            for name, parameters in snn["neurons"].items()
-            if parameters is not None
-        }
-    except ValueError as error:
-        raise InputError(f"config key snn.neurons: {error}") from error
-    if not snn["neurons"]:
-        raise InputError("config key snn.neurons names no neuron; it must name at least one")
-    if reserved := sweep.RESERVED & set(snn["neurons"]):
-        raise InputError(
-            f"config key snn.neurons has the name {min(reserved)}, which stands for something else already; "
-            "it must have another, and say its type"
-        )
+    _check_time_constants({f"{place}.tau_syn_s": row.get("tau_syn_s", []) for place, row in rows}, snn["dt_s"])
+    snn["neurons"] = _neurons(snn["neurons"])
     _check_variants(config, snn["neurons"])
     networks = sweep.networks(snn, config["cnn"]["variants"])
+    _check_paths([*networks, *config["cnn"]["variants"]])
     _check_rates(config, networks)
     _check_number_of_simulations(config, networks)
     _check_analyses(config)
+    for i, window in enumerate(config["readouts"]["windows"]):
+        if window > snn["steps"]:
+            raise InputError(
+                f"config key readouts.windows[{i}] is {window}, more than the {snn['steps']} steps of the run; "
+                "it must be at most snn.steps"
+            )
     for key, path in named_files(config):
         if path is not None:
             _check_path(key, path)
     _check_images(config)
-    return dict(config) | {"snn": snn}
+
+
+def warnings(config: Mapping) -> Iterator[str]:
+    """Yield a sentence for each setting of a complete configuration that is allowed, but is hardly meant."""
+    snn = config["snn"]
+    shown_s = snn["steps"] * snn["dt_s"]
+    longer = [tau for row in [snn, *snn["networks"]] for tau in row.get("tau_syn_s", []) if tau and tau > shown_s]
+    if longer:
+        yield (
+            f"config key snn.tau_syn_s has {', '.join(f'{tau:g} s' for tau in dict.fromkeys(longer))}, longer than an "
+            f"image is shown ({shown_s:g} s), so that logits stay near 0; it is in seconds: 5 ms are 0.005"
+        )
+    yield from sources.warnings(config["data"]["source"], config["data"]["test_images"])
+
+
+def _neurons(neurons: Mapping[str, Mapping | None]) -> dict[str, dict]:
+    """Complete the neurons' parameters, and leave out the neurons that are null."""
+    try:
+        complete = {
+            name: with_defaults(name, {key: value for key, value in parameters.items() if value is not None})
+            for name, parameters in neurons.items()
+            if parameters is not None
+        }
+    except ValueError as error:
+        raise InputError(f"config key snn.neurons: {error}") from error
+    if not complete:
+        raise InputError("config key snn.neurons names no neuron; it must name at least one")
+    for name in complete:
+        _check_name("snn.neurons", name, sweep.RESERVED, "it must have another, and say its type")
+    return complete
+
+
+def _check_name(key: str, name: str, reserved: Iterable[str], advice: str = "it must have another") -> None:
+    """Check that the name of a neuron or variant means nothing else, in the folder of results or in a table."""
+    if name in reserved or name.lower() in sweep.RESERVED:
+        raise InputError(f"config key {key} has the name {name}, which stands for something else already; {advice}")
+    if name.lower() in MISREAD or _is_number(name):
+        raise InputError(
+            f"config key {key} has the name {name}, which programs that read tables take for a number, a missing value "
+            f"or a truth value; {advice}"
+        )
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text reads as a number: 7, 1e5, inf."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_time_constants(lists: Mapping[str, Sequence[float | None]], dt_s: float) -> None:
+    """Check that time constants filter something, and that tables and figures tell them apart."""
+    shown: dict[str, float] = {}
+    for key, tau_syn_s in ((f"{key}[{i}]", tau) for key, taus in lists.items() for i, tau in enumerate(taus)):
+        if tau_syn_s is None:
+            continue
+        if tau_syn_s <= NO_FILTER_BELOW * dt_s:
+            raise InputError(
+                f"config key {key} is {tau_syn_s}, so short for steps of {dt_s} s that it would filter nothing; "
+                f"it must be above {NO_FILTER_BELOW} * snn.dt_s, or null for no filter"
+            )
+        text = f"{1000 * tau_syn_s:.6g}"
+        if shown.setdefault(text, tau_syn_s) != tau_syn_s:
+            raise InputError(
+                f"config key {key} is {tau_syn_s}, but there is {shown[text]} already, and both read {text} ms in "
+                "tables and figures; it must differ within the first six digits"
+            )
+
+
+def _check_paths(names: Iterable[str]) -> None:
+    """Check that Snakemake and file systems take the names of networks and variants, which are folders."""
+    for name in names:
+        if re.search(r"(.+)\1{19,}$", name):
+            raise InputError(
+                f"{_shortened(name)} ends in a text that comes 20 times in a row, which Snakemake takes for a rule "
+                "that calls itself for ever; config keys snn and cnn.variants must lead to other names of networks"
+            )
+        if longest := [part for part in name.split("/") if len(part) > 200]:
+            raise InputError(
+                f"{_shortened(longest[0])} is too long for the name of a folder; config keys snn and cnn.variants must "
+                "lead to shorter names of networks: snn.max_rate_hz itself is in none"
+            )
 
 
 def check_place(folder: Path) -> None:
@@ -233,10 +375,16 @@ def _check_path(key: str, path: str) -> None:
         raise InputError(f"config key {key} names {path}, which is not readable; it must be a file that you may read")
 
 
-def _check_images(config: Mapping) -> None:
+def _check_images(config: dict[str, Any]) -> None:
     """Check that the data set has as many images as the configuration wants, before anything is made of them."""
     source, shown = config["data"]["source"], config["figures"]["logit_image"]
     overview = sources.overview(source)
+    if len(overview.shape) != 3 and not config["cnn"]["architecture"]["builder"]:
+        raise InputError(
+            f"config key data.source names {source}, which holds samples of shape {overview.shape}; the CNN of "
+            "cnn.architecture takes images (height, width, channels), so cnn.architecture.builder must name another"
+        )
+    config["tables"]["compare_with_paper"] = _compares_with_paper(config, overview)
     sizes = {"train": overview.train, "test": overview.test}
     held_out = config["data"]["validation_images"]
     left = sizes["train"] - held_out
@@ -256,6 +404,23 @@ def _check_images(config: Mapping) -> None:
                 f"config key {key} is {value}, but the {split} set of {source} has {sizes[split]} images{note}; "
                 f"it must be at most {largest}"
             )
+
+
+def _compares_with_paper(config: Mapping, overview: Overview) -> bool:
+    """Whether the paper's numbers, which are of CIFAR-10, are set beside those of this data set."""
+    wanted, source = config["tables"]["compare_with_paper"], config["data"]["source"]
+    own = source not in sources.SOURCES
+    cifar10 = sources.overview("cifar10")
+    alike = (overview.shape, overview.classes) == (cifar10.shape, cifar10.classes)
+    if wanted is None:
+        complete = (overview.train, overview.test) == (cifar10.train, cifar10.test)
+        return source == "cifar10" or (own and alike and complete)
+    if wanted and not (source == "cifar10" or (own and alike)):
+        raise InputError(
+            f"config key tables.compare_with_paper is true, but the paper's numbers are of CIFAR-10 and data.source is "
+            f"{source}; it must be false or null"
+        )
+    return wanted
 
 
 def _check_rates(config: Mapping, networks: Mapping[str, Mapping]) -> None:
@@ -291,11 +456,7 @@ def _check_variants(config: Mapping, neurons: Mapping) -> None:
     variants = config["cnn"]["variants"]
     curves = [name for name, parameters in neurons.items() if parameters.get("type", name) == "LIF"]
     for name, variant in variants.items():
-        if name in sweep.RESERVED or name in neurons:
-            raise InputError(
-                f"config key cnn.variants has the name {name}, which stands for something else already; "
-                "it must have another"
-            )
+        _check_name("cnn.variants", name, sweep.RESERVED | set(neurons))
         sweep.lineage(variants, name)
         if variant["tune"]["activation"] not in ["relu", *curves]:
             raise InputError(
@@ -329,35 +490,13 @@ def named_files(config: Mapping) -> Iterator[tuple[str, str | None]]:
     source, builder = config["data"]["source"], config["cnn"]["architecture"]["builder"]
     if source not in sources.SOURCES:
         yield "data.source", source
-    elif archive := config["data"]["archive"] or sources.archive_by_variable(source):
-        key = "data.archive" if config["data"]["archive"] else f"data.archive, from {sources.ARCHIVE_VARIABLE},"
+    key, archive = "data.archive", config["data"]["archive"]
+    if archive is None and (archive := sources.archive_by_variable(source)):
+        key = f"data.archive, from the variable {sources.ARCHIVE_VARIABLE},"
+    if archive and os.path.isdir(archive) and source in sources.SOURCES:
         for path in sources.brought(source, archive).values():
             yield key, str(path)
+    else:
+        yield key, archive
     yield "cnn.weights", config["cnn"]["weights"]
     yield "cnn.architecture.builder", builder and builder.rpartition(":")[0]
-
-
-def _floats_for_integers(value: Any, schema: Mapping, place: str = "") -> Iterator[tuple[str, float, str]]:
-    """Yield every float where the schema wants an integer: to JSON 10.0 is one, to Python it is not."""
-    types = schema.get("type", [])
-    if isinstance(value, float) and "integer" in types and "number" not in types:
-        yield place, value, schema["allowed"]
-    elif isinstance(value, list):
-        for i, item in enumerate(value):
-            yield from _floats_for_integers(item, schema.get("items", {}), f"{place}[{i}]")
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            described = schema.get("properties", {}).get(key) or schema.get("additionalProperties") or {}
-            yield from _floats_for_integers(item, described, f"{place}.{key}" if place else key)
-
-
-def _numbers(value: Any, place: str = "") -> Iterator[tuple[str, float]]:
-    """Yield every number in a configuration with its place."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _numbers(item, f"{place}.{key}" if place else str(key))
-    elif isinstance(value, list):
-        for i, item in enumerate(value):
-            yield from _numbers(item, f"{place}[{i}]")
-    elif isinstance(value, float):
-        yield place, value

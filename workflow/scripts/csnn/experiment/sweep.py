@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import groupby, product
 from types import SimpleNamespace
 from typing import Any
 
@@ -138,9 +138,10 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
 
 
 def _joined(max_rate_hz: float | Sequence[float]) -> str:
-    """Write one maximal rate, or one for each layer, as paths do."""
+    """Write one maximal rate, or one for each layer, as paths do; three layers in a row of 100 Hz are 100x3."""
     rates = max_rate_hz if isinstance(max_rate_hz, Sequence) else [max_rate_hz]
-    return "-".join(f"{rate:g}" for rate in rates)
+    runs = [(f"{rate:g}", len(list(layers))) for rate, layers in groupby(rates)]
+    return "-".join(f"{rate}x{layers}" if layers > 1 else rate for rate, layers in runs)
 
 
 def configurations(networks: Mapping[str, Mapping], seeds: int | None = None) -> Iterator[tuple[str, str, int]]:

@@ -1,0 +1,497 @@
+"""The keys of ``config.yaml``: type, default, range, unit and description of each, in pydantic models.
+
+The defaults are the paper's experiment, so that a file of the user's own states only what differs. The JSON schema for
+editors and ``docs/configuration.md`` are generated from these models (``make docs``).
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import DictSchema, WithDefaultSchema
+from typing_extensions import TypedDict
+
+from csnn.data.sources import SOURCES
+from csnn.neurons import NEURONS
+
+LARGEST = 1_000_000
+T = TypeVar("T")
+
+
+def _from_text(value: Any) -> Any:
+    """Read text as YAML would: ``--config snn='{steps: 50}'`` hands nested values over as text, YAML ``1e-9``."""
+    if not isinstance(value, str):
+        return value
+    constants = {"null": None, "true": True, "false": False}
+    if value.lower() in constants:
+        return constants[value.lower()]
+    for number in (int, float):
+        try:
+            return number(value)
+        except ValueError:
+            continue
+    return value
+
+
+def _null_from_text(value: Any) -> Any:
+    return None if isinstance(value, str) and value.lower() == "null" else value
+
+
+def _once(values: list) -> list:
+    """Refuse a list that has a value twice."""
+    if len(set(map(repr, values))) < len(values):
+        raise ValueError("each value must stand in it once")
+    return values
+
+
+def _allowed(words: str) -> Any:
+    """Say in words which values a type takes, where these do not follow from its constraints."""
+    return Field(json_schema_extra={"allowed": words})
+
+
+def _unit(unit: str) -> Any:
+    return Field(json_schema_extra={"unit": unit})
+
+
+OrNull = Annotated[T | None, BeforeValidator(_null_from_text)]
+Different = Annotated[list[T], AfterValidator(_once), Field(json_schema_extra={"uniqueItems": True})]
+_FROM_TEXT = BeforeValidator(_from_text)
+
+Boolean = Annotated[bool, _FROM_TEXT]
+Count = Annotated[int, Field(ge=1, le=LARGEST), _FROM_TEXT]
+CountOrZero = Annotated[int, Field(ge=0, le=LARGEST), _FROM_TEXT]
+Window = Annotated[int, Field(ge=2, le=LARGEST), _FROM_TEXT]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1), _FROM_TEXT]
+NengoSeed = Annotated[int, Field(ge=0, le=2**31 - 1), _FROM_TEXT]
+FiniteNumber = Annotated[float, Field(allow_inf_nan=False), _FROM_TEXT]
+Margin = Annotated[float, Field(ge=0, le=LARGEST), _FROM_TEXT]
+LearningRate = Annotated[float, Field(gt=0, le=1000), _FROM_TEXT]
+Tolerance = Annotated[float, Field(gt=0, le=1), _FROM_TEXT]
+RateHz = Annotated[float, Field(ge=0.001, le=LARGEST), _unit("Hz"), _FROM_TEXT]
+TimeConstant = Annotated[float, Field(gt=0, le=1000), _unit("seconds"), _FROM_TEXT]
+TimeStep = Annotated[float, Field(ge=1e-6, le=1), _unit("seconds"), _FROM_TEXT]
+Path = Annotated[str, Field(min_length=1), _allowed("a path")]
+
+Rates = Annotated[
+    RateHz | Annotated[list[RateHz], Field(min_length=1)],
+    _allowed(f"a number from 0.001 to {LARGEST} in Hz, or a list of one for each layer of neurons"),
+]
+Filters = Annotated[list[Count], Field(min_length=1), _allowed("a list of at least one integer")]
+TimeConstants = Annotated[list[OrNull[TimeConstant]], Field(min_length=1)]
+Seeds = Annotated[list[NengoSeed], Field(min_length=1)]
+InitialVoltage = Literal["random", "zero", "half"]
+Pooling = Literal["max", "average"]
+Name = Annotated[
+    str,
+    Field(pattern="^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9-])?$", max_length=100),
+    _allowed(
+        "a name of at most 100 letters, digits, dashes and underscores that begins with a letter or digit "
+        "and does not end with an underscore"
+    ),
+]
+
+
+_CONFIG = ConfigDict(extra="forbid", strict=True, json_schema_extra=lambda schema: schema.pop("title", None))
+
+
+class Section(BaseModel):
+    """A mapping of the configuration: known keys only, defaults for those that are left out."""
+
+    model_config = _CONFIG
+
+
+class Data(Section):
+    """The images."""
+
+    source: Annotated[str, _allowed(f"{', '.join(SOURCES)} or the path of an .npz file")] = Field(
+        "cifar10",
+        pattern=rf"^({'|'.join(SOURCES)}|.+\.npz)$",
+        description="A public data set (downloaded once; scikit-learn brings digits), or the path of an .npz file with "
+        "x_train, y_train, x_test, y_test and, if wanted, class_names (docs/data.md).",
+    )
+    archive: OrNull[Path] = Field(
+        None,
+        description="Where the official files of the public data set lie already: the file, or the folder of several; "
+        "null: in data/, or for CIFAR-10 where the environment variable CSNN_CIFAR10 says.",
+    )
+    test_images: Count = Field(
+        1000, description="How many images of the test set are shown to the spiking networks, from the first."
+    )
+    validation_images: CountOrZero = Field(
+        0,
+        description="How many images, the last of the training set, are kept out of all training, for choices to be "
+        "made on (analyses: gap).",
+    )
+
+
+class Architecture(Section):
+    """The paper's CNN by its sizes, or a builder of your own."""
+
+    builder: OrNull[
+        Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$"), _allowed("path/to/file.py:function")]
+    ] = Field(
+        None,
+        description="path/to/file.py:function, a function of (input_shape, classes) that returns a Keras model ending "
+        "in logits; then the sizes below do not count. The file is run.",
+    )
+    filters: Filters = Field(
+        [32, 64, 64], description="Number of filters of each convolution; pooling stands between two convolutions."
+    )
+    kernel: Count = Field(3, description="Height and width of the convolution kernels, in pixels.")
+    pool: Count = Field(2, description="Height, width and stride of the pooling, in pixels.")
+    pooling: Pooling = Field(
+        "max", description="Kind of pooling while training; the conversion turns max pooling into average pooling."
+    )
+    dense_units: Count = Field(64, description="Number of units of the dense layer.")
+
+
+class Training(Section):
+    """How the CNN is trained (Adam, cross-entropy)."""
+
+    epochs: Count = Field(10, description="Passes over the training set.")
+    batch_size: Count = Field(32, description="Images per step of training.")
+    seed: Seed = Field(0, description="Of the initial weights and of the order of the images.")
+
+
+class ChangedArchitecture(TypedDict, total=False):
+    """What changes, of pooling, dense_units, filters, kernel and pool."""
+
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+
+    filters: Annotated[Filters, Field(description="Number of filters of each convolution.")]
+    kernel: Annotated[Count, Field(description="Height and width of the kernels, in pixels.")]
+    pool: Annotated[Count, Field(description="Height, width and stride of the pooling, in pixels.")]
+    pooling: Annotated[Pooling, Field(description="Kind of pooling.")]
+    dense_units: Annotated[Count, Field(description="Units of the dense layer.")]
+
+
+class Tuning(Section):
+    """How it is trained then (Adam, cross-entropy, learning rate falling along a cosine)."""
+
+    epochs: CountOrZero = Field(0, description="Passes over the images; 0 leaves the weights as they are.")
+    images: OrNull[Count] = Field(
+        None, description="How many images of the training set, from the first; null takes all."
+    )
+    batch_size: Count = Field(64, description="Images per step of training.")
+    learning_rate: LearningRate = Field(0.001, description="Learning rate at the start.")
+    mirror: Boolean = Field(
+        False, description="Whether half of the images, chosen anew in each epoch, are mirrored left to right."
+    )
+    activation: Annotated[str, _allowed("relu or the name of a LIF neuron of snn.neurons")] = Field(
+        "relu",
+        description="relu, or a LIF neuron of snn.neurons: then its rate curve at snn.max_rate_hz is the activation, "
+        "and what is tuned is folded into weights that convert to that neuron.",
+    )
+    seed: Seed = Field(0, description="Of new weights and of the order of the images.")
+
+
+class Variant(Section):
+    """A CNN made from another."""
+
+    origin: OrNull[Annotated[str, _allowed("base, the name of another variant,")]] = Field(
+        "base",
+        alias="from",
+        description="What it is made from: base (the CNN of cnn.architecture), another variant, or null to start from "
+        "new weights.",
+    )
+    architecture: ChangedArchitecture = ChangedArchitecture()
+    tune: Tuning = Tuning()
+
+
+class Cnn(Section):
+    """The network that is trained and converted."""
+
+    architecture: Architecture = Architecture()
+    weights: Annotated[
+        OrNull[Annotated[str, Field(pattern=r"^.+\.(h5|hdf5)$")]], _allowed("the path of an .h5 file, or null to train")
+    ] = Field(None, description="An .h5 file of weights to load instead of training; null trains.")
+    training: Training = Training()
+    variants: Annotated[
+        dict[Name, Variant], _allowed("a mapping of names (letters, digits, dashes and underscores) to variants")
+    ] = Field(
+        {},
+        description="Further CNNs by their name, each made from another: its architecture is changed, weights whose "
+        "shapes still fit are kept, and what results is tuned.",
+    )
+
+
+def _with_parameters(schema: dict[str, Any]) -> None:
+    """Add the parameters of all neuron types to the JSON schema of a neuron; `neurons` holds and checks them."""
+    schema.pop("title", None)
+    for neuron in NEURONS.values():
+        for name, parameter in neuron.parameters.items():
+            schema["properties"].setdefault(name, {"type": "number", "allowed": parameter.allowed})
+
+
+class Neuron(Section):
+    """A neuron type's parameters."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_with_parameters)
+    __pydantic_extra__: dict[str, FiniteNumber]
+
+    type: Annotated[str | None, _allowed("a neuron type")] = Field(
+        None, description="Neuron type, where the name is another."
+    )
+
+
+class Row(TypedDict, total=False):
+    """A row of the sweep; what it leaves out is as under snn, and the CNN is base."""
+
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+
+    cnn: Annotated[
+        list[Annotated[str, _allowed("base or the name of a variant")]],
+        Field(min_length=1, description="CNNs to convert."),
+        _allowed("a list of names of variants"),
+    ]
+    neurons: Annotated[
+        list[Annotated[str, _allowed("a name of snn.neurons")]],
+        Field(min_length=1, description="Neurons of snn.neurons."),
+        _allowed("a list of names of snn.neurons"),
+    ]
+    max_rate_hz: Annotated[
+        list[Rates], Field(min_length=1, description="Maximal rates, in Hz."), _allowed("a list of rates")
+    ]
+    initial_voltage: Annotated[
+        list[InitialVoltage],
+        Field(min_length=1, description="Membrane potentials at the start."),
+        _allowed("a list of random, zero and half"),
+    ]
+    tau_syn_s: Annotated[TimeConstants, Field(description="Synaptic time constants, in seconds.")]
+    seeds: Annotated[Seeds, Field(description="Seeds of the initial membrane potentials.")]
+
+
+class Snn(Section):
+    """The spiking networks; each neuron is combined with each time constant and each seed."""
+
+    neurons: Annotated[dict[Name, OrNull[Neuron]], _allowed("a mapping of neuron types to their parameters")] = Field(
+        {"RLR": {}, "SRL": {}, "LIF": {}, "A-LIF": {}},
+        validate_default=True,
+        description="Neuron types with their parameters (times in seconds); what is left out takes its default, a "
+        "neuron that is left out or null is skipped. The types and their parameters are listed at the end of this "
+        "page. A neuron of another name says its `type`, so that one type can stand there with several parameters.",
+    )
+    tau_syn_s: TimeConstants = Field(
+        [0.005, 0.010, 0.015, 0.020], description="Synaptic time constants, in seconds; null for no filter."
+    )
+    max_rate_hz: Rates = Field(
+        415,
+        validate_default=True,
+        description="Firing rate of a neuron whose activation in the CNN is 1, in Hz; a list has one for each layer.",
+    )
+    initial_voltage: InitialVoltage = Field(
+        "random",
+        description="Membrane potentials at the start, in units of the threshold: random (uniform between 0 and 1, as "
+        "Nengo does), zero or half.",
+    )
+    dt_s: TimeStep = Field(0.001, description="Time step, in seconds.")
+    steps: Count = Field(100, description="Number of time steps for which an image is shown.")
+    seeds: Seeds = Field([0], description="Seeds of the initial membrane potentials; the table gives their mean.")
+    networks: Annotated[list[Row], _allowed("a list of at least one row")] = Field(
+        [{}],
+        min_length=1,
+        description="The sweep as a table: each row crosses the lists that it names (cnn: variants, neurons, "
+        "max_rate_hz, initial_voltage, tau_syn_s, seeds); what a row leaves out is as under snn, the CNN is base.",
+    )
+
+
+class Simulation(Section):
+    """How the spiking networks are computed; in double precision nothing here changes a result."""
+
+    engine: Literal["event", "nengo-dl"] = Field(
+        "event", description="event (exact and fast) or nengo-dl (the reference)."
+    )
+    precision: Literal["double", "single"] = Field(
+        "double", description="double, or single (NengoDL's own default; what the paper used)."
+    )
+    images_per_shard: Count = Field(
+        250, description="Images that one job simulates; more than are shown make one job of all."
+    )
+    minibatch: Count = Field(25, description="Images that NengoDL simulates together (engine nengo-dl).")
+
+
+class Verification(Section):
+    """How the engine event is verified against NengoDL in double precision, for each configuration."""
+
+    images: Count = Field(4, description="Number of images, from the first of the test set.")
+    tolerance: Tolerance = Field(1e-9, description="Largest difference of a logit that is accepted.")
+
+
+class Readouts(Section):
+    """How decisions are read from the logits, beside the last step."""
+
+    windows: Different[Window] = Field(
+        [5, 10, 20, 50],
+        description="Numbers of last steps over which logits are averaged; the default leaves out those that are "
+        "longer than the run (snn.steps).",
+    )
+    margins: Different[Margin] = Field(
+        [1, 2, 4],
+        validate_default=True,
+        description="By how much the largest logit must exceed the second largest for a decision before the last step.",
+    )
+    hold: Count = Field(5, description="For how many steps in a row it must do so.")
+
+
+class Activity(Section):
+    """How activity and its cost are measured (analyses, activity)."""
+
+    images: Count = Field(50, description="On how many images, from the first of those that are evaluated.")
+
+
+class Tables(Section):
+    """The tables."""
+
+    compare_with_paper: OrNull[Boolean] = Field(
+        None,
+        description="Whether to set the paper's published numbers, which are of CIFAR-10, beside those of this "
+        "experiment; null: where the data set is CIFAR-10.",
+    )
+
+
+class LogitImage(Section):
+    """The image whose logits the figures show."""
+
+    split: Literal["train", "test"] = Field("train", description="Of which set.")
+    index: CountOrZero = Field(
+        0, description="Its position in that set, from 0; the paper's frog is image 0 of the training set."
+    )
+
+
+class Figures(Section):
+    """The figures."""
+
+    logit_image: LogitImage = LogitImage()
+    formats: Different[Literal["png", "svg", "pdf"]] = Field(
+        ["png", "svg"], min_length=1, description="File formats of the figures."
+    )
+
+
+class Report(Section):
+    """The HTML report."""
+
+    show_images: Boolean = Field(
+        False,
+        description="Whether the report shows images of the data set; false leaves them out, so that it can be passed "
+        "on where their licence does not allow that.",
+    )
+
+
+class Configuration(Section):
+    """The experiment. The defaults are the paper's, so that a file of your own states only what differs."""
+
+    experiment: Annotated[str, _allowed("a name of at most 100 letters, digits, dots, dashes and underscores")] = Field(
+        "paper",
+        pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=100,
+        description="Name of the experiment; its results live under results/<experiment>/.",
+    )
+    data: Data = Data()
+    cnn: Cnn = Cnn()
+    snn: Snn = Snn()
+    simulation: Simulation = Simulation()
+    verification: Verification = Verification()
+    analyses: Different[Literal["paper", "readouts", "claims", "activity", "gap"]] = Field(
+        ["paper"],
+        min_length=1,
+        description="What is made of the sweep. paper: the paper's tables and figures. readouts: accuracy, latency and "
+        "agreement with the CNN under every readout. claims: the paper's claims, tested. activity: firing rates, "
+        "synaptic operations and energy. gap: time constants and readouts chosen on validation images, then reported "
+        "once on the test images.",
+    )
+    readouts: Readouts = Readouts()
+    activity: Activity = Activity()
+    tables: Tables = Tables()
+    figures: Figures = Figures()
+    report: Report = Report()
+
+
+class _Generator(GenerateJsonSchema):
+    """JSON schemas without titles, and with the pattern of a mapping's names where validators look for it."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
+        return value  # as written
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        is_section = isinstance(schema.get("default"), Section)
+        return self.generate_inner(schema["schema"]) if is_section else super().default_schema(schema)
+
+    def dict_schema(self, schema: DictSchema) -> JsonSchemaValue:
+        described = super().dict_schema(schema)
+        for pattern, values in described.pop("patternProperties", {}).items():
+            described |= {"additionalProperties": values}
+            described["propertyNames"] |= {"pattern": pattern}
+        return described
+
+
+@functools.cache
+def json_schema() -> Mapping[str, Any]:
+    """Return the JSON schema of a configuration; `words` says in words which values a part of it takes."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Configuration.model_json_schema(schema_generator=_Generator),
+    }
+
+
+def alternatives(part: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the schemas of which a value must fit one, with references resolved."""
+    if "$ref" in part:
+        part = json_schema()["$defs"][part["$ref"].rpartition("/")[2]] | {k: v for k, v in part.items() if k != "$ref"}
+    return [one for option in part["anyOf"] for one in alternatives(option)] if "anyOf" in part else [part]
+
+
+def below(part: Mapping[str, Any], key: str | int) -> Mapping[str, Any]:
+    """Return the schema of what lies under a key, or an index, of a mapping or list; empty if there is none."""
+    for one in alternatives(part):
+        described = one.get("items") if isinstance(key, int) else one.get("properties", {}).get(key)
+        described = described or (one.get("additionalProperties") if isinstance(key, str) else None)
+        if described:
+            return described
+    return {}
+
+
+def words(part: Mapping[str, Any]) -> str:
+    """Say in words which values a part of the JSON schema takes: "an integer from 1 to 1000000"."""
+    if "allowed" in part:
+        return part["allowed"]
+    options = alternatives(part)
+    if len(options) > 1:
+        return " or ".join(map(words, options))
+    part = options[0]
+    if "enum" in part:
+        return listed(part["enum"], "or")
+    if part["type"] == "array":
+        items = part["items"]
+        if "enum" in items:
+            return f"a list of different ones of {listed(items['enum'], 'and')}"
+        several = re.sub(r"^an? (\w+)", r"\1s", words(items))
+        return f"a list of {'different ' * ('uniqueItems' in part)}{several}"
+    if part["type"] in ("integer", "number"):
+        if "maximum" not in part:
+            return "a number"
+        article = "an integer" if part["type"] == "integer" else "a number"
+        if "minimum" in part:
+            limits = f"from {_plain(part['minimum'])} to {_plain(part['maximum'])}"
+        else:
+            limits = f"above {_plain(part['exclusiveMinimum'])} and at most {_plain(part['maximum'])}"
+        return f"{article} {limits}" + (f" in {part['unit']}" if "unit" in part else "")
+    return {"boolean": "true or false", "null": "null", "object": "a mapping"}[part["type"]]
+
+
+def listed(values: list, conjunction: str) -> str:
+    """Join values as a sentence does: "png, svg or pdf"."""
+    *others, last = values
+    return f"{', '.join(others)} {conjunction} {last}" if others else str(last)
+
+
+def _plain(number: float) -> str:
+    """Write a number without exponent."""
+    return f"{number:f}".rstrip("0").rstrip(".") if isinstance(number, float) else str(number)
