@@ -99,21 +99,8 @@ def read_images(path: str | os.PathLike, identity: str | None = None) -> Dataset
     _check_layout(path, arrays)
     x_train, x_test = (_checked_images(path, name, arrays[name]) for name in ("x_train", "x_test"))
     _check_scale(path, x_train, x_test)
-    y_train, y_test = (_checked_labels(path, name, arrays[name]) for name in ("y_train", "y_test"))
-    classes = int(max(y_train.max(), y_test.max())) + 1
-    names = _checked_names(path, arrays["class_names"], classes) if "class_names" in arrays else None
-    classes = classes if names is None else len(names)
-    present = np.unique(y_train)
-    if len(present) < classes:
-        absent = next(i for i in range(classes) if i >= len(present) or present[i] != i)
-        name = absent if names is None else names[absent]
-        raise InputError(
-            f"{path}: y_train has no image of class {str(name)!r} ({absent}), but labels or names up to {classes - 1}; "
-            "each class must be in it"
-        )
-    if classes < 2:
-        raise InputError(f"{path}: y_train has one class only; it must have at least two")
-    return Dataset(x_train, y_train, x_test, y_test, np.arange(classes).astype(str) if names is None else names)
+    y_train, y_test, class_names = _checked_classes(path, arrays)
+    return Dataset(x_train, y_train, x_test, y_test, class_names)
 
 
 def write_images(path: str | os.PathLike, dataset: Dataset, identity: str) -> None:
@@ -139,7 +126,7 @@ def examine(path: str | os.PathLike) -> Overview:
             layout = {name.removesuffix(".npy"): _read_header(file, name) for name in file.namelist()}
             _check_layout(path, layout)
             x_train, x_test = (_first_values(file, f"{name}.npy") for name in ("x_train", "x_test"))
-            y_train, y_test = (_labels(path, file, name) for name in ("y_train", "y_test"))
+            small = {name: _read_array(file, name) for name in ("y_train", "y_test", "class_names") if name in layout}
     except InputError:
         raise
     except Exception as error:  # zipfile, zlib, tokenizer and OS errors all mean the same to the user
@@ -147,15 +134,16 @@ def examine(path: str | os.PathLike) -> Overview:
         raise InputError(f"{path} is not a readable .npz file ({why}); it must be written by numpy.savez") from error
     _check_finite(path, "x_train", x_train)
     _check_finite(path, "x_test", x_test)
+    y_train, y_test, class_names = _checked_classes(path, small)
     shape = _with_channels(layout["x_train"]).shape[1:]
-    classes = int(max(y_train.max(), y_test.max())) + 1
-    return Overview(len(y_train), len(y_test), shape, classes, y_test, tuple(_warnings(path, x_train, shape)))
+    warnings = tuple(_warnings(path, x_train, shape))
+    return Overview(len(y_train), len(y_test), shape, len(class_names), y_test, warnings)
 
 
-def _labels(path: str | os.PathLike, file: zipfile.ZipFile, name: str) -> np.ndarray:
-    """Read the labels of an ``.npz``."""
+def _read_array(file: zipfile.ZipFile, name: str) -> np.ndarray:
+    """Read an array of an ``.npz``."""
     with file.open(f"{name}.npy") as member:
-        return _checked_labels(path, name, np.lib.format.read_array(member, allow_pickle=False))
+        return np.lib.format.read_array(member, allow_pickle=False)
 
 
 def _read_header(file: zipfile.ZipFile, name: str) -> NDArray:
@@ -257,6 +245,27 @@ def _checked_images(path: str | os.PathLike, name: str, images: np.ndarray) -> n
         images = images.astype(np.float32)
     _check_finite(path, name, images)
     return images
+
+
+def _checked_classes(
+    path: str | os.PathLike, arrays: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return ``y_train``, ``y_test`` and the names of the classes, or say what is wrong with them."""
+    y_train, y_test = (_checked_labels(path, name, arrays[name]) for name in ("y_train", "y_test"))
+    classes = int(max(y_train.max(), y_test.max())) + 1
+    names = _checked_names(path, arrays["class_names"], classes) if "class_names" in arrays else None
+    classes = classes if names is None else len(names)
+    present = np.unique(y_train)
+    if len(present) < classes:
+        absent = next(i for i in range(classes) if i >= len(present) or present[i] != i)
+        name = absent if names is None else names[absent]
+        raise InputError(
+            f"{path}: y_train has no image of class {str(name)!r} ({absent}), but labels or names up to {classes - 1}; "
+            "each class must be in it"
+        )
+    if classes < 2:
+        raise InputError(f"{path}: y_train has one class only; it must have at least two")
+    return y_train, y_test, np.arange(classes).astype(str) if names is None else names
 
 
 def _checked_labels(path: str | os.PathLike, name: str, labels: np.ndarray) -> np.ndarray:
