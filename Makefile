@@ -6,7 +6,7 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo run check test test-long test-slurm lint types format bench bench-dag docs pictures lock reproduce clean
+.PHONY: help setup demo run check test test-long test-slurm lint types format bench bench-dag docs pictures lock reproduce check-config clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -35,7 +35,7 @@ check: lint types ## linters, type checks and unit tests: a minute and a half
 	pytest tests/unit --numprocesses $(shell nproc) --dist worksteal
 
 test: setup ## all tests but those of a cluster
-	pytest --numprocesses $(shell nproc) --dist loadfile
+	pytest tests/workflow tests/slurm tests/unit --numprocesses $(shell nproc) --dist worksteal  # the longest first
 
 test-long: setup ## runs that are killed again and again; about half an hour
 	pytest tests/workflow/test_faults.py -m long
@@ -74,7 +74,10 @@ lock: ## pin the packages of envs/*.in anew
 	envs/lock.sh
 
 reproduce: setup ## run an experiment again from its provenance and compare: make reproduce RESULTS=results/demo
-	python workflow/reproduce.py $(RESULTS)
+	python workflow/reproduce.py $(RESULTS) $(foreach file,$(ALLOW),--allow $(file))
+
+check-config: setup ## check a configuration without running what it names: make check-config FILE=config.yaml
+	python workflow/check_config.py $(FILE)
 
 clean: ## remove what demo and tests made, but no experiment
 	rm -rf results/demo .pytest_cache .ruff_cache .hypothesis

@@ -19,6 +19,19 @@ Generated from [the models of the keys](../workflow/scripts/csnn/experiment/sche
 
 The defaults are the paper's experiment, so a file of your own (`--configfile`) states only what differs. Keys are
 written with dots here: `snn.steps` is the key `steps` under `snn`. A mistake ends in one sentence before anything runs.
+
+## What a configuration file can do
+
+A configuration is data, with two exceptions. Mind them before you use a file that somebody else wrote:
+
+- `cnn.architecture.builder` names Python code, which the workflow runs.
+- In a file with the key `__use_yte__`, Snakemake itself runs expressions as soon as it reads the file, also with `-n`.
+  The workflow refuses such files, but one given by `--configfile` reaches it only after Snakemake has run it.
+
+`make check-config FILE=theirs.yaml` says whether a file is valid and which files it names, and runs nothing of it.
+`make reproduce RESULTS=theirs` takes a provenance file for a stranger's: it checks all of it before it makes anything,
+keeps to files under the working directory, and uses a builder or weights only where you name the files, too:
+`make reproduce RESULTS=theirs ALLOW="network.py weights.h5"`.
 """
 
 
@@ -61,7 +74,7 @@ def page():
         words = schema.alternatives(part)[0]["description"] + "\n\n" if "$ref" in part else ""
         parts.append(f"## {key}\n\n{words}" + table(["key", "default", "allowed", "what it is"], lines))
     lines = [
-        (f"`{name}`", f"[`nengo.{neuron.nengo_class}`](method.md#neurons)", f"`{key}`" if key else "none", *about)
+        (f"`{name}`", f"[`nengo.{neuron.nengo_name}`](method.md#neurons)", f"`{key}`" if key else "none", *about)
         for name, neuron in NEURONS.items()
         for key, about in (
             [(key, (parameter.default, parameter.allowed)) for key, parameter in neuron.parameters.items()]

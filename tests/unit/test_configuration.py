@@ -134,7 +134,10 @@ CONFIGURATIONS = [
     ({"snn.neurons": {}}, "config key snn.neurons names no neuron"),
     ({"snn.neurons": {"LIF": None}}, "config key snn.neurons names no neuron; it must name at least one"),
     ({"snn.neurons": ["LIF"]}, "config key snn.neurons is ['LIF']; it must be a mapping of neuron types"),
-    ({"snn.neurons": {"Izhikevich": {}}}, "Izhikevich is not a known neuron type; known are RLR, SRL, LIF, A-LIF"),
+    (
+        {"snn.neurons": {"Izhikevich": {}}},
+        "Izhikevich is not a known neuron type; known are A-LIF, LIF, RLR, RSRL, SRL",
+    ),
     ({"snn.neurons": {"a": {"type": "b"}}}, "config key snn.neurons: b is not a known neuron type"),
     ({"snn.neurons": {"a;b": {"type": "LIF"}}}, f"config key snn.neurons has the key 'a;b'; {NAME}"),
     ({"snn.neurons": {"../a": {"type": "LIF"}}}, f"config key snn.neurons has the key '../a'; {NAME}"),
@@ -312,6 +315,7 @@ def test_what_is_refused(changes, sentence):
         ("experiment: !!binary aGk=", "config key experiment is b'hi'; it must be a name"),
         ("analyses: !!set {paper}", "config key analyses is {'paper'}; it must be a list of different ones"),
         ("? null\n: 1", "config key None is unknown"),
+        ("data: &data {source: *data}", "the configuration is nested without end; no value must contain itself"),
     ],
 )
 def test_what_yaml_reads_as_something_else(text, sentence):
@@ -338,9 +342,10 @@ def test_what_yaml_reads_as_something_else(text, sentence):
             "mine.yaml, line 3: YAML reads 2024-13-45 as a date, but month must be in 1..12; text must be in quotes",
         ),
         ("experiment: caf\u00e9".encode("latin-1"), "mine.yaml is not UTF-8 text (unexpected end of data at byte 15)"),
+        (b"[" * 5000, "mine.yaml is not YAML (maximum recursion depth exceeded"),
         (None, "mine.yaml cannot be read (No such file or directory)"),
     ],
-    ids=["key twice", "nested key twice", "code", "impossible date", "Latin-1", "missing"],
+    ids=["key twice", "nested key twice", "code", "impossible date", "Latin-1", "nested", "missing"],
 )
 def test_files_that_are_refused(folder, content, sentence):
     if content is not None:

@@ -4,40 +4,25 @@ import math
 
 import numpy as np
 import pytest
-from numba import njit
 from scipy.signal import lfilter
 
 from csnn.event import kernels
 from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, SparseMatrix
-from csnn.event.neuron_steps import (
-    NEURON_STEPS,
-    SERIES_LIMIT,
-    expm1_series,
-    log1p_series,
-    series_coefficients,
-    step_neurons,
-)
-from csnn.event.plan import ALIGNMENT, NO_FILTER_BELOW, PRECISIONS, aligned, compact, lowpass
+from csnn.event.neuron_steps import NUMBERS, step_neurons
+from csnn.event.plan import ALIGNMENT, NO_FILTER_BELOW, PRECISIONS, aligned, compact, lowpass, silent_up_to
 from csnn.event.simulator import STEPS_PER_BLOCK, Record, compile_kernels, simulate
 from csnn.event.vectors import BLOCK, LANES, add_rows
+from csnn.neurons import NENGO_NEURONS, adaptive_lif, lif
+from csnn.neurons.series import SERIES_LIMIT, expm1_series, log1p_series
 
 REALS = [np.float64, np.float32]
-LIF = {"tau_rc": 0.02, "tau_ref": 0.002, "min_voltage": 0.0, "amplitude": 1.0, "tau_n": 0.1, "inc_n": 0.5}
+PARAMETERS = {
+    "tau_rc": 0.02, "tau_ref": 0.002, "min_voltage": 0.0, "amplitude": 1.0, "tau_n": 0.1, "inc_n": 0.5,
+    "base_amplitude": 1.0,
+}  # fmt: skip
 
 
 # --- series -----------------------------------------------------------------------------------------------------------
-
-
-@njit
-def expm1_of(x, result):
-    for i in range(x.size):
-        result[i] = expm1_series(x[i], series_coefficients(x)[0])
-
-
-@njit
-def log1p_of(numerator, denominator, result):
-    for i in range(numerator.size):
-        result[i] = log1p_series(numerator[i], denominator[i], series_coefficients(numerator)[1])
 
 
 @pytest.mark.parametrize("real", REALS)
@@ -45,8 +30,7 @@ def test_expm1_series_is_exact_to_rounding_in_its_range(real):
     x = np.concatenate([np.linspace(-SERIES_LIMIT, 0, 20001), -np.logspace(-12, math.log10(SERIES_LIMIT), 999)]).astype(
         real
     )
-    result = np.empty_like(x)
-    expm1_of(x, result)
+    result = expm1_series(x, real)
     exact = np.expm1(x.astype(np.longdouble))
     assert (np.abs(result - exact) <= 3 * np.finfo(real).eps * np.abs(exact)).all()
 
@@ -56,19 +40,15 @@ def test_log1p_series_is_exact_to_rounding_in_its_range(real):
     rng = np.random.default_rng(0)
     denominator = rng.uniform(0.001, 500, 20001).astype(real)
     numerator = (-denominator * np.linspace(0, SERIES_LIMIT, 20001)).astype(real)
-    result = np.empty_like(numerator)
-    log1p_of(numerator, denominator, result)
+    result = log1p_series(numerator, denominator, real)
     exact = np.log1p(numerator.astype(np.longdouble) / denominator)
     assert (np.abs(result - exact) <= 4 * np.finfo(real).eps * np.abs(exact)).all()
 
 
 def test_the_series_are_left_where_they_do_not_hold():
-    def uses_series(dt_s, voltage):
-        return NEURON_STEPS["LIF"].constants(LIF, dt_s, voltage)[-1]
-
-    assert uses_series(SERIES_LIMIT * 0.02, 1.0)
-    assert not uses_series(SERIES_LIMIT * 0.02 * 1.001, 1.0)
-    assert not uses_series(0.0001, 1.001), "the logarithm's argument is bounded only from a voltage of at most 1"
+    for kind, module in (("LIF", lif), ("AdaptiveLIF", adaptive_lif)):
+        assert NENGO_NEURONS[kind].prepare(PARAMETERS, SERIES_LIMIT * 0.02)[0] is module.step_by_series
+        assert NENGO_NEURONS[kind].prepare(PARAMETERS, SERIES_LIMIT * 0.02 * 1.001)[0] is module.step_by_functions
 
 
 # --- neurons ----------------------------------------------------------------------------------------------------------
@@ -76,39 +56,36 @@ def test_the_series_are_left_where_they_do_not_hold():
 
 @pytest.mark.parametrize("name", ["LIF", "AdaptiveLIF"])
 def test_series_and_functions_give_the_same_neurons(name):
-    rng, n, step = np.random.default_rng(1), 200, NEURON_STEPS[name]
-    constant = np.array(step.constants(LIF, 0.001, 1.0))
-    by_functions = constant.copy()
-    by_functions[7] = 0
-    start = np.zeros((len(step.state), n))
+    rng, n, kind = np.random.default_rng(1), 200, NENGO_NEURONS[name]
+    constants = np.array(kind.prepare(PARAMETERS, 0.001)[1])
+    start = np.zeros((len(kind.state._fields), n))
     start[0] = rng.random(n)
     states, outputs = [start.copy(), start.copy()], [np.empty(n), np.empty(n)]
     total = 0.0
     for _ in range(300):
         current = rng.normal(20, 40, n)
-        for state, output, numbers in zip(states, outputs, (constant, by_functions), strict=True):
-            step_neurons(step.number, current, state, output, numbers)
+        for state, output, step in zip(states, outputs, kind.steps, strict=True):
+            step_neurons(NUMBERS[step], current, state, output, constants)
         assert np.array_equal(outputs[0], outputs[1])
         total += outputs[0].sum()
         assert np.abs(states[0] - states[1]).max() < 1e-12
     assert total > 0
 
 
-@pytest.mark.parametrize("name", list(NEURON_STEPS))
+@pytest.mark.parametrize("name", NENGO_NEURONS)
 def test_neurons_below_the_threshold_are_silent(name):
-    step, rng = NEURON_STEPS[name], np.random.default_rng(2)
-    state = np.zeros((len(step.state), 500))
-    if step.state:
+    kind, rng = NENGO_NEURONS[name], np.random.default_rng(2)
+    state = np.zeros((len(kind.state._fields), 500))
+    if len(state):
         state[0] = rng.random(500)
         state[0, :2] = 0, math.nextafter(1, 0)
-    named = dict(zip(step.state, state, strict=True))
-    threshold = step.threshold(named)
+    threshold = silent_up_to(kind, dict(zip(kind.state._fields, state, strict=True)))
     assert math.isfinite(threshold)
     current = np.concatenate([np.full(250, threshold), rng.uniform(threshold - 50, threshold, 250)])
     output = np.empty(500)
-    constant = np.array(step.constants(LIF, 0.001, 1.0))
+    step, constants = kind.prepare(PARAMETERS, 0.001)
     for _ in range(200):
-        step_neurons(step.number, current, state, output, constant)
+        step_neurons(NUMBERS[step], current, state, output, np.array(constants))
         assert not output.any()
 
 
@@ -116,10 +93,9 @@ def test_neurons_below_the_threshold_are_silent(name):
     ("name", "voltage"), [("SpikingRectifiedLinear", 1.0), ("SpikingRectifiedLinear", -0.1), ("LIF", 1.01)]
 )
 def test_an_unusual_start_lifts_the_threshold(name, voltage):
-    state = {variable: np.zeros(3) for variable in NEURON_STEPS[name].state} | {
-        "voltage": np.array([0.1, voltage, 0.2])
-    }
-    assert NEURON_STEPS[name].threshold(state) == -math.inf
+    kind = NENGO_NEURONS[name]
+    state = {variable: np.zeros(3) for variable in kind.state._fields} | {"voltage": np.array([0.1, voltage, 0.2])}
+    assert silent_up_to(kind, state) == -math.inf
 
 
 # --- sums of rows, convolution, pooling -------------------------------------------------------------------------------
@@ -289,14 +265,15 @@ def test_no_filter_and_a_very_short_one():
 def two_convolutions(neuron="LIF", seed=0):
     """Two layers of convolutions with pooling that leaves rows and columns over, then a dense readout."""
     rng = np.random.default_rng(seed)
-    step = NEURON_STEPS[neuron]
 
     def layer(name, shape, connection):
         size = math.prod(shape)
-        state = {variable: np.zeros(size) for variable in step.state}
+        state = {variable: np.zeros(size) for variable in NENGO_NEURONS[neuron].state._fields}
         if state:
             state["voltage"] = rng.random(size)
-        return Layer(name, shape, neuron, LIF | {"amplitude": 0.01}, state, rng.normal(0, 20, size), (connection,))
+        return Layer(
+            name, shape, neuron, PARAMETERS | {"amplitude": 0.01}, state, rng.normal(0, 20, size), (connection,)
+        )
 
     first = Convolution(rng.normal(0, 60, (3, 3, 2, 5)), (1, 1), (1, 1), (9, 10, 2), (9, 10, 5))
     second = Convolution(rng.normal(0, 40, (2, 2, 5, 6)), (1, 1), (0, 0), (4, 3, 5), (3, 2, 6))
@@ -318,7 +295,7 @@ def two_convolutions(neuron="LIF", seed=0):
     return Network((9, 10, 2), layers, 0)
 
 
-@pytest.mark.parametrize("neuron", list(NEURON_STEPS))
+@pytest.mark.parametrize("neuron", NENGO_NEURONS)
 def test_a_longer_simulation_begins_like_a_shorter_one(neuron):
     image = np.random.default_rng(3).random((1, 9, 10, 2))
     long = simulate(two_convolutions(neuron), image, steps=2 * STEPS_PER_BLOCK + 7).logits
@@ -327,7 +304,7 @@ def test_a_longer_simulation_begins_like_a_shorter_one(neuron):
     assert np.ptp(long, axis=1).max() > 0.01
 
 
-@pytest.mark.parametrize("neuron", list(NEURON_STEPS))
+@pytest.mark.parametrize("neuron", NENGO_NEURONS)
 def test_recording_changes_no_logits_and_counts_all_neurons(neuron):
     image = np.random.default_rng(3).random((2, 9, 10, 2))
     network, steps = two_convolutions(neuron), STEPS_PER_BLOCK + 20
@@ -341,7 +318,7 @@ def test_recording_changes_no_logits_and_counts_all_neurons(neuron):
         assert recorded.spikes[index].shape == (2, steps, network.layers[index].size)
         assert recorded.spike_counts[:, index] == pytest.approx(recorded.spikes[index].sum(axis=(1, 2)))
         assert recorded.spike_counts[:, index].min() > 0
-        if NEURON_STEPS[neuron].spikes:
+        if NENGO_NEURONS[neuron].spikes:
             assert np.abs(recorded.spikes[index] - recorded.spikes[index].round()).max() < 1e-9
             assert np.isfinite(recorded.voltages[index]).all()
     some = simulate(network, image, steps=steps, record=Record(neurons={1: [7, 2]}))
@@ -357,7 +334,7 @@ def test_simulating_compiles_nothing_beyond_what_is_compiled_beforehand(precisio
     names = [name for name, value in vars(kernels).items() if hasattr(value, "signatures") and value.signatures]
     before = {name: len(getattr(kernels, name).signatures) for name in names}
     image = np.random.default_rng(3).random((1, 9, 10, 2))
-    for neuron in NEURON_STEPS:
+    for neuron in NENGO_NEURONS:
         simulate(two_convolutions(neuron), image, precision=precision, steps=3, record=Record(True, {0: [1]}))
         simulate(two_convolutions(neuron), image, precision=precision, steps=3)
     assert {name: len(getattr(kernels, name).signatures) for name in names} == before

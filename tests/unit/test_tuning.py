@@ -154,7 +154,7 @@ def test_initial_voltages_and_effective_adaptation_reach_the_network():
     for rate in (200, [100, 200, 400]):
         converter = convert(
             model, neurons.build("A-LIF", parameters), tau_syn_s=0.005, max_rate_hz=rate, seed=0,
-            effective_adaptation=neurons.adapts_effectively(parameters),
+            divided_by_amplitude=neurons.divided_by_amplitude("A-LIF", parameters),
         )  # fmt: skip
         kinds = [ensemble.neuron_type for ensemble in converter.net.all_ensembles]
         assert [kind.inc_n * kind.amplitude for kind in kinds] == pytest.approx([0.02] * 3)

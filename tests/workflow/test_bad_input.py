@@ -6,12 +6,13 @@ the first job that meets them. Most configurations are in tests/unit/test_config
 
 import os
 import subprocess
+import sys
 
 import h5py
 import numpy as np
 import pytest
 
-from conftest import SMALL, Workflow, changed, dry_run
+from conftest import REPOSITORY, SMALL, Workflow, changed, dry_run
 from csnn.data.images import read_images
 from csnn.experiment import configuration
 from csnn.files import InputError
@@ -75,6 +76,24 @@ def test_files_of_configuration(tmp_path, text, sentence):
     assert code not in (0, None), output
     assert sentence in output
     assert "Traceback" not in output
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"__use_yte__: true\nexperiment: \"?__import__('os').system('touch run')\"", "has the key __use_yte__, with"),
+        (b"experiment: a: b", "config.yaml is not YAML (mapping values are not allowed here in "),
+        (b"experiment: 2024-13-45", "config.yaml, line 1: YAML reads 2024-13-45 as a date, but month must be in 1..12"),
+        ("experiment: café".encode("latin-1"), "config.yaml is not UTF-8 text (unexpected end of data at byte 15)"),
+    ],
+    ids=["code", "no YAML", "impossible date", "Latin-1"],
+)
+def test_a_config_yaml_is_checked_before_snakemake_reads_it(tmp_path, content, sentence):
+    (tmp_path / "config.yaml").write_bytes(content)
+    command = [sys.executable, "-m", "snakemake", "-n", "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "1"]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    refused(process.returncode, process.stdout + process.stderr, sentence)
     assert not (tmp_path / "run").exists()
 
 

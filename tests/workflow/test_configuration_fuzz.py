@@ -13,9 +13,10 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+import reproduce
 from conftest import dry_run
 from csnn.experiment import configuration, schema
-from csnn.files import InputError
+from csnn.files import InputError, write_json
 
 SEED = int(os.environ.get("CSNN_TEST_SEED", "0"))
 EXAMPLES = int(os.environ.get("CSNN_TEST_EXAMPLES", "30"))  # for Snakemake; ten times as many are checked
@@ -90,9 +91,9 @@ def places(value: object, path: tuple = ()) -> list[tuple]:
 
 
 @st.composite
-def mutated(draw: st.DrawFn) -> dict:
+def mutated(draw: st.DrawFn, valid: st.SearchStrategy = VALID) -> dict:
     """A valid configuration with one or two places changed, removed, doubled or renamed."""
-    config = draw(VALID)
+    config = draw(valid)
     for _ in range(draw(st.integers(1, 2))):
         paths = [path for path in places(config) if path]
         if not paths:
@@ -145,6 +146,52 @@ def test_every_configuration_is_refused_in_one_sentence_or_taken(folder):
             assert len(said.splitlines()) == 1, said
             assert "config key" in said, said
             assert " must " in said or " takes " in said or " known are " in said or ";" in said, said
+
+    check()
+    print(f"seed {SEED}: {dict(count)}")
+    assert min(count["taken"], count["refused"]) > EXAMPLES
+
+
+RECORDS = st.builds(
+    lambda config, digest: {
+        "configuration": config,
+        "sha256": {kind: {f"results/{kind}": digest} for kind in reproduce.COMPARED},
+        "code": {"commit": digest[:40], "changed": False},
+        "machine": {"cpu": "abacus"},
+        "packages": {"numpy": "2"},
+    },
+    VALID,
+    st.text("0123456789abcdef", min_size=64, max_size=64),
+)
+FOREIGN = {"__use_yte__": True, "__definitions__": ["import os; os.system('touch run')"], "?if True": {"a": "?1"}}
+
+
+def test_a_foreign_provenance_is_refused_in_one_sentence_or_holds_nothing_that_runs(folder):
+    count = Counter()
+
+    @seed(SEED)
+    @settings(max_examples=10 * EXAMPLES, phases=[Phase.generate, Phase.shrink], **COMMON)
+    @given(st.one_of(RECORDS, mutated(RECORDS)), st.sets(st.sampled_from(sorted(FOREIGN)), max_size=1))
+    def check(content, foreign):
+        if foreign and isinstance(content.get("configuration"), dict):
+            content["configuration"] |= {key: FOREIGN[key] for key in foreign}
+        (folder / "provenance.json").unlink(missing_ok=True)
+        before = set(folder.iterdir())
+        try:
+            write_json(folder / "provenance.json", content)
+        except (ValueError, TypeError):
+            (folder / "provenance.json").write_text(repr(content))  # which no reader takes
+        try:
+            config = reproduce.checked_configuration(reproduce.read_record(folder))
+        except InputError as error:
+            count["refused"] += 1
+            assert len(str(error).splitlines()) == 1, error
+        else:
+            count["taken"] += 1
+            assert set(config) == set(schema.json_schema()["properties"])
+            assert not [path for key, path in configuration.named_files(config) if path and key.startswith("cnn")]
+            assert configuration.read(config) == config
+        assert set(folder.iterdir()) - before == {folder / "provenance.json"}
 
     check()
     print(f"seed {SEED}: {dict(count)}")

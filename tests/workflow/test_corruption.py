@@ -119,6 +119,16 @@ def test_no_flipped_bit_is_read_as_something_else(kind):
     assert detected > 30
 
 
+def test_no_array_is_hidden_by_a_flipped_bit(tmp_path):
+    """In the archive's directory, the length of an entry's comment says where the next entry is."""
+    path = tmp_path / "mine.npz"
+    np.savez(path, **images(0))
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 33] ^= 1
+    path.write_bytes(content)
+    assert "a comment hides the entries that follow" in refused(path, read_images)
+
+
 @pytest.mark.parametrize("times", ["newer", "same"])
 def test_a_copy_of_anothers_is_refused(kind_with_checksum, times):
     path, read, other = kind_with_checksum

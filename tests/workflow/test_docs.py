@@ -91,7 +91,7 @@ def clone(tmp_path_factory) -> Path:
 def make_files(page: str, folder: Path) -> None:
     """Make the files that a page states: those blocks whose first line is a comment with a file's name."""
     for language, content in blocks(page):
-        named = re.match(r"# ([\w-]+\.(?:yaml|py|smk))\n", content)
+        named = re.match(r"# ([\w/-]+\.(?:yaml|py|smk))\n", content)
         if named and language in ("yaml", "python", "snakemake"):
             (folder / named[1]).write_text(content)
 
@@ -99,10 +99,6 @@ def make_files(page: str, folder: Path) -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
 def test_every_command_runs(page, clone, monkeypatch, tmp_path):
     make_files(page, clone)
-    neurons = clone / "workflow/scripts/csnn/neurons.py"
-    before = neurons.read_text()
-    added = [content for language, content in blocks(page) if language == "python" and content.startswith("NEURONS[")]
-    neurons.write_text(before + "".join(f"\n\n{content}" for content in added))
     monkeypatch.delenv("CSNN_CIFAR10", raising=False)
     print()
     for command in commands(page):
@@ -114,7 +110,6 @@ def test_every_command_runs(page, clone, monkeypatch, tmp_path):
             else:
                 process = subprocess.run(run, cwd=clone, capture_output=True, text=True, timeout=900)
             assert process.returncode == 0, process.stdout + process.stderr
-    neurons.write_text(before)
     if page == "docs/tutorial.md":
         assert (clone / "results/mine/report.html").stat().st_size > 1e6
 

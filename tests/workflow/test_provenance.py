@@ -9,9 +9,8 @@ import zipfile
 import pytest
 import yaml
 
-import reproduce
 from conftest import REPOSITORY, SMALL
-from csnn.files import InputError, sha256
+from csnn.files import sha256
 
 
 @pytest.fixture(scope="module")
@@ -67,22 +66,6 @@ class TestReproduction:
         assert again.stderr == (
             "Error: reproduced/small exists already; delete it to reproduce the experiment once more\n"
         )
-
-    def test_says_what_differs(self, record):
-        other = json.loads(json.dumps(record))
-        assert all(same for _, same in reproduce.compare(record, other))
-        other["sha256"]["tables"]["results/small/tables/scores.csv"] = "0"
-        del other["sha256"]["weights"]["results/small/cnn/model.h5"]
-        other["machine"]["cpu"] = "abacus"
-        differ = {path for path, same in reproduce.compare(record, other) if not same}
-        assert differ == {"results/small/tables/scores.csv", "results/small/cnn/model.h5"}
-        assert list(reproduce.circumstances(record, other)) == [
-            f"machine, cpu: {record['machine']['cpu']} then, abacus now"
-        ]
-
-    def test_something_else_than_results_is_refused(self, tmp_path):
-        with pytest.raises(InputError, match=r"has no provenance.json; it must be the folder of a finished experiment"):
-            reproduce.read_record(tmp_path)
 
 
 def test_archive_packs_what_a_publication_needs(finished, tmp_path):

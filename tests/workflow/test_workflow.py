@@ -189,7 +189,7 @@ class TestReruns:
     @pytest.mark.parametrize(
         ("file", "reruns", "leaves"),
         [
-            ("csnn/event/neuron_steps.py", {"simulate", "verify", "gather"}, {"train_cnn", "figure1", "figure2"}),
+            ("csnn/neurons/lif.py", {"simulate", "verify", "gather"}, {"train_cnn", "figure1", "figure2"}),
             (
                 "csnn/figures/paper.py",
                 {"figure1", "figure5", "loss_vs_tau"},

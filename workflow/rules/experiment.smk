@@ -21,7 +21,7 @@ from csnn.files import exit_on_input_error
 if not workflow.overwrite_configfiles:
     default = next(path for path in (Path("config.yaml"), REPOSITORY / "config.yaml") if path.is_file())
     with exit_on_input_error():
-        configuration.check_file(default)
+        configuration.load(default)
 
     configfile: default
 
@@ -29,7 +29,7 @@ if not workflow.overwrite_configfiles:
 with exit_on_input_error():
     config = configuration.read(config, workflow.overwrite_configfiles or workflow.configfiles)
     if workflow.is_main_process:
-        configuration.check_place(Path("results", config["experiment"]))
+        configuration.check_results_folder(Path("results", config["experiment"]))
         for warning in configuration.warnings(config):
             logger.warning(f"Warning: {warning}")
 

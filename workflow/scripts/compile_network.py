@@ -29,7 +29,7 @@ with logged(snakemake):
         tau_syn_s=0.005,  # any: what matters is which connections have a filter
         max_rate_hz=conversion["max_rate_hz"],
         seed=seed,
-        effective_adaptation=neurons.adapts_effectively(conversion["neuron_parameters"]),
+        divided_by_amplitude=neurons.divided_by_amplitude(conversion["neuron"], conversion["neuron_parameters"]),
     )
     network = compile_network(
         converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], seed

@@ -22,7 +22,7 @@ with logged(snakemake):
         max_rate_hz=settings["max_rate_hz"],
         seed=settings["seed"],
         precision=settings["precision"],
-        effective_adaptation=neurons.adapts_effectively(settings["neuron_parameters"]),
+        divided_by_amplitude=neurons.divided_by_amplitude(settings["neuron"], settings["neuron_parameters"]),
     )
     logits = simulate(
         converter,

@@ -31,7 +31,7 @@ with logged(snakemake):
             tau_syn_s=tau_syn_s,
             max_rate_hz=conversion["max_rate_hz"],
             seed=seed,
-            effective_adaptation=neurons.adapts_effectively(conversion["neuron_parameters"]),
+            divided_by_amplitude=neurons.divided_by_amplitude(conversion["neuron"], conversion["neuron_parameters"]),
         )
         reference = nengodl.simulate(converter, images, minibatch=len(images), **time_s)
         logits = event.simulate(network, images, tau_syn_s=tau_syn_s, **time_s).logits

@@ -247,7 +247,7 @@ def read_json(path: str | os.PathLike) -> dict[str, Any]:
         If the file is missing, damaged, or not the one that was written here.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; give the same command again") from error
     except (ValueError, RecursionError) as error:
@@ -257,6 +257,11 @@ def read_json(path: str | os.PathLike) -> dict[str, Any]:
     record = content.pop(_CHECKSUM, None)
     check_record(path, record, _hash_of_json(content))
     return content
+
+
+def _refuse_constant(name: str) -> float:
+    """Refuse NaN and infinity, which Python's parser takes but JSON has not."""
+    raise ValueError(f"{name} is not JSON")
 
 
 def _hash_of_json(content: Mapping[str, Any]) -> str:
@@ -306,6 +311,8 @@ def read_npz(path: str | os.PathLike, *, checksum: bool = True) -> dict[str, np.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
+            if any(entry.comment for entry in file.zip.infolist()):  # NumPy writes none: a flipped bit
+                raise ValueError("a comment hides the entries that follow")
             arrays = {name: file[name] for name in file.files}
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist") from error

@@ -126,7 +126,7 @@ def examine(path: str | os.PathLike) -> Overview:
             layout = {name.removesuffix(".npy"): _read_header(file, name) for name in file.namelist()}
             _check_layout(path, layout)
             x_train, x_test = (_first_values(file, f"{name}.npy") for name in ("x_train", "x_test"))
-            small = {name: _read_array(file, name) for name in ("y_train", "y_test", "class_names") if name in layout}
+            small = {name: _read_array(file, name) for name in {"y_train", "y_test", "class_names"} & set(layout)}
     except InputError:
         raise
     except Exception as error:  # zipfile, zlib, tokenizer and OS errors all mean the same to the user

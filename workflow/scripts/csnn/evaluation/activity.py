@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from csnn.evaluation import cost
 from csnn.event.simulator import Record, simulate
 from csnn.event.network import Network
+from csnn.neurons import NENGO_NEURONS
 
 PERCENTILES = (5, 50, 95)
 
@@ -56,7 +57,7 @@ def record(
             of_steps = spikes[layer][0]
             counts[layer][number] = of_steps.sum(axis=0)
             # a rate is one real number whatever its size; two spikes in a step are two accumulates
-            events = of_steps != 0 if network.layers[layer].neuron in cost.RATE_NEURONS else np.rint(of_steps)
+            events = np.rint(of_steps) if NENGO_NEURONS[network.layers[layer].neuron].spikes else of_steps != 0
             operations[number, layer] = events @ fan_outs[layer]
         if on_images_done:
             on_images_done(number + 1)

@@ -19,9 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Network, Pooling, Shape
-
-RATE_NEURONS = {"RectifiedLinear"}
-"""Neuron types whose output is a rate, not spikes."""
+from csnn.neurons import NENGO_NEURONS
 
 
 class Device(NamedTuple):
@@ -122,17 +120,18 @@ def _spread(counts: NDArray[np.int64], pooling: Pooling, shape: Shape) -> NDArra
 
 def layer_fan_out(network: Network, source: int, pooled: bool = False) -> NDArray[np.int64]:
     """Count the synapses that leave each unit of a layer, or of the image, over all its connections, flattened."""
-    return sum(
+    counts = [
         fan_out(network, index, connection, pooled).ravel()
         for index, layer in enumerate(network.layers)
         for connection in layer.connections
         if connection.source == source
-    )
+    ]
+    return np.sum(counts, axis=0)
 
 
 def is_spiking(network: Network) -> bool:
     """Whether the network's neurons send spikes rather than rates."""
-    return not any(layer.neuron in RATE_NEURONS for layer in network.layers)
+    return all(NENGO_NEURONS[layer.neuron].spikes for layer in network.layers if layer.neuron != READOUT)
 
 
 def neuron_updates_per_step(network: Network) -> int:
@@ -176,11 +175,11 @@ def cnn_operations(network: Network, image: NDArray, activations: list[NDArray])
 def _pooled(units: NDArray, pooling: Pooling) -> NDArray:
     """Sum units over the windows of a pooling."""
     rows, columns, _ = pooling.output_shape(units.shape)
-    parts = (
+    parts = [
         units[row :: pooling.stride[0], column :: pooling.stride[1]][:rows, :columns]
         for row, column in np.ndindex(pooling.size)
-    )
-    return sum(parts)
+    ]
+    return np.sum(parts, axis=0)
 
 
 def energy_j(macs: float, acs: float, neuron_updates: float) -> dict[str, float]:

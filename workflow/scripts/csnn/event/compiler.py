@@ -21,9 +21,9 @@ from nengo.params import iter_params
 from numpy.typing import NDArray
 from scipy import sparse
 
-from csnn.event.neuron_steps import NEURON_STEPS
 from csnn.files import InputError
 from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, Shape, SparseMatrix
+from csnn.neurons import NENGO_NEURONS, nengo_name
 
 MAX_SPARSE_ENTRIES = 50_000_000
 """Largest linear map without a structure of its own, in weights: 600 MB."""
@@ -112,7 +112,7 @@ def compile_network(net: nengo.Network, input: nengo.Node, output: nengo.Probe, 
             Layer(
                 name=str(target.ensemble.label if is_neurons else output.target),
                 shape=shapes[target],
-                neuron=type(neuron_type).__name__ if is_neurons else READOUT,
+                neuron=nengo_name(neuron_type) if is_neurons else READOUT,
                 parameters=_parameters(neuron_type) if is_neurons else {},
                 state=_initial_state(target, model) if is_neurons else {},
                 offset=offset,
@@ -221,10 +221,9 @@ def _check_connection(connection: nengo.Connection) -> None:
 
 
 def _check_ensemble(ensemble: nengo.Ensemble) -> None:
-    """Refuse neuron types that the engine has no step function for, and noise."""
-    neuron_type = type(ensemble.neuron_type)
-    if neuron_type.__name__ not in NEURON_STEPS or neuron_type.__module__ != nengo.neurons.__name__:
-        raise NotCompilable(f"neurons of type {neuron_type.__name__} in {ensemble}")
+    """Refuse neuron types that are not in `csnn.neurons`, and noise."""
+    if (name := nengo_name(ensemble.neuron_type)) not in NENGO_NEURONS:
+        raise NotCompilable(f"neurons of type {name} in {ensemble}")
     if ensemble.noise is not None:
         raise NotCompilable(f"the noise of {ensemble}")
 
@@ -244,13 +243,20 @@ def _build(net: nengo.Network, seed: int) -> Model:
 
 
 def _parameters(neuron_type: nengo.neurons.NeuronType) -> dict[str, float]:
-    """The neuron type's parameters under Nengo's names."""
-    return {name: float(getattr(neuron_type, name)) for name in iter_params(neuron_type) if name != "initial_state"}
+    """The neuron type's parameters under Nengo's names, those of its base type with ``base_`` in front."""
+    parameters: dict[str, float] = {}
+    for name in iter_params(neuron_type):
+        value = getattr(neuron_type, name)
+        if name == "base_type":
+            parameters |= {f"base_{key}": number for key, number in _parameters(value).items()}
+        elif name != "initial_state":
+            parameters[name] = float(value)
+    return parameters
 
 
 def _initial_state(neurons: Neurons, model: Model) -> dict[str, NDArray[np.float64]]:
     """The neurons' state before the first step."""
-    names = NEURON_STEPS[type(neurons.ensemble.neuron_type).__name__].state
+    names = NENGO_NEURONS[nengo_name(neurons.ensemble.neuron_type)].state._fields
     return {name: np.array(model.sig[neurons][name].initial_value, float) for name in names}
 
 

@@ -3,7 +3,8 @@
 Numba keeps what it compiled, per type of machine, in a folder. Here that folder is ``$CSNN_CACHE``, else the user's
 cache folder (``$XDG_CACHE_HOME/csnn`` or ``~/.cache/csnn``), else, where that cannot be written, one below the
 system's folder for temporary files. The code's own folder may be read-only. Kernels lie in a subfolder named after the
-content of the engine's sources, because numba itself would miss a change in a module that a kernel calls.
+content of the engine's and the neuron types' sources, because numba itself would miss a change in a module that a
+kernel calls.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from pathlib import Path
 import numba
 from llvmlite.binding import get_host_cpu_name
 from numba.core import config
+
+from csnn import neurons
 
 try:
     import fcntl
@@ -41,7 +44,8 @@ def _is_writable(folder: Path) -> bool:
 def cache_folder() -> Path:
     """The folder for the kernels of this version of the engine; it exists and can be written."""
     sources = hashlib.sha256(numba.__version__.encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    packages = (Path(__file__).parent, Path(neurons.__file__).parent)
+    for source in sorted(source for package in packages for source in package.glob("*.py")):
         sources.update(source.read_bytes())
     version = sources.hexdigest()[:16]
     user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "csnn"

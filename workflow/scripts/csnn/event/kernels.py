@@ -368,7 +368,7 @@ def advance_layer(
     Parameters
     ----------
     number, constant
-        The neuron type, see `csnn.event.neuron_steps.step_neurons`.
+        The neurons' step, see `csnn.event.neuron_steps.step_neurons`.
     state : float array, shape (state variables, neurons)
         Changed in place.
     given : float array, shape (steps or 1, neurons)

@@ -122,7 +122,7 @@ class Layer:
         Label of the Nengo object.
     shape : (rows, columns, channels)
     neuron : str
-        Name of the Nengo neuron type (``LIF``, ...); ``readout`` for the linear output.
+        Name of the neuron type in `csnn.neurons.NENGO_NEURONS` (``LIF``, ...); ``readout`` for the linear output.
     parameters : mapping of str to float
         The neuron type's parameters under Nengo's names: time constants in seconds, ``amplitude`` of a spike.
     state : mapping of str to ndarray of float64, each of shape (neurons,)

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csnn.event import kernels
-from csnn.event.neuron_steps import NEURON_STEPS
+from csnn.event.neuron_steps import NUMBERS
 from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, Shape
+from csnn.neurons import NENGO_NEURONS
+from csnn.neurons.neuron_type import NeuronType
 
 NO_FILTER_BELOW = 0.03
 """Nengo and NengoDL do not smooth where tau <= 0.03 dt (nengo_dl/process_builders.py, LowpassBuilder)."""
@@ -240,19 +242,14 @@ def prepare(
         constant_current = not any(changes for path, changes in zip(paths, changing, strict=True) if path is not fused)
         shape = used[index]
         cropped = np.arange(layer.size).reshape(layer.shape)[: shape[0], : shape[1]].ravel()
-        if layer.neuron == READOUT:
-            number, names, constants, silent_up_to = -1, (), [0.0], -math.inf
-        else:
-            step = NEURON_STEPS[layer.neuron]
-            number, names = step.number, step.state
-            largest_voltage = float(np.max(layer.state.get("voltage", 0.0)))
-            constants = step.constants(layer.parameters, dt_s, largest_voltage)
-            silent_up_to = step.threshold(layer.state)
+        number, threshold = -1, -math.inf
+        names: tuple[str, ...] = ()
+        constants: tuple[float, ...] = ()
+        if layer.neuron != READOUT:
+            kind = NENGO_NEURONS[layer.neuron]
+            step, constants = kind.prepare(layer.parameters, dt_s)
+            number, names, threshold = NUMBERS[step], kind.state._fields, silent_up_to(kind, layer.state)
         state = np.array([layer.state[name][cropped] for name in names], real).reshape(len(names), len(cropped))
-        if layer.neuron == "AdaptiveLIF":
-            # NengoDL steps these neurons by Nengo's own function, which subtracts dt before it looks at the refractory
-            # time instead of after; the difference shows only where the refractory time does not start at 0
-            state[names.index("refractory_time")] -= real(dt_s)
         stages.append(
             Stage(
                 shape=shape,
@@ -266,11 +263,19 @@ def prepare(
                 constant_current=constant_current,
                 constant=fused is None and constant_current and not names,
                 recorded=neurons.get(index, np.zeros(0, np.int64)),
-                silent_up_to=real(silent_up_to),
+                silent_up_to=real(threshold),
             )
         )
     output_per_spike = tuple(layer.parameters.get("amplitude", 1.0) / dt_s for layer in network.layers)
     return Plan(network.input_shape, tuple(stages), dt_s, real, count_spikes, everything, output_per_spike)
+
+
+def silent_up_to(kind: NeuronType, state: Mapping[str, NDArray[np.float64]]) -> float:
+    """The constant current up to which neurons with this initial state are silent."""
+    ordinary = all(
+        low <= np.min(state[name]) and np.max(state[name]) <= high for name, (low, high) in kind.ordinary_state.items()
+    )
+    return kind.silent_up_to if ordinary else -math.inf
 
 
 def _window(network: Network, index: int) -> tuple[int, int]:

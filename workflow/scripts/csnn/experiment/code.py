@@ -46,14 +46,24 @@ def _reached(file: Path) -> set[Path]:
 @cache
 def _imports(file: Path) -> tuple[Path, ...]:
     """Return the files of this package that a file imports, at its top or within functions."""
-    names = []
+    paths: list[Path] = []
     for node in ast.walk(_tree(file)):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            for alias in node.names:
+                paths += _module(alias.name)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-    paths = [_FOLDER.joinpath(*name.split(".")).with_suffix(".py") for name in names if name.startswith("csnn")]
-    return tuple(path for path in paths if path.is_file())
+            for alias in node.names:
+                paths += _module(f"{node.module}.{alias.name}") or _module(node.module)
+    return tuple(paths)
+
+
+def _module(name: str) -> list[Path]:
+    """Return the file of a module of this package, or all files of a package itself, which may import any of them."""
+    if not name.startswith("csnn."):
+        return []
+    path = _FOLDER.joinpath(*name.split("."))
+    file = path.with_suffix(".py")
+    return [file] if file.is_file() else sorted(path.glob("*.py"))
 
 
 @cache

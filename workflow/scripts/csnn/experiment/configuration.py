@@ -1,13 +1,12 @@
 """Reading a configuration: `read` checks and completes it, or says in one sentence what is wrong.
 
-The keys stand in ``schema``; here are the sentences for mistakes, and the checks that go across keys.
+The keys stand in ``schema``, the sentences for their types and ranges in ``messages``; here are the checks that go
+across keys.
 """
 
 from __future__ import annotations
 
-import datetime
-import difflib
-import functools
+import json
 import math
 import os
 import re
@@ -23,6 +22,7 @@ from pydantic import ValidationError
 from csnn.data import sources
 from csnn.data.images import Overview
 from csnn.experiment import schema, sweep
+from csnn.experiment.messages import one_line, sentence, shortened, shown
 from csnn.files import InputError
 from csnn.neurons import with_defaults
 
@@ -61,10 +61,26 @@ def read(raw: Mapping, files: Iterable[str | os.PathLike] = ()) -> dict[str, Any
     """
     try:
         for path in files:
-            check_file(path)
+            load(path)
         return _checked(_with_text_keys(raw))
     except InputError as error:
         raise InputError(one_line(str(error))) from error
+    except RecursionError as error:
+        raise InputError("the configuration is nested without end; no value must contain itself") from error
+
+
+def read_file(path: str | os.PathLike) -> dict[str, Any]:
+    """Read a configuration file as plain YAML, without Snakemake; check and complete it.
+
+    Raises
+    ------
+    InputError
+        As `read` and `load`.
+    """
+    raw = load(path)
+    if not isinstance(raw, Mapping):
+        raise InputError(f"{path} holds no keys at the top level; it must be a mapping of keys to values")
+    return read(raw)
 
 
 def _checked(raw: Mapping) -> dict[str, Any]:
@@ -80,10 +96,35 @@ def _checked(raw: Mapping) -> dict[str, Any]:
     return config
 
 
-def check_file(path: str | os.PathLike) -> None:
-    """Check that a configuration file is plain YAML, without reading into it what may be code.
+class _PlainLoader(yaml.SafeLoader):
+    """Loads YAML, but no key twice in a mapping and no impossible dates: YAML would take the last, or crash."""
 
-    A mapping must not have a key twice, of which YAML would quietly take the last.
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if isinstance(key.value, str) and key.value != "<<" and lines.setdefault(key.value, line) != line:
+                raise InputError(
+                    f"{self.name} has the key {key.value} in line {lines[key.value]} and again in line {line}; "
+                    "each key must stand once in its mapping"
+                )
+        return super().construct_mapping(node, deep)
+
+    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> Any:
+        try:
+            return super().construct_yaml_timestamp(node)
+        except ValueError as error:
+            raise InputError(
+                f"{self.name}, line {node.start_mark.line + 1}: YAML reads {node.value} as a date, but {error}; "
+                "text must be in quotes"
+            ) from error
+
+
+_PlainLoader.add_constructor("tag:yaml.org,2002:timestamp", _PlainLoader.construct_yaml_timestamp)
+
+
+def load(path: str | os.PathLike) -> Any:
+    """Load a configuration file as plain YAML, or JSON, whatever keys it has; `read` checks them.
 
     Raises
     ------
@@ -92,46 +133,26 @@ def check_file(path: str | os.PathLike) -> None:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        waiting = [yaml.compose(text, Loader=yaml.SafeLoader)]
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
-        ) from error
+        reason = f"{error.reason} at byte {error.start}"
+        raise InputError(f"{path} is not UTF-8 text ({reason}); save it as UTF-8") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); it must be a file of configuration") from error
-    except yaml.YAMLError:
-        return  # Snakemake takes JSON too, not all of which is YAML
-    if isinstance(waiting[0], yaml.MappingNode) and any(key.value == "__use_yte__" for key, _ in waiting[0].value):
+    loader = _PlainLoader(text)
+    loader.name = str(path)
+    try:
+        content = loader.get_single_data()
+    except (yaml.YAMLError, RecursionError) as error:
+        try:
+            content = json.loads(text)  # not all of which is YAML
+        except (ValueError, RecursionError):
+            raise InputError(f"{path} is not YAML ({one_line(' '.join(str(error).split()))})") from error
+    if isinstance(content, dict) and "__use_yte__" in content:
         raise InputError(
             f"{path} has the key __use_yte__, with which Snakemake runs code that stands in the file; "
             "a configuration must be plain YAML"
         )
-    seen = set()
-    while waiting:
-        node = waiting.pop()
-        if node is None or id(node) in seen:
-            continue
-        seen.add(id(node))  # an alias may lead back
-        if isinstance(node, yaml.SequenceNode):
-            waiting += node.value
-        elif isinstance(node, yaml.MappingNode):
-            lines: dict[str, int] = {}
-            for key, value in node.value:
-                line = key.start_mark.line + 1
-                if isinstance(key.value, str) and key.value != "<<" and lines.setdefault(key.value, line) != line:
-                    raise InputError(
-                        f"{path} has the key {key.value} in line {lines[key.value]} and again in line {line}; "
-                        "each key must stand once in its mapping"
-                    )
-                waiting += [key, value]
-        elif isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:timestamp":
-            try:
-                yaml.SafeLoader("").construct_yaml_timestamp(node)
-            except ValueError as error:
-                raise InputError(
-                    f"{path}, line {node.start_mark.line + 1}: YAML reads {node.value} as a date, but {error}; "
-                    "text must be in quotes"
-                ) from error
+    return content
 
 
 def _with_text_keys(value: Any) -> Any:
@@ -150,79 +171,6 @@ def _shortest(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def sentence(error: ValidationError, raw: Mapping) -> str:
-    """Say what is wrong with a configuration in one sentence: the key, its value and what is allowed.
-
-    Of several mistakes, the first is named; where a value may be of several types, the type that fits best counts.
-
-    Parameters
-    ----------
-    error
-        What pydantic found.
-    raw
-        The configuration.
-    """
-    mistakes = [(_path(mistake["loc"], raw), mistake) for mistake in error.errors(include_url=False)]
-    first = mistakes[0][0]
-    path, mistake = max((one for one in mistakes if one[0][: len(first)] == first), key=lambda one: len(one[0]))
-    if mistake["type"] == "extra_forbidden":
-        *path, unknown = path
-    part = functools.reduce(schema.below, path, schema.json_schema())
-    place, value = _dotted(path), mistake["input"]
-    known = [key for one in schema.alternatives(part) for key in one.get("properties", {})]
-    if mistake["type"] == "extra_forbidden":
-        guess = difflib.get_close_matches(unknown, known, 1)
-        hint = f" (did you mean {guess[0]}?)" if guess else ""
-        key = f"{place}.{unknown}" if place else unknown
-        return f"config key {key} is unknown{hint}; {place or 'the configuration'} takes {', '.join(known)}"
-    if mistake["type"] == "missing":
-        return f"config key {place}.{mistake['loc'][-1]} is missing; {place} takes {', '.join(known)}"
-    if mistake["loc"][-1] == "[key]":
-        names = schema.alternatives(functools.reduce(schema.below, path[:-1], schema.json_schema()))[0]["propertyNames"]
-        return f"config key {_dotted(path[:-1])} has the key {_shown(path[-1])}; it must be {schema.words(names)}"
-    allowed = schema.words(part)
-    if mistake["type"] == "finite_number" or (isinstance(value, float) and math.isnan(value)):
-        allowed = "a finite number"
-    elif part.get("type") == "string" and "enum" not in part and isinstance(value, int | float | datetime.date):
-        allowed += ", in quotes where YAML would read something else"
-    return f"config key {place or '(top level)'} is {_shown(value)}; it must be {allowed}"
-
-
-def _path(location: Iterable[str | int], raw: Any) -> list[str | int]:
-    """Return the keys and indices of a mistake's location, without the alternatives that pydantic tried."""
-    path = []
-    for part in location:
-        inside = part in raw if isinstance(raw, Mapping) else isinstance(raw, list) and isinstance(part, int)
-        if inside:
-            path.append(part)
-            raw = raw[part]
-    return path
-
-
-def one_line(text: str) -> str:
-    """Write what cannot be printed, line breaks above all, as Python does: keys may hold anything."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
-
-
-def _dotted(path: Any) -> str:
-    """Write a path in the configuration as one does by hand: ``snn.tau_syn_s[1]``."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text
-
-
-def _shown(value: Any) -> str:
-    """Write a value shortly, as in YAML where that is shorter than in Python."""
-    text = {None: "null", True: "true", False: "false"}.get(value) if isinstance(value, bool | None) else None
-    return _shortened(text or (str(value) if isinstance(value, datetime.date) else repr(value)))
-
-
-def _shortened(text: str) -> str:
-    """Cut a text where it would make a sentence unreadable."""
-    return text if len(text) <= 200 else text[:197] + "..."
-
-
 def check(config: dict[str, Any]) -> None:
     """Check what goes across keys and complete the neurons' parameters, in place.
 
@@ -233,12 +181,12 @@ def check(config: dict[str, Any]) -> None:
     """
     snn = config["snn"]
     rows = [("snn", snn)] + [(f"snn.networks[{i}]", row) for i, row in enumerate(snn["networks"])]
-    for place, row in rows:
+    for section, row in rows:
         for key in ("tau_syn_s", "seeds"):
             values = row.get(key, [])
             if len(set(values)) < len(values):
-                raise InputError(f"config key {place}.{key} is {_shown(values)}; each value must stand in it once")
-    _check_time_constants({f"{place}.tau_syn_s": row.get("tau_syn_s", []) for place, row in rows}, snn["dt_s"])
+                raise InputError(f"config key {section}.{key} is {shown(values)}; each value must stand in it once")
+    _check_time_constants({f"{section}.tau_syn_s": row.get("tau_syn_s", []) for section, row in rows}, snn["dt_s"])
     snn["neurons"] = _neurons(snn["neurons"])
     _check_variants(config, snn["neurons"])
     networks = sweep.networks(snn, config["cnn"]["variants"])
@@ -261,12 +209,12 @@ def check(config: dict[str, Any]) -> None:
 def warnings(config: Mapping) -> Iterator[str]:
     """Yield a sentence for each setting of a complete configuration that is allowed, but is hardly meant."""
     snn = config["snn"]
-    shown_s = snn["steps"] * snn["dt_s"]
-    longer = [tau for row in [snn, *snn["networks"]] for tau in row.get("tau_syn_s", []) if tau and tau > shown_s]
+    presented_s = snn["steps"] * snn["dt_s"]
+    longer = [tau for row in [snn, *snn["networks"]] for tau in row.get("tau_syn_s", []) if tau and tau > presented_s]
     if longer:
         yield (
             f"config key snn.tau_syn_s has {', '.join(f'{tau:g} s' for tau in dict.fromkeys(longer))}, longer than an "
-            f"image is shown ({shown_s:g} s), so that logits stay near 0; it is in seconds: 5 ms are 0.005"
+            f"image is shown ({presented_s:g} s), so that logits stay near 0; it is in seconds: 5 ms are 0.005"
         )
     yield from sources.warnings(config["data"]["source"], config["data"]["test_images"])
 
@@ -310,7 +258,7 @@ def _is_number(text: str) -> bool:
 
 def _check_time_constants(lists: Mapping[str, Sequence[float | None]], dt_s: float) -> None:
     """Check that time constants filter something, and that tables and figures tell them apart."""
-    shown: dict[str, float] = {}
+    as_shown: dict[str, float] = {}
     for key, tau_syn_s in ((f"{key}[{i}]", tau) for key, taus in lists.items() for i, tau in enumerate(taus)):
         if tau_syn_s is None:
             continue
@@ -320,9 +268,9 @@ def _check_time_constants(lists: Mapping[str, Sequence[float | None]], dt_s: flo
                 f"it must be above {NO_FILTER_BELOW} * snn.dt_s, or null for no filter"
             )
         text = f"{1000 * tau_syn_s:.6g}"
-        if shown.setdefault(text, tau_syn_s) != tau_syn_s:
+        if as_shown.setdefault(text, tau_syn_s) != tau_syn_s:
             raise InputError(
-                f"config key {key} is {tau_syn_s}, but there is {shown[text]} already, and both read {text} ms in "
+                f"config key {key} is {tau_syn_s}, but there is {as_shown[text]} already, and both read {text} ms in "
                 "tables and figures; it must differ within the first six digits"
             )
 
@@ -332,17 +280,17 @@ def _check_paths(names: Iterable[str]) -> None:
     for name in names:
         if re.search(r"(.+)\1{19,}$", name):
             raise InputError(
-                f"{_shortened(name)} ends in a text that comes 20 times in a row, which Snakemake takes for a rule "
+                f"{shortened(name)} ends in a text that comes 20 times in a row, which Snakemake takes for a rule "
                 "that calls itself for ever; config keys snn and cnn.variants must lead to other names of networks"
             )
         if longest := [part for part in name.split("/") if len(part) > 200]:
             raise InputError(
-                f"{_shortened(longest[0])} is too long for the name of a folder; config keys snn and cnn.variants must "
+                f"{shortened(longest[0])} is too long for the name of a folder; config keys snn and cnn.variants must "
                 "lead to shorter names of networks: snn.max_rate_hz itself is in none"
             )
 
 
-def check_place(folder: Path) -> None:
+def check_results_folder(folder: Path) -> None:
     """Check that results can be written to a folder, which need not exist yet.
 
     Raises
@@ -350,15 +298,17 @@ def check_place(folder: Path) -> None:
     InputError
         Naming what is in the way.
     """
-    there = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
-    if not there.is_dir():
-        what = "a file" if there.exists() else f"a link to {os.readlink(there)}, which does not exist"
-        raise InputError(f"{there} is {what}; it must be a folder, for results go to {folder}")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise InputError(f"{there} is not writable; results go to {folder}, so it must be")
-    free = shutil.disk_usage(there).free
+    existing = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
+    if not existing.is_dir():
+        what = "a file" if existing.exists() else f"a link to {os.readlink(existing)}, which does not exist"
+        raise InputError(f"{existing} is {what}; it must be a folder, for results go to {folder}")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"{existing} is not writable; results go to {folder}, so it must be")
+    free = shutil.disk_usage(existing).free
     if free < LEAST_SPACE:
-        raise InputError(f"{there} is on a disk with no space left ({free} bytes); results go to {folder}: make space")
+        raise InputError(
+            f"{existing} is on a disk with no space left ({free} bytes); results go to {folder}: make space"
+        )
 
 
 def _check_path(key: str, path: str) -> None:
@@ -370,14 +320,14 @@ def _check_path(key: str, path: str) -> None:
         )
     if not os.path.isfile(path):
         what = "is a folder" if os.path.isdir(path) else "does not exist"
-        raise InputError(f"config key {key} names {_shortened(path)}, which {what}; it must be the path of a file")
+        raise InputError(f"config key {key} names {shortened(path)}, which {what}; it must be the path of a file")
     if not os.access(path, os.R_OK):
         raise InputError(f"config key {key} names {path}, which is not readable; it must be a file that you may read")
 
 
 def _check_images(config: dict[str, Any]) -> None:
     """Check that the data set has as many images as the configuration wants, before anything is made of them."""
-    source, shown = config["data"]["source"], config["figures"]["logit_image"]
+    source, figure = config["data"]["source"], config["figures"]["logit_image"]
     overview = sources.overview(source)
     if len(overview.shape) != 3 and not config["cnn"]["architecture"]["builder"]:
         raise InputError(
@@ -391,7 +341,7 @@ def _check_images(config: dict[str, Any]) -> None:
     wanted = [
         ("data.test_images", config["data"]["test_images"], "test", sizes["test"], ""),
         ("data.validation_images", held_out, "train", sizes["train"] - 1, ", of which one must be left to train with"),
-        ("figures.logit_image.index", shown["index"], shown["split"], sizes[shown["split"]] - 1, ", counted from 0"),
+        ("figures.logit_image.index", figure["index"], figure["split"], sizes[figure["split"]] - 1, ", counted from 0"),
     ]
     for name, variant in config["cnn"]["variants"].items():
         if variant["tune"]["images"] is not None:
@@ -433,7 +383,7 @@ def _check_rates(config: Mapping, networks: Mapping[str, Mapping]) -> None:
             layers = len(sizes["filters"]) + 1
             if len(rates) != layers:
                 raise InputError(
-                    f"config key snn.max_rate_hz is {_shown(rates)} for the network {name}; its CNN has {layers} "
+                    f"config key snn.max_rate_hz is {shown(rates)} for the network {name}; its CNN has {layers} "
                     "layers of neurons, so it must be one rate or as many"
                 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import nengo
 
@@ -20,7 +20,7 @@ def convert(
     max_rate_hz: float | Sequence[float],
     seed: int,
     precision: str = "double",
-    effective_adaptation: bool = False,
+    divided_by_amplitude: Collection[str] = (),
 ) -> nengo_dl.Converter:
     """Convert a CNN: its rectified linear units become `neuron`, its max pooling average pooling.
 
@@ -41,9 +41,9 @@ def convert(
         Seed of the initial membrane potentials.
     precision
         ``double`` or ``single``: what NengoDL computes in.
-    effective_adaptation
-        Whether the ``inc_n`` of an adaptive neuron is meant as it acts on unscaled output: then it is divided by the
-        amplitude with which Nengo multiplies it.
+    divided_by_amplitude
+        Parameters of the neurons, under Nengo's names, to be divided by the amplitude that conversion gives them (see
+        `csnn.neurons.divided_by_amplitude`).
 
     Returns
     -------
@@ -65,10 +65,10 @@ def convert(
         swap_activations={nengo.RectifiedLinear(): neuron},
         synapse=tau_syn_s,
     )
-    if effective_adaptation:
-        for ensemble in converted.net.all_ensembles:
-            adaptive = ensemble.neuron_type  # the Converter made one for each ensemble, with its amplitude
-            type(adaptive).inc_n.data[adaptive] = adaptive.inc_n / adaptive.amplitude
+    for ensemble in converted.net.all_ensembles:
+        scaled = ensemble.neuron_type  # the Converter made one for each ensemble, with its amplitude
+        for name in divided_by_amplitude:
+            getattr(type(scaled), name).data[scaled] = getattr(scaled, name) / scaled.amplitude
     converted.net.seed = seed
     with converted.net:
         nengo_dl.configure_settings(dtype={"double": "float64", "single": "float32"}[precision], stateful=False)
