@@ -5,7 +5,8 @@ import pytest
 
 from csnn import neurons
 from csnn.files import InputError
-from csnn.model.equivalent import equivalent, neuron_layers, with_average_pooling
+from csnn.model.equivalent import equivalent
+from csnn.model.graph import neuron_layers, with_average_pooling
 from csnn.nengodl.compat import tf
 from csnn.nengodl.conversion import convert
 from csnn.nengodl.simulator import simulate

@@ -7,10 +7,11 @@ import nengo
 import numpy as np
 import pytest
 
-from csnn import neurons
+from csnn import neurons, verification
 from csnn.files import InputError
+from csnn.model.graph import with_average_pooling
 from csnn.nengodl.compat import nengo_dl, tf
-from csnn.nengodl.conversion import convert
+from csnn.nengodl.conversion import convert, rate_logits, rates_at_percentile
 from csnn.nengodl.simulator import simulate
 
 IMAGES = np.random.default_rng(0).random((3, 8, 8, 3), np.float32)
@@ -143,3 +144,39 @@ def test_importing_it_starts_no_second_tensorflow_and_leaves_the_threads_free_to
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     assert process.stdout.split() in (["False", "False", "1"], ["True", "True", "1"]), process.stderr
     assert process.stderr == ""  # nothing of absent GPUs before the sentence of a job that fails
+
+
+def test_the_certificate_compares_rate_neurons_with_the_cnn_itself():
+    model = small_cnn(tf.keras.layers.MaxPooling2D)
+    expected = with_average_pooling(model).predict(IMAGES, verbose=0)
+    logits = rate_logits(model, IMAGES, [100, 200, 300])
+    certificate = verification.cnn_certificate(expected, logits)
+    assert 0 < certificate["largest_difference"] < 1e-5 < certificate["tolerance"]
+    assert certificate["largest_logit"] == np.abs(expected).max()
+    with pytest.raises(InputError, match="NengoDL's conversion changes the CNN: .* a logit differs by"):
+        verification.cnn_certificate(model.predict(IMAGES, verbose=0), logits)  # with its max pooling
+
+
+def test_certified_rates_belong_to_their_model_and_setting():
+    certificate = {"model": "sha256:1", "max_rate_hz": 415, "rates_hz": {"conv2d": 415, "dense": 415}}
+    assert verification.certified_rates(certificate, "sha256:1", 415) == [415, 415]
+    for other in (("sha256:2", 415), ("sha256:1", 400)):
+        with pytest.raises(InputError, match="is of another model or of other rates"):
+            verification.certified_rates(certificate, *other)
+
+
+def test_rates_at_a_percentile_of_the_activations():
+    model = small_cnn(tf.keras.layers.MaxPooling2D)
+    images = np.random.default_rng(1).random((50, 8, 8, 3), np.float32)
+    first, second, third = rates_at_percentile(model, images, percentile=90, hz=200)
+    outputs = tf.keras.Model(model.input, model.layers[0].output).predict(images, verbose=0)
+    assert first == pytest.approx(200 / np.percentile(outputs[outputs > 0], 90), rel=1e-6)
+    assert len({first, second, third}) == 3
+    # the same weights twice as large: half the rate at an activation of 1
+    model.layers[0].set_weights([2 * weight for weight in model.layers[0].get_weights()])
+    assert rates_at_percentile(model, images, percentile=90, hz=200)[0] == pytest.approx(first / 2)
+    model.layers[-2].set_weights([-np.abs(weight) for weight in model.layers[-2].get_weights()])
+    with pytest.raises(
+        InputError, match="has a percentile, but layer 'dense.*' of the CNN has no activation above zero"
+    ):
+        rates_at_percentile(model, images, percentile=90, hz=200)

@@ -1,5 +1,6 @@
 """Neuron types: each step against Nengo's own, to the last bit where Nengo's arithmetic has one order."""
 
+import inspect
 import subprocess
 import sys
 
@@ -149,6 +150,19 @@ def test_neurons_of_other_packages_are_not_taken_for_nengos():
     assert neurons.nengo_name(LIF()) not in NENGO_NEURONS
     assert neurons.nengo_name(nengo.RegularSpiking(nengo.LIFRate())) not in NENGO_NEURONS
     assert neurons.nengo_name(nengo.RegularSpiking(nengo.RectifiedLinear())) in NENGO_NEURONS
+
+
+def test_different_functions_in_compiled_code_have_different_names():
+    named, waiting = {}, [step_neurons.py_func]
+    while waiting:
+        function = waiting.pop()
+        if named.setdefault((function.__module__, function.__qualname__), function) is not function:
+            raise AssertionError(f"{function} shares its name with another: their machine code could be exchanged")
+        names = inspect.getclosurevars(function)
+        called = [getattr(value, "py_func", value) for value in (*names.nonlocals.values(), *names.globals.values())]
+        own = [value for value in called if inspect.isfunction(value) and value.__module__.startswith("csnn")]
+        waiting += [value for value in own if value not in named.values()]
+    assert len(named) > 2 * len(NUMBERS)
 
 
 def test_planning_needs_neither_numba_nor_nengo():

@@ -6,7 +6,8 @@ import pytest
 from csnn import neurons
 from csnn.files import InputError
 from csnn.model import cnn, tuning
-from csnn.model.equivalent import neuron_layers
+from csnn.model.equivalent import equivalent
+from csnn.model.graph import neuron_layers, with_average_pooling
 from csnn.nengodl.compat import nengo_dl, tf
 from csnn.nengodl.conversion import convert
 from csnn.nengodl.simulator import simulate
@@ -66,8 +67,7 @@ def test_folding_changes_no_logit(max_rate_hz):
     for layer in model.layers[1:]:
         x = layer(x) if layer not in neuron_layers(model) else curves.pop(0)(linear(layer, x))
     expected = tf.keras.Model(image, x).predict(IMAGES, verbose=0)
-    folded = small()
-    folded.set_weights(tuning.fold(model.get_weights(), gains, slopes, max_rate_hz))
+    folded = tuning.fold(model, gains, slopes, max_rate_hz)
     logits = cnn.logits(tuning.with_rate_curve(folded, max_rate_hz, NEURON), IMAGES)
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
     assert np.ptp(logits) > 0.1
@@ -135,9 +135,63 @@ def test_tuning_is_repeatable_and_mirrors_half_of_the_images():
     assert 15 < sum(shown.values()) < 45
 
 
-def test_a_network_that_is_no_chain_is_refused():
-    with pytest.raises(InputError, match="must be a chain of layers"):
-        tuning.fold([np.ones((2, 2))] * 3, [1.0], [1.0], 415)
+def residual_network() -> tf.keras.Model:
+    """Return a CNN with batch normalization before and behind ReLUs, a sum, a concatenation and global pooling."""
+    layers = tf.keras.layers
+    cnn.seed_everything(0)
+    image = layers.Input((12, 12, 3))
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3, use_bias=False)(image))
+    x = layers.MaxPooling2D(2)(layers.ReLU()(x))
+    y = layers.BatchNormalization()(layers.ReLU()(layers.DepthwiseConv2D(3, padding="same")(x)))
+    z = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(4, 1)(y)) + x)
+    z = layers.Concatenate()([z, layers.Conv2D(3, 3, padding="same", activation="relu", use_bias=False)(y), x])
+    z = layers.Conv2D(2, 1)(layers.BatchNormalization()(z))
+    model = tf.keras.Model(image, layers.Softmax()(layers.GlobalAveragePooling2D()(z)))
+    for weight in model.weights:
+        if "kernel" not in weight.name:
+            low = 0.5 if "variance" in weight.name or "gamma" in weight.name else -0.2
+            weight.assign(RANDOM.uniform(low, low + 0.7, weight.shape))
+    return equivalent(model)
+
+
+def test_batch_normalization_is_folded_where_weights_come_before_it():
+    model = residual_network()
+    folded = tuning.without_batch_normalization(model)
+    np.testing.assert_allclose(cnn.logits(folded, IMAGES), cnn.logits(model, IMAGES), rtol=1e-4, atol=1e-5)
+    kinds = [type(layer).__name__ for layer in folded.layers]
+    assert kinds.count("BatchNormalization") == 2  # behind a ReLU, and behind the concatenation
+    assert kinds.count("ReLU") == 1  # of the sum
+    assert isinstance(neuron_layers(folded)[0], tf.keras.layers.Conv2D)  # which has become its own activation
+
+
+@pytest.mark.parametrize("max_rate_hz", [415.0, [300.0, 400.0, 500.0, 600.0]])
+def test_folding_follows_the_graph(max_rate_hz):
+    model = tuning.without_batch_normalization(residual_network())
+    gains, slopes = [3.0, 2.0, 5.0, 4.0], [40.0, 70.0, 20.0, 30.0]
+    curves = [lambda x, g=g, k=k: tuning.lif_rate(1 + g * x, **NEURON) / k for g, k in zip(gains, slopes, strict=True)]
+    expected = cnn.logits(tuning._with_activations(model, curves), IMAGES)
+    folded = tuning.fold(model, gains, slopes, max_rate_hz)
+    logits = cnn.logits(tuning.with_rate_curve(folded, max_rate_hz, NEURON), IMAGES)
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
+    assert np.ptp(logits, axis=0).max() > 0.1
+    # and LIF rate neurons of the converted network compute just this, with average pooling
+    converter = convert(folded, nengo.LIFRate(), tau_syn_s=None, max_rate_hz=max_rate_hz, seed=0)
+    rates = simulate(converter, IMAGES[:3], dt_s=0.001, steps=1, minibatch=3)[:, 0]
+    averaged = tuning.with_rate_curve(with_average_pooling(folded), max_rate_hz, NEURON)
+    np.testing.assert_allclose(rates, cnn.logits(averaged, IMAGES[:3]), rtol=1e-4, atol=1e-4)
+
+
+def test_any_cnn_is_tuned_to_the_rate_curve_or_folded_without_training():
+    model = with_average_pooling(residual_network())
+    to_lif = {"neuron": NEURON, "max_rate_hz": 415.0}
+    start, history = tuning.tune_to_rate_curve(model, IMAGES, LABELS, **to_lif, **OPTIONS | {"epochs": 0})
+    assert history == {}
+    own = cnn.logits(tuning.with_rate_curve(start, 415.0, NEURON), IMAGES)
+    relu = cnn.logits(model, IMAGES)
+    assert np.corrcoef(own.ravel(), relu.ravel())[0, 1] > 0.95
+    end, history = tuning.tune_to_rate_curve(model, IMAGES, LABELS, **to_lif, **OPTIONS | {"epochs": 8})
+    own = cnn.logits(tuning.with_rate_curve(end, 415.0, NEURON), IMAGES)
+    assert history["loss"][-1] < history["loss"][0]
 
 
 def test_initial_voltages_and_effective_adaptation_reach_the_network():

@@ -53,6 +53,7 @@ rule prepare:
         f"{PREPARED}/logs/{{source}}.log",
     benchmark:
         f"{PREPARED}/benchmarks/{{source}}.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -74,6 +75,7 @@ rule select_images:
         "<logs>/select_images/{images}.log",
     benchmark:
         "<benchmarks>/select_images/{images}.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     resources:

@@ -1,12 +1,40 @@
 """The CNN: trained, or built with given weights; variants made from it; and what they answer."""
 
 CNN = config["cnn"]
+
+
+rule check_cnn:  # what cannot be converted, simulated or held in memory is refused before a CNN is trained
+    input:
+        dataset=DATASET,
+        builder=sweep.builder_file,
+    output:
+        "<results>/{cnn}/checked.json",
+    log:
+        "<logs>/check_cnn/{cnn}.log",
+    benchmark:
+        "<benchmarks>/check_cnn/{cnn}.tsv"
+    priority: 4  # before any training
+    conda:
+        "../../envs/tensorflow.yaml"
+    resources:
+        mem_mb=scaled_by_attempt(4000),
+        runtime=scaled_by_attempt(20),
+    params:
+        # not its code: no number depends on it, and what it checks is checked again before anything is simulated
+        architecture=sweep.architecture_of_cnn,
+        networks=sweep.networks_of_cnn,
+        engine=sweep.engine,
+    script:
+        "../scripts/check_cnn.py"
+
+
 if CNN["weights"] is None:
 
     rule train_cnn:
         input:
             dataset=DATASET,
             builder=sweep.builder_file,
+            checked="<results>/cnn/checked.json",
         output:
             model="<results>/cnn/model.h5",
             architecture="<results>/cnn/architecture.json",
@@ -36,6 +64,7 @@ else:
             dataset=DATASET,
             weights=CNN["weights"],
             builder=sweep.builder_file,
+            checked="<results>/cnn/checked.json",
         output:
             model="<results>/cnn/model.h5",
             architecture="<results>/cnn/architecture.json",
@@ -56,34 +85,11 @@ else:
             "../scripts/load_cnn.py"
 
 
-rule evaluate_cnn:
-    input:
-        dataset=DATASET,
-        images="<results>/images/test.npz",
-        model="<results>/cnn/model.h5",
-    output:
-        evaluation="<results>/cnn/evaluation.json",
-        logits="<results>/cnn/logits.npz",
-    log:
-        "<logs>/evaluate_cnn.log",
-    benchmark:
-        "<benchmarks>/evaluate_cnn.tsv"
-    conda:
-        "../../envs/tensorflow.yaml"
-    resources:
-        mem_mb=scaled_by_attempt(4000),
-        runtime=scaled_by_attempt(20),
-    params:
-        code=digest("evaluate_cnn.py"),
-        cnn=sweep.cnn_settings(BASE),
-    script:
-        "../scripts/evaluate_cnn.py"
-
-
 rule variant:
     input:
         dataset=DATASET,
         parent=sweep.parent_model,
+        checked="<results>/cnn/{variant}/checked.json",
     output:
         model="<results>/cnn/{variant}/model.h5",
         architecture="<results>/cnn/{variant}/architecture.json",
@@ -107,6 +113,33 @@ rule variant:
         held_out=VALIDATION_IMAGES,
     script:
         "../scripts/variant.py"
+
+
+rule verify_cnn:  # before anything is simulated
+    input:
+        dataset=DATASET,
+        images="<results>/images/test.npz",
+        model="<results>/{cnn}/model.h5",
+    output:
+        "<results>/verification/{cnn}-rate-{rates}.json",
+    log:
+        "<logs>/verify_cnn/{cnn}/rate-{rates}.log",
+    benchmark:
+        "<benchmarks>/verify_cnn/{cnn}/rate-{rates}.tsv"
+    priority: 3
+    conda:
+        "../../envs/tensorflow.yaml"
+    resources:
+        mem_mb=scaled_by_attempt(4000),
+        runtime=scaled_by_attempt(20),
+    params:
+        code=digest("verify_cnn.py"),
+        cnn=sweep.settings_of_cnn,
+        max_rate_hz=sweep.max_rate_hz,
+        images=min(config["verification"]["images"], TEST_IMAGES),
+        held_out=VALIDATION_IMAGES,
+    script:
+        "../scripts/verify_cnn.py"
 
 
 rule cnn_outputs:

@@ -3,15 +3,16 @@
 from csnn.job import logged
 
 with logged(snakemake):
+    from csnn import responses
     from csnn.model import cnn
     from csnn.model import tuning
-    from csnn.model.equivalent import neuron_layers
+    from csnn.model.graph import activations, neuron_layers
     from csnn.files import read_npz, write_npz
     from csnn.nengodl.compat import use_threads
 
     use_threads(snakemake.threads)
     images = read_npz(snakemake.input.images)
-    model = cnn.load(snakemake.input.model, snakemake.params.cnn)
+    model = cnn.load(snakemake.input.model, snakemake.params.cnn | {"dataset": str(images["dataset"])})
     names = [layer.name for layer in neuron_layers(model)]
     if curve := snakemake.params.rate_curve:
         model = tuning.with_rate_curve(model, **curve)
@@ -21,7 +22,8 @@ with logged(snakemake):
             "logits": cnn.logits(model, images["images"]),
             "labels": images["labels"],
             "indices": images["indices"],
+            "images": responses.source(snakemake.input.images),
         },
     )
-    activations = tuning.activations(model, images["images"][: snakemake.params.activation_images], names)
-    write_npz(snakemake.output.activations, {f"layer{i + 1}": layer for i, layer in enumerate(activations)})
+    outputs = activations(model, images["images"][: snakemake.params.activation_images], names)
+    write_npz(snakemake.output.activations, {f"layer{i + 1}": layer for i, layer in enumerate(outputs)})

@@ -12,9 +12,10 @@ with logged(snakemake):
     import numpy as np
 
     from csnn.model import cnn
-    from csnn import neurons
+    from csnn import verification
     from csnn.event.compiler import compile_network
-    from csnn.nengodl.conversion import convert
+    from csnn.files import read_json
+    from csnn.nengodl.conversion import convert_to
     from csnn.event.simulator import simulate
     from csnn.nengodl.compat import use_threads
     from csnn.event.network import save_network
@@ -23,21 +24,19 @@ with logged(snakemake):
     conversion = snakemake.params.conversion
     use_threads(snakemake.threads)
     seed = int(snakemake.wildcards.seed)
-    converter = convert(
+    origin = source(snakemake.input.model)
+    certificate = read_json(snakemake.input.certificate)
+    converter = convert_to(
         cnn.load(snakemake.input.model, conversion["cnn"]),
-        neurons.build(conversion["neuron"], conversion["neuron_parameters"], conversion["initial_voltage"]),
+        conversion,
+        max_rate_hz=verification.certified_rates(certificate, origin, conversion["max_rate_hz"]),
         tau_syn_s=0.005,  # any: what matters is which connections have a filter
-        max_rate_hz=conversion["max_rate_hz"],
         seed=seed,
-        divided_by_amplitude=neurons.divided_by_amplitude(conversion["neuron"], conversion["neuron_parameters"]),
     )
     network = compile_network(
         converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], seed
     )
-    made_from = {
-        "model": source(snakemake.input.model),
-        "settings": json.dumps(conversion, sort_keys=True),
-    }
+    made_from = {"model": origin, "settings": json.dumps(conversion, sort_keys=True)}
     network = dataclasses.replace(network, provenance=network.provenance | made_from)
     # one step compiles the kernels into their cache, so that the many jobs that follow need not
     simulate(network, np.zeros((1, *converter.model.input_shape[1:]), np.float32), steps=1)

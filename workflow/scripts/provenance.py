@@ -13,6 +13,7 @@ with logged(snakemake):
 
     given, params = snakemake.input, snakemake.params
     certificates = [read_json(path) for path in given.certificates]
+    cnn_certificates = [read_json(path) for path in given.cnn_certificates]
     about = responses.read(given.responses).provenance
     record = {
         "configuration": params.configuration,
@@ -21,6 +22,10 @@ with logged(snakemake):
         "certificates": {
             path: {key: one[key] for key in ("largest_difference", "tolerance", "images", "steps")}
             for path, one in zip(given.certificates, certificates, strict=True)
+        },
+        "cnn_certificates": {
+            path: {key: certificate[key] for key in ("largest_difference", "tolerance", "images", "rates_hz")}
+            for path, certificate in zip(given.cnn_certificates, cnn_certificates, strict=True)
         },
         "sha256": {
             "images": provenance.hashes([given.images]),
@@ -51,6 +56,13 @@ with logged(snakemake):
     made_by = {key: str(value) for key, value in (record["code"] | record["machine"]).items()}
     versions = provenance.versions([about["versions"], *(one["versions"] for one in certificates), params.versions])
     sections = [
+        pages.Section(
+            "The conversion",
+            "Before anything was simulated, each CNN was converted to rectified linear rate neurons without filters, "
+            "and the logits compared with the CNN's own in Keras, with average pooling in place of max pooling. "
+            "Keras computes in single precision, which alone explains differences of some 1e-6 of the largest logit.",
+            pages.table(provenance.cnn_certificates(cnn_certificates)),
+        ),
         pages.Section("The engine", engine, pages.table(provenance.certificates(certificates)) if certificates else ""),
         pages.Section("Seeds", "", pages.table(seeds, words=True)),
         pages.Section("Code and machine", "", pages.table(pd.DataFrame(made_by.items(), columns=["", ""]), words=True)),

@@ -3,26 +3,25 @@
 from csnn.job import logged, progress
 
 with logged(snakemake):
-    from csnn import neurons
     from csnn import responses
-    from csnn.files import read_npz
+    from csnn import verification
+    from csnn.files import read_json, read_npz
     from csnn.model import cnn
     from csnn.nengodl.compat import use_threads
-    from csnn.nengodl.conversion import convert
+    from csnn.nengodl.conversion import convert_to
     from csnn.nengodl.simulator import simulate
 
     settings = snakemake.params.settings
     use_threads(snakemake.threads)
     images = read_npz(snakemake.input.images)
     shard = slice(*snakemake.params.positions)
-    converter = convert(
+    model = responses.source(snakemake.input.network)
+    certificate = read_json(snakemake.input.certificate)
+    converter = convert_to(
         cnn.load(snakemake.input.network, settings["cnn"]),
-        neurons.build(settings["neuron"], settings["neuron_parameters"], settings["initial_voltage"]),
-        tau_syn_s=settings["tau_syn_s"],
-        max_rate_hz=settings["max_rate_hz"],
-        seed=settings["seed"],
-        precision=settings["precision"],
-        divided_by_amplitude=neurons.divided_by_amplitude(settings["neuron"], settings["neuron_parameters"]),
+        settings,
+        max_rate_hz=verification.certified_rates(certificate, model, settings["max_rate_hz"]),
+        **{key: settings[key] for key in ("tau_syn_s", "seed", "precision")},
     )
     logits = simulate(
         converter,
@@ -34,7 +33,7 @@ with logged(snakemake):
     )
     provenance = {
         **settings,
-        "model": responses.source(snakemake.input.network),
+        "model": model,
         "images": responses.source(snakemake.input.images),
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "tensorflow", "nengo", "nengo-dl"),

@@ -13,8 +13,6 @@ with logged(snakemake):
     training = snakemake.params.training
     use_threads(snakemake.threads)
     dataset = read_images(snakemake.input.dataset)
-    equivalent(cnn.build(dataset.x_train.shape[1:], len(dataset.class_names), **snakemake.params.architecture))
-    tf.keras.backend.clear_session()
     cnn.seed_everything(training["seed"])
     trained = cnn.build(dataset.x_train.shape[1:], len(dataset.class_names), **snakemake.params.architecture)
     trained.summary(line_length=100)

@@ -6,7 +6,9 @@ with logged(snakemake):
     from csnn.model import cnn
     from csnn import responses
     from csnn.model import tuning
-    from csnn.data.images import read_images, training_set
+    from csnn.model.equivalent import CHECKED_IMAGES, equivalent
+    from csnn.model.graph import with_average_pooling
+    from csnn.data.images import pixels, read_images, training_set
     from csnn.files import write_json
     from csnn.nengodl.compat import tf, use_threads
 
@@ -14,14 +16,20 @@ with logged(snakemake):
     use_threads(snakemake.threads)
     cnn.seed_everything(tune["seed"])
     dataset = read_images(snakemake.input.dataset)
-    model = cnn.build(dataset.x_train.shape[1:], len(dataset.class_names), **snakemake.params.architecture)
-    if snakemake.input.parent:
-        new = tuning.take_weights(model, cnn.load(snakemake.input.parent, snakemake.params.parent))
-        print("layers with new weights:", ", ".join(new) or "none", flush=True)
+    architecture = snakemake.params.architecture
+    parent = cnn.load(snakemake.input.parent, snakemake.params.parent) if snakemake.input.parent else None
+    if parent is not None and not architecture.keys().isdisjoint(("builder", "model")):
+        model = with_average_pooling(parent) if architecture.get("pooling") == "average" else parent
+    else:
+        images = pixels(dataset.x_test[:CHECKED_IMAGES])
+        model = equivalent(cnn.build(images.shape[1:], len(dataset.class_names), **architecture), images)
+        if parent is not None:
+            new = tuning.take_weights(model, parent)
+            print("layers with new weights:", ", ".join(new) or "none", flush=True)
     model.summary(line_length=100)
 
     history = {}
-    if tune["epochs"]:
+    if tune["epochs"] or tune["rate_curve"]:
         images, labels = training_set(dataset, snakemake.params.held_out, tune["images"])
         done = progress(tune["epochs"], "epochs", every_s=0)
         options = {key: tune[key] for key in ("epochs", "batch_size", "learning_rate", "mirror", "seed")}

@@ -1,16 +1,15 @@
-"""Hold the event-driven engine to NengoDL in double precision, for each time constant of one neuron and seed."""
+"""Verify the event-driven engine against NengoDL in double precision, for each time constant of one neuron and seed."""
 
 from csnn.job import logged
 
 with logged(snakemake):
     from csnn.model import cnn
-    from csnn import neurons
     from csnn import responses
     from csnn import verification
-    from csnn.nengodl.conversion import convert
+    from csnn.nengodl.conversion import convert_to
     from csnn.event import simulator as event
     from csnn.nengodl import simulator as nengodl
-    from csnn.files import AGAIN, InputError, read_npz, write_json
+    from csnn.files import AGAIN, InputError, read_json, read_npz, write_json
     from csnn.nengodl.compat import use_threads
     from csnn.event.network import load_network
 
@@ -18,21 +17,17 @@ with logged(snakemake):
     use_threads(snakemake.threads)
     conversion, seed = params.conversion, int(snakemake.wildcards.seed)
     network = load_network(snakemake.input.network, conversion | {"seed": seed})
-    if network.provenance["model"] != responses.source(snakemake.input.model):
+    origin = responses.source(snakemake.input.model)
+    if network.provenance["model"] != origin:
         raise InputError(f"{snakemake.input.network} was made from another model than {snakemake.input.model}; {AGAIN}")
     images = read_npz(snakemake.input.images)["images"][: params.images]
     time_s = {"dt_s": params.dt_s, "steps": params.steps}
     model = cnn.load(snakemake.input.model, conversion["cnn"])
+    certificate = read_json(snakemake.input.certificate)
+    rates = verification.certified_rates(certificate, origin, conversion["max_rate_hz"])
     checks = []
     for tau_syn_s in params.tau_syn_s:
-        converter = convert(
-            model,
-            neurons.build(conversion["neuron"], conversion["neuron_parameters"], conversion["initial_voltage"]),
-            tau_syn_s=tau_syn_s,
-            max_rate_hz=conversion["max_rate_hz"],
-            seed=seed,
-            divided_by_amplitude=neurons.divided_by_amplitude(conversion["neuron"], conversion["neuron_parameters"]),
-        )
+        converter = convert_to(model, conversion, max_rate_hz=rates, tau_syn_s=tau_syn_s, seed=seed)
         reference = nengodl.simulate(converter, images, minibatch=len(images), **time_s)
         logits = event.simulate(network, images, tau_syn_s=tau_syn_s, **time_s).logits
         checks.append({"tau_syn_s": tau_syn_s} | verification.certificate(reference, logits))

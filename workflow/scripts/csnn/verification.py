@@ -1,13 +1,13 @@
-"""How far one simulator's logits are from another's, and what rounding alone does to NengoDL's own."""
+"""How far one simulator's logits are from another's, and the certificates that record it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import numpy as np
 
-from csnn.evaluation.metrics import correct
-
-DIVERGED = 1e-4
-"""A logit that differs by more than this is no rounding error any more: a spike came at another step."""
+from csnn.files import AGAIN, InputError, read_json
 
 
 def largest_difference(reference: np.ndarray, logits: np.ndarray) -> float:
@@ -15,7 +15,7 @@ def largest_difference(reference: np.ndarray, logits: np.ndarray) -> float:
 
     Parameters
     ----------
-    reference, logits : (n, steps, classes) float64
+    reference, logits : (n, steps, classes) or (n, classes) float
 
     Raises
     ------
@@ -27,6 +27,59 @@ def largest_difference(reference: np.ndarray, logits: np.ndarray) -> float:
     if not (np.isfinite(reference).all() and np.isfinite(logits).all()):
         raise ValueError("logits to be compared are not all finite")
     return float(np.abs(reference - logits).max())
+
+
+CNN_TOLERANCE = 1e-4
+"""Accepted difference between the logits of rate neurons and of the CNN, in units of the largest logit or of 1."""
+
+
+def cnn_certificate(logits_of_cnn: np.ndarray, logits: np.ndarray) -> dict:
+    """Return what a comparison of rate neurons without filter with the CNN itself has shown, for a certificate.
+
+    Parameters
+    ----------
+    logits_of_cnn : (n, classes) float32
+        Of the CNN with average pooling in place of max pooling.
+    logits : (n, classes) float
+        Of the network that it was converted to, with rectified linear rate neurons and without filters.
+
+    Raises
+    ------
+    InputError
+        If they differ by more than the rounding of Keras' single precision.
+    """
+    difference = largest_difference(logits_of_cnn, logits)
+    largest = float(np.abs(logits_of_cnn).max())
+    tolerance = CNN_TOLERANCE * max(1.0, largest)
+    if not difference <= tolerance:
+        raise InputError(
+            f"NengoDL's conversion changes the CNN: with rectified linear rate neurons and without filters a logit "
+            f"differs by {difference:.1e} from the CNN's own, of which the largest is {largest:.2g}; a layer of it is "
+            "not what NengoDL takes it for: please report it with the CNN"
+        )
+    return {"largest_difference": difference, "largest_logit": largest, "tolerance": tolerance, "images": len(logits)}
+
+
+def certified_rates(certificate: Mapping[str, Any], model: str, max_rate_hz: Any) -> list[float]:
+    """Return the maximal rate (Hz) of each layer of neurons, with which a CNN's conversion was certified.
+
+    Parameters
+    ----------
+    certificate
+        The content of a CNN's certificate.
+    model
+        The hash of the CNN's file, as provenance names it.
+    max_rate_hz
+        The setting: a rate, one for each layer, or a percentile of the activations with a rate.
+
+    Raises
+    ------
+    InputError
+        If the certificate is of another model or of other rates.
+    """
+    if certificate["model"] != model or certificate["max_rate_hz"] != max_rate_hz:
+        raise InputError(f"the certificate of the CNN is of another model or of other rates than belong here; {AGAIN}")
+    return list(certificate["rates_hz"].values())
 
 
 def certificate(reference: np.ndarray, logits: np.ndarray) -> dict:
@@ -41,31 +94,29 @@ def certificate(reference: np.ndarray, logits: np.ndarray) -> dict:
     }
 
 
-def rounding_divergence(double: np.ndarray, single: np.ndarray, labels: np.ndarray) -> dict[str, float | int]:
-    """Return how far NengoDL in single precision is from itself in double: what rounding does to a published number.
+def check_certificates(paths: Iterable[str], simulated: Mapping[tuple[str, int], str | None]) -> None:
+    """Check that certificates prove what was simulated.
 
     Parameters
     ----------
-    double, single : (n, steps, classes) float
-        NengoDL's logits in double and in single precision.
-    labels : (n,) int
+    paths
+        Of the certificates.
+    simulated
+        By network and seed, the hash of the compiled network that it was simulated from: a certificate of another
+        compilation proves nothing about it.
 
-    Returns
-    -------
-    dict
-        ``images``; ``diverged_share``, the share of them with a logit that differs by more than `DIVERGED` at any step;
-        ``largest_difference``; and the accuracy in both precisions, as the mean over all steps
-        (``accuracy_mean_double``, ``accuracy_mean_single``) and at the last step (``accuracy_last_double``,
-        ``accuracy_last_single``).
+    Raises
+    ------
+    InputError
+        Naming the certificate.
     """
-    differences = [largest_difference(double[i : i + 1], single[i : i + 1]) for i in range(len(labels))]
-    right_double, right_single = correct(double, labels), correct(single, labels)
-    return {
-        "images": len(labels),
-        "diverged_share": float(np.mean([difference > DIVERGED for difference in differences])),
-        "largest_difference": max(differences),
-        "accuracy_mean_double": float(right_double.mean()),
-        "accuracy_mean_single": float(right_single.mean()),
-        "accuracy_last_double": float(right_double[:, -1].mean()),
-        "accuracy_last_single": float(right_single[:, -1].mean()),
-    }
+    for path in paths:
+        certified = read_json(path)
+        if not certified["largest_difference"] <= certified["tolerance"]:
+            raise InputError(
+                f"{path} shows a difference from NengoDL of {certified['largest_difference']}, more than its tolerance "
+                f"{certified['tolerance']}; {AGAIN}"
+            )
+        compiled = certified["compiled_network"]
+        if compiled != simulated.get((certified["network"], certified["seed"]), compiled):
+            raise InputError(f"{path} is of another compiled network than the one that was simulated; {AGAIN}")

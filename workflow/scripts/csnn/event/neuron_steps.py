@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable
 from functools import cache
 
@@ -13,9 +14,25 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from csnn.neurons import NEURONS, series
 from csnn.neurons.neuron_type import NeuronType, Step
 
-# Rounding as in Nengo decides when a neuron spikes, so nothing is contracted here; numba's callees would inherit
-# `fastmath` from their callers if it were not set.
-_compiled = njit(error_model="numpy", fastmath=False)
+_names = itertools.count()
+
+
+def _name(function: Callable) -> None:
+    """Give a function that is made several times a name of its own, the same in every process.
+
+    Machine code from the cache and from this process is linked by names, so different functions must not share one.
+    """
+    function.__qualname__ = f"{function.__qualname__}_{next(_names)}"
+
+
+def _compile(function: Callable) -> Callable:
+    """Compile a function that is made several times.
+
+    Rounding as in Nengo decides when a neuron spikes, so nothing is contracted; that has to be said, because functions
+    inherit `fastmath` from those that call them.
+    """
+    _name(function)
+    return njit(error_model="numpy", fastmath=False)(function)
 
 
 @cache
@@ -25,6 +42,7 @@ def _make_jitable(function: Callable) -> None:
     for called in (*names.nonlocals.values(), *names.globals.values()):
         if inspect.isfunction(called):
             _make_jitable(called)
+    _name(function)
     contraction = {"contract"} if function.__module__ == series.__name__ else False
     register_jitable(error_model="numpy", fastmath=contraction)(function)
 
@@ -36,20 +54,18 @@ def _columns(count: int) -> tuple[Callable, Callable]:
     One row after the other by functions of their own: with a loop over rows, neurons are not computed many at once.
     """
     if count == 0:
-        return _compiled(lambda array, i: ()), _compiled(lambda array, i, values: None)
+        return _compile(lambda array, i: ()), _compile(lambda array, i, values: None)
     load_others, store_others = _columns(count - 1)
     last = count - 1
 
-    @_compiled
     def load(array, i):
         return (*load_others(array, i), array[last, i])
 
-    @_compiled
     def store(array, i, values):
         store_others(array, i, values)
         array[last, i] = values[last]
 
-    return load, store
+    return _compile(load), _compile(store)
 
 
 def _over_neurons(kind: NeuronType, step: Step) -> Callable:
@@ -58,15 +74,14 @@ def _over_neurons(kind: NeuronType, step: Step) -> Callable:
     load, store = _columns(len(kind.state._fields))
     state_type, constants_type, count = kind.state, kind.constants, len(kind.constants._fields)
 
-    @_compiled
-    def step_all(current, state, output, numbers):
+    def step_all(number, current, state, output, numbers):
         real = numbers.dtype.type
         constants = constants_type(*to_fixed_tuple(numbers, count))  # type: ignore[call-arg]
         for i in range(current.size):
             output[i], new = step(current[i], state_type(*load(state, i)), constants, real)
             store(state, i, new)
 
-    return step_all
+    return _compile(step_all)
 
 
 _STEPS: list[tuple[NeuronType, Step]] = [(kind, step) for kind in NEURONS.values() for step in kind.steps]
@@ -75,23 +90,23 @@ NUMBERS: dict[Step, int] = {step: number for number, (_, step) in enumerate(_STE
 """The number by which `step_neurons` knows a step."""
 
 
-def _one_of(steps: list[tuple[NeuronType, Step]]) -> Callable:
-    """Compile the function that takes the step with a number."""
-    if not steps:
-        return _compiled(lambda number, current, state, output, constants: None)
-    step_last, step_others, last = _over_neurons(*steps[-1]), _one_of(steps[:-1]), len(steps) - 1
+def _one_of(numbers: range) -> Callable:
+    """Compile the function that takes the step with one of these numbers, by halves."""
+    if len(numbers) == 1:
+        return _over_neurons(*_STEPS[numbers[0]])
+    half = len(numbers) // 2
+    step_lower, step_upper, middle = _one_of(numbers[:half]), _one_of(numbers[half:]), numbers[half]
 
-    @_compiled
     def step_one_of(number, current, state, output, constants):
-        if number == last:
-            step_last(current, state, output, constants)
+        if number < middle:
+            step_lower(number, current, state, output, constants)
         else:
-            step_others(number, current, state, output, constants)
+            step_upper(number, current, state, output, constants)
 
-    return step_one_of
+    return _compile(step_one_of)
 
 
-step_neurons = _one_of(_STEPS)
+step_neurons = _one_of(range(len(_STEPS)))
 """Take one step of neurons: ``step_neurons(number, current, state, output, constants)``.
 
 Parameters

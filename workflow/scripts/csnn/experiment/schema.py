@@ -77,10 +77,6 @@ TimeConstant = Annotated[float, Field(gt=0, le=1000), _unit("seconds"), _FROM_TE
 TimeStep = Annotated[float, Field(ge=1e-6, le=1), _unit("seconds"), _FROM_TEXT]
 Path = Annotated[str, Field(min_length=1), _allowed("a path")]
 
-Rates = Annotated[
-    RateHz | Annotated[list[RateHz], Field(min_length=1)],
-    _allowed(f"a number from 0.001 to {LARGEST} in Hz, or a list of one for each layer of neurons"),
-]
 Filters = Annotated[list[Count], Field(min_length=1), _allowed("a list of at least one integer")]
 TimeConstants = Annotated[list[OrNull[TimeConstant]], Field(min_length=1)]
 Seeds = Annotated[list[NengoSeed], Field(min_length=1)]
@@ -103,6 +99,24 @@ class Section(BaseModel):
     """A mapping of the configuration: known keys only, defaults for those that are left out."""
 
     model_config = _CONFIG
+
+
+class RatesFromActivations(Section):
+    """Maximal rates that a large activation of each layer sets."""
+
+    percentile: Annotated[float, Field(gt=0, le=100), _FROM_TEXT] = Field(
+        99.9, description="Which of a layer's activations above zero counts as large, on the first 500 training images."
+    )
+    hz: RateHz = Field(415, description="Firing rate, in Hz, of a neuron whose activation is that large.")
+
+
+Rates = Annotated[
+    RateHz | Annotated[list[RateHz], Field(min_length=1)] | RatesFromActivations,
+    _allowed(
+        f"a number from 0.001 to {LARGEST} in Hz, a list of one for each layer of neurons, or "
+        "{percentile: ..., hz: ...}"
+    ),
+]
 
 
 class Data(Section):

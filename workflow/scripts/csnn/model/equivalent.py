@@ -7,18 +7,15 @@ what no spiking neuron computes is refused by one sentence that names the layer.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, softmax
 
 from csnn.files import InputError
-from csnn.nengodl.compat import nengo_dl, tf
-
-LAYERS: Any = tf.keras.layers
-Value = TypeVar("Value")
+from csnn.model.graph import LAYERS, RELU, Rebuilt, end_layer, neuron_layers, refused, walk
+from csnn.nengodl.compat import tf
 
 ROUNDING = 1e-4
 """Largest difference that float32 rounding makes between outputs of equivalent CNNs, in units of the largest output."""
@@ -47,14 +44,6 @@ LEFT_OUT = {
 }
 """Layers that change nothing at inference."""
 
-AVERAGE_POOLING = {
-    getattr(LAYERS, f"{prefix}Max{name}"): getattr(LAYERS, f"{prefix}Average{name}")
-    for prefix in ("", "Global")
-    for name in ("Pooling1D", "Pooling2D", "Pooling3D")
-}
-"""The average pooling that the conversion puts in place of each max pooling."""
-
-_RELU = (tf.keras.activations.relu, tf.nn.relu)
 _LINEAR = (None, tf.keras.activations.linear)
 _AT_END = {
     "softmax": (tf.keras.activations.softmax, tf.nn.softmax),
@@ -93,7 +82,7 @@ def equivalent(model: tf.keras.Model, images: np.ndarray | None = None) -> tf.ke
         Naming the layer that has no such form, why, and what would be right; or if the outputs for the images differ
         by more than float32 rounding.
     """
-    end = _end(model)
+    end = end_layer(model)
 
     def form(layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         return _form(rebuilt, layer, inputs, at_end=layer is end)
@@ -112,7 +101,7 @@ def equivalent(model: tf.keras.Model, images: np.ndarray | None = None) -> tf.ke
 
 def activation_at_end(model: tf.keras.Model) -> str | None:
     """Return which activation a CNN has at its end, ``softmax`` or ``sigmoid``, or None if it gives logits."""
-    end = _end(model)
+    end = end_layer(model)
     if type(end) is LAYERS.Softmax:
         return "softmax"
     activation = getattr(end, "activation", None)
@@ -131,187 +120,6 @@ def _check_outputs(original: tf.keras.Model, model: tf.keras.Model, images: np.n
             "the same CNN without the layers that do nothing at inference, more than float32 rounding explains; no "
             "layer may be random or of lower precision at inference"
         )
-
-
-def with_average_pooling(model: tf.keras.Model) -> tf.keras.Model:
-    """Return a copy of a CNN in the form of `equivalent` with average pooling in place of max pooling."""
-    rebuilt = Rebuilt(model)
-
-    def apply(layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        return rebuilt.add(layer, inputs, kind=AVERAGE_POOLING.get(type(layer)))
-
-    rebuilt.finish(walk(model, [rebuilt.image], apply))
-    return rebuilt.model
-
-
-def neuron_layers(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
-    """Return the layers of a CNN in the form of `equivalent` that become neurons, in the order in which signals flow.
-
-    A layer comes after all that feed it, and the inputs of a sum or concatenation in their order: the order of the
-    populations in NengoDL's network, and in the compiled one.
-    """
-    return [node.layer for node in _nodes(model) if is_relu(node.layer)]
-
-
-def is_relu(layer: tf.keras.layers.Layer) -> bool:
-    """Tell whether a layer has a ReLU, within or as its own kind."""
-    return isinstance(layer, LAYERS.ReLU) or getattr(layer, "activation", None) in _RELU
-
-
-def describe(layer: tf.keras.layers.Layer) -> str:
-    """Name a layer in a sentence."""
-    return f"layer {layer.name!r} ({type(layer).__name__})"
-
-
-def walk(
-    model: tf.keras.Model, inputs: Sequence[Value], apply: Callable[[tf.keras.layers.Layer, Sequence[Value]], Value]
-) -> Value:
-    """Follow the graph of a model, through nested models, with a function in place of its layers.
-
-    Parameters
-    ----------
-    model
-    inputs
-        One value for each input of the model.
-    apply
-        Takes a layer and the values at its inputs, and returns the value at its output.
-
-    Raises
-    ------
-    InputError
-        If a model has no graph, or a layer more than one output.
-    """
-    if isinstance(model, tf.keras.Sequential):
-        (value,) = inputs
-        for layer in model.layers:
-            value = _apply_one(layer, [value], apply)
-        return value
-    _check_graph(model)
-    values = {id(tensor): value for tensor, value in zip(model.inputs, inputs, strict=True)}
-    for node in _nodes(model):
-        if node.is_input:
-            continue
-        if node.call_kwargs.get("training"):
-            raise _refused(node.layer, "is called with training=True, so it is random at inference; it must not be")
-        if not tf.is_tensor(node.outputs):
-            raise _refused(node.layer, "has several outputs; it must have one")
-        values[id(node.outputs)] = _apply_one(node.layer, [values[id(tensor)] for tensor in node.keras_inputs], apply)
-    return values[id(model.outputs[0])]
-
-
-def _apply_one(
-    layer: tf.keras.layers.Layer,
-    inputs: Sequence[Value],
-    apply: Callable[[tf.keras.layers.Layer, Sequence[Value]], Value],
-) -> Value:
-    """Apply a function to a layer, or to the layers of a nested model."""
-    if isinstance(layer, tf.keras.Model):
-        return walk(layer, inputs, apply)
-    return apply(layer, inputs)
-
-
-def _check_graph(model: tf.keras.Model) -> None:
-    """Refuse a model whose layers are known to its own code only, or that has several outputs."""
-    if not getattr(model, "_is_graph_network", False):
-        raise InputError(
-            f"the CNN cannot be converted to a spiking network: {type(model).__name__} {model.name!r} is a model whose "
-            "call is code of its own; it must be a functional or Sequential model of Keras"
-        )
-    if len(model.outputs) != 1:
-        raise InputError(
-            f"the CNN cannot be converted to a spiking network: the model {model.name!r} has {len(model.outputs)} "
-            "outputs; it must have one"
-        )
-
-
-def _nodes(model: tf.keras.Model) -> list[Any]:
-    """Return the applications of layers in a functional model: each after those that it needs, depth first."""
-    return nengo_dl.compat._build_map(model.outputs)[0]
-
-
-def _end(model: tf.keras.Model) -> tf.keras.layers.Layer:
-    """Return the layer whose output is the model's."""
-    if isinstance(model, tf.keras.Sequential):
-        layer = model.layers[-1]
-    else:
-        _check_graph(model)
-        layer = model.outputs[0]._keras_history.layer
-    return _end(layer) if isinstance(layer, tf.keras.Model) else layer
-
-
-class Rebuilt:
-    """A functional model in the making: copies of layers, each under a name of its own."""
-
-    def __init__(self, model: tf.keras.Model):
-        shape = model.input_shape
-        if (isinstance(shape, list) and len(shape) != 1) or not isinstance(model.output_shape, tuple):
-            raise InputError("the CNN cannot be converted to a spiking network: it must have one input and one output")
-        (shape,) = shape if isinstance(shape, list) else (shape,)
-        self.names: Counter[str] = Counter()
-        self.name = model.name
-        first = model.inputs[0]._keras_history.layer if model.inputs else None
-        self.image = tf.keras.Input(shape[1:], name=self._new_name(first.name if first is not None else "input"))
-
-    def add(
-        self, layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor], kind: Any = None, **changes: Any
-    ) -> tf.Tensor:
-        """Apply a copy of a layer, of another class or with other settings; with the same weights where it has some.
-
-        Parameters
-        ----------
-        layer
-        inputs
-            Tensors of the model in the making.
-        kind
-            Class of the copy, if not the layer's own.
-        changes
-            Settings of its configuration that differ; ``weights``, if others than the layer's own.
-        """
-        weights = changes.pop("weights", None)
-        settings = _config(layer) | {"dtype": "float32"} | changes
-        return self.new(kind or type(layer), inputs, layer.get_weights() if weights is None else weights, **settings)
-
-    def new(
-        self, kind: Any, inputs: Sequence[tf.Tensor], weights: Sequence[np.ndarray] = (), **settings: Any
-    ) -> tf.Tensor:
-        """Apply a new layer of a class, with these weights and settings of its configuration."""
-        settings["name"] = self._new_name(settings["name"])
-        layer = kind.from_config(settings)
-        output = layer(list(inputs) if len(inputs) > 1 else inputs[0])
-        layer.set_weights(list(weights))
-        return output
-
-    def affine(self, name: str, tensor: tf.Tensor, scale: float | np.ndarray, offset: float | np.ndarray) -> tf.Tensor:
-        """Apply ``scale x + offset`` by channel: a batch normalization whose statistics make it just that."""
-        channels = tensor.shape[-1]
-        epsilon = 1e-3
-        gamma, beta = (np.broadcast_to(np.asarray(value, np.float32), channels) for value in (scale, offset))
-        weights = [gamma, beta, np.zeros(channels, np.float32), np.full(channels, 1 - epsilon, np.float32)]
-        settings = {"name": name, "epsilon": epsilon, "trainable": False}
-        return self.new(LAYERS.BatchNormalization, [tensor], weights, **settings)
-
-    def finish(self, output: tf.Tensor) -> None:
-        """Make the model."""
-        self.model = tf.keras.Model(self.image, output, name=self.name)
-
-    def _new_name(self, name: str) -> str:
-        """Return a name that no layer has yet."""
-        self.names[name] += 1
-        return name if self.names[name] == 1 else self._new_name(f"{name}_{self.names[name] - 1}")
-
-
-def _config(layer: tf.keras.layers.Layer) -> dict[str, Any]:
-    """Return a layer's configuration without what matters in training only: that may be code of the user's own."""
-    training = [name for name in vars(layer) if name.endswith(("_initializer", "_regularizer", "_constraint"))]
-    values = {name: getattr(layer, name) for name in training}
-    try:
-        for name in training:
-            setattr(layer, name, None)
-        config = layer.get_config()
-    finally:
-        for name, value in values.items():
-            setattr(layer, name, value)
-    return {key: value for key, value in config.items() if key not in (*training, "batch_input_shape")}
 
 
 def _form(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor], *, at_end: bool) -> tf.Tensor:
@@ -335,9 +143,9 @@ def _form(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, inputs: Sequence[tf.Te
     if kind in (LAYERS.SeparableConv1D, LAYERS.SeparableConv2D):
         return _separable(rebuilt, layer, inputs, at_end)
     if kind in _ACTIVATIONS:
-        raise _refused(layer, _NO_RELU.format(f"computes {kind.__name__}"))
+        raise refused(layer, _NO_RELU.format(f"computes {kind.__name__}"))
     if kind not in KEPT:
-        raise _refused(layer, f"has no form in Nengo; {_CONVERTIBLE}")
+        raise refused(layer, f"has no form in Nengo; {_CONVERTIBLE}")
     _check(layer)
     tensor = inputs[0]
     if kind is LAYERS.ReLU:
@@ -392,7 +200,7 @@ def _activation(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, tensor: tf.Tenso
 
 def _activation_name(layer: tf.keras.layers.Layer, activation: Any, at_end: bool) -> str:
     """Return ``relu`` or ``linear``: what is left of an activation in the logits' CNN."""
-    if activation in _RELU:
+    if activation in RELU:
         return "relu"
     if activation in _LINEAR or isinstance(activation, tf.keras.layers.Layer):
         return "linear"
@@ -400,7 +208,7 @@ def _activation_name(layer: tf.keras.layers.Layer, activation: Any, at_end: bool
     name = next((known for known, spellings in _AT_END.items() if activation in spellings), name)
     if name in _AT_END and at_end:
         return "linear"
-    raise _refused(layer, _NO_RELU.format(f"has the activation {name}"))
+    raise refused(layer, _NO_RELU.format(f"has the activation {name}"))
 
 
 def _check(layer: tf.keras.layers.Layer) -> None:
@@ -409,22 +217,22 @@ def _check(layer: tf.keras.layers.Layer) -> None:
         settings = {"negative_slope": 0, "threshold": 0, "max_value": None}
         for key, value in settings.items():
             if (getattr(layer, key) or value) != value:
-                raise _refused(layer, _NO_RELU.format(f"has {key} {float(getattr(layer, key)):g}"))
+                raise refused(layer, _NO_RELU.format(f"has {key} {float(getattr(layer, key)):g}"))
     if type(layer) is not LAYERS.Flatten and getattr(layer, "data_format", None) == "channels_first":
-        raise _refused(layer, "has data_format channels_first; it must be channels_last")
+        raise refused(layer, "has data_format channels_first; it must be channels_last")
     if any(rate != 1 for rate in np.atleast_1d(getattr(layer, "dilation_rate", 1))):
-        raise _refused(layer, f"has dilation_rate {layer.dilation_rate}, which has no form in Nengo; it must be 1")
+        raise refused(layer, f"has dilation_rate {layer.dilation_rate}, which has no form in Nengo; it must be 1")
     if getattr(layer, "padding", None) == "causal":
-        raise _refused(layer, "has causal padding, which has no form in Nengo; it must be valid or same")
+        raise refused(layer, "has causal padding, which has no form in Nengo; it must be valid or same")
     if getattr(layer, "interpolation", "nearest") != "nearest":
-        raise _refused(layer, f"has interpolation {layer.interpolation}; it must be nearest")
+        raise refused(layer, f"has interpolation {layer.interpolation}; it must be nearest")
 
 
 def _normalization(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, tensor: tf.Tensor) -> tf.Tensor:
     """Apply ``(x - mean) / deviation`` by channel."""
     mean, variance = (np.asarray(value, np.float32) for value in (layer.mean, layer.variance))
     if layer.invert or not (mean.size == 1 or mean.shape[-1] == mean.size):
-        raise _refused(layer, "normalizes along other axes than the channels; axis must be -1 or None, invert False")
+        raise refused(layer, "normalizes along other axes than the channels; axis must be -1 or None, invert False")
     scale = 1 / np.maximum(np.sqrt(variance.ravel()), tf.keras.backend.epsilon())
     return rebuilt.affine(layer.name, tensor, scale, -mean.ravel() * scale)
 
@@ -447,10 +255,3 @@ def _separable(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, inputs: Sequence[
     if isinstance(layer.activation, tf.keras.layers.Layer):
         return _form(rebuilt, layer.activation, [output], at_end=at_end)
     return output
-
-
-def _refused(layer: tf.keras.layers.Layer, why: str) -> InputError:
-    """Return the sentence for a layer that cannot be converted."""
-    symbol = getattr(layer, "symbol", None)
-    name = f"the operation {symbol}" if symbol else describe(layer)
-    return InputError(f"the CNN cannot be converted to a spiking network: {name} {why}")

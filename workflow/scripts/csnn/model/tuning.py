@@ -8,12 +8,23 @@ model in which ``relu`` marks where the neurons go; gains and offsets of the neu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from csnn.files import InputError
 from csnn.model.cnn import finite
-from csnn.model.equivalent import LAYERS, Rebuilt, neuron_layers, walk
+from csnn.model.graph import (
+    LAYERS,
+    Rebuilt,
+    activations,
+    kernel_and_bias,
+    neuron_layers,
+    number_of_uses,
+    scale_and_offset,
+    walk,
+)
 from csnn.nengodl.compat import tf
 
 ABOVE_THRESHOLD = 19.0
@@ -67,9 +78,9 @@ def _curve(gain: float, bias: float, scale: float, neuron: Mapping) -> Callable[
     return activation
 
 
-def _with_activations(model: tf.keras.Model, activations: Sequence[Callable]) -> tf.keras.Model:
+def _with_activations(model: tf.keras.Model, functions: Sequence[Callable]) -> tf.keras.Model:
     """Return a copy of a model with other activations in place of its ReLUs."""
-    chosen = dict(zip((layer.name for layer in neuron_layers(model)), activations, strict=True))
+    chosen = dict(zip((layer.name for layer in neuron_layers(model)), functions, strict=True))
     rebuilt = Rebuilt(model)
 
     def apply(layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -81,13 +92,6 @@ def _with_activations(model: tf.keras.Model, activations: Sequence[Callable]) ->
 
     rebuilt.finish(walk(model, [rebuilt.image], apply))
     return rebuilt.model
-
-
-def activations(model: tf.keras.Model, images: np.ndarray, names: Sequence[str]) -> list[np.ndarray]:
-    """Return what the layers of these names put out for images, each of shape (images, units)."""
-    hidden = [model.get_layer(name).output for name in names]
-    outputs = tf.keras.Model(model.input, hidden).predict(images, batch_size=500, verbose=0)
-    return [output.reshape(len(images), -1) for output in (outputs if isinstance(outputs, list) else [outputs])]
 
 
 def take_weights(model: tf.keras.Model, source: tf.keras.Model) -> list[str]:
@@ -146,6 +150,8 @@ def tune(
     dict
         ``loss`` and ``accuracy`` of each epoch, on the training images as Keras measures them while it trains.
     """
+    if not epochs:
+        return {}
     steps = epochs * -(-len(images) // batch_size)
     model.compile(
         tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(learning_rate, steps)),
@@ -199,7 +205,7 @@ def tune_to_rate_curve(
     Parameters
     ----------
     model
-        A chain of layers with ReLUs between its layers with weights.
+        In the form of `csnn.model.equivalent.equivalent`; its batch normalizations are folded first.
     images, labels
         Training images.
     neuron
@@ -216,50 +222,126 @@ def tune_to_rate_curve(
     model, history
         The model folded for conversion (see `fold`), and what `tune` returns.
     """
+    model = without_batch_normalization(model)
     gains, slopes = [], []
-    names = [layer.name for layer in neuron_layers(model)]
-    for layer in activations(model, images[:calibration_images], names):
-        positive = layer[layer > 0].astype(float)
+    for layer in neuron_layers(model):
+        (outputs,) = activations(model, images[:calibration_images], [layer.name])
+        positive = outputs[outputs > 0].astype(float)
         if not positive.size:
-            raise InputError("a layer of the CNN has no activation above zero, so its neurons cannot be given a gain")
+            raise InputError(
+                f"layer {layer.name!r} of the CNN has no activation above zero, so its neurons cannot be given a gain"
+            )
         gains.append(ABOVE_THRESHOLD / np.percentile(positive, LARGE_PERCENTILE))
         rates = lif_rate(tf.constant(1 + gains[-1] * positive), neuron["tau_rc_s"], neuron["tau_ref_s"]).numpy()
         slopes.append((rates @ positive) / (positive @ positive))
     curves = [_curve(float(g), 1.0, float(k), neuron) for g, k in zip(gains, slopes, strict=True)]
     curved = _with_activations(model, curves)
     history = tune(curved, images, labels, **tuning)
-    model.set_weights(fold(curved.get_weights(), gains, slopes, max_rate_hz))
-    return model, history
+    # the copy that was tuned has the same layers
+    model.set_weights(curved.get_weights())
+    return fold(model, gains, slopes, max_rate_hz), history
 
 
 def fold(
-    weights: Sequence[np.ndarray],
-    gains: Sequence[float],
-    slopes: Sequence[float],
-    max_rate_hz: float | Sequence[float],
-) -> list[np.ndarray]:
+    model: tf.keras.Model, gains: Sequence[float], slopes: Sequence[float], max_rate_hz: float | Sequence[float]
+) -> tf.keras.Model:
     """Fold gains into weights, so that ``rate(f x) / f`` in the folded network is what ``rate(1 + g x) / k`` was.
 
-    The folded neurons' inputs are ``x' = (1 + g x) / f`` and their outputs ``k / f`` times what they were; pooling and
-    flattening between layers keep such a factor.
+    The folded neurons' inputs are ``x' = (1 + g x) / f`` and their outputs ``k / f`` times what they were. Such a
+    factor goes on through pooling and what only moves units, until the next layer with weights takes it up. Where
+    branches with different factors meet, and before a ReLU without weights, a batch normalization sets it right.
 
     Parameters
     ----------
-    weights
-        Kernel and bias of each layer in turn, the last of which has no neurons.
+    model
+        In the form of `csnn.model.equivalent.equivalent`.
     gains, slopes
-        ``g`` and ``k`` of each layer of neurons.
+        ``g`` and ``k`` of each layer of neurons, in the order of `neuron_layers`.
     max_rate_hz
         ``f``, one for all layers or one for each.
     """
     rates = np.broadcast_to(np.asarray(max_rate_hz, float), len(gains))
-    if len(weights) != 2 * (len(gains) + 1):
-        raise InputError(
-            f"the CNN has {len(weights)} arrays of weights, but {len(gains)} layers of neurons; a network that is "
-            "tuned to a rate curve must be a chain of layers, each with a kernel and a bias"
-        )
-    folded, before = [], 1.0
-    for kernel, bias, gain, slope, rate in zip(weights[:-2:2], weights[1:-2:2], gains, slopes, rates, strict=True):
-        folded += [kernel * (gain / rate * before), bias * (gain / rate) + 1 / rate]
-        before = rate / slope
-    return [array.astype(np.float32) for array in (*folded, weights[-2] * before, weights[-1])]
+    names = [layer.name for layer in neuron_layers(model)]
+    curves = dict(zip(names, zip(gains, slopes, rates, strict=True), strict=True))
+    rebuilt = Rebuilt(model)
+
+    def scaled(name: str, tensor: tf.Tensor, factor: float) -> tf.Tensor:
+        return tensor if factor == 1.0 else rebuilt.affine(f"{name}_scale", tensor, factor, 0.0)
+
+    def apply(layer: tf.keras.layers.Layer, inputs: Sequence[tuple[tf.Tensor, float]]) -> tuple[tf.Tensor, float]:
+        tensors, factors = [tensor for tensor, _ in inputs], [factor for _, factor in inputs]
+        factor = factors[0]
+        if len(set(factors)) > 1:
+            pairs = zip(tensors, factors, strict=True)
+            tensors, factor = [scaled(layer.name, *pair) for pair in pairs], 1.0
+        if layer.name in curves:
+            gain, slope, rate = curves[layer.name]
+            if hasattr(layer, "activation"):
+                kernel, bias = kernel_and_bias(layer)
+                weights = [kernel * (gain / rate * factor), bias * (gain / rate) + 1 / rate]
+                return rebuilt.add(layer, tensors, weights=weights, use_bias=True), rate / slope
+            current = rebuilt.affine(f"{layer.name}_gain", tensors[0], gain / rate * factor, 1 / rate)
+            return rebuilt.add(layer, [current]), rate / slope
+        if hasattr(layer, "activation"):
+            kernel, *bias = layer.get_weights()
+            return rebuilt.add(layer, tensors, weights=[kernel * factor, *bias]), 1.0
+        if isinstance(layer, LAYERS.BatchNormalization):
+            return rebuilt.add(layer, [scaled(layer.name, tensors[0], factor)]), 1.0
+        return rebuilt.add(layer, tensors), factor
+
+    output, factor = walk(model, [(rebuilt.image, 1.0)], apply)
+    rebuilt.finish(scaled("logits", output, factor))
+    return rebuilt.model
+
+
+def without_batch_normalization(model: tf.keras.Model) -> tf.keras.Model:
+    """Return a copy of a CNN whose batch normalizations are folded into the layers with weights before them.
+
+    A ReLU that follows becomes the activation of that layer. A batch normalization behind anything else becomes one
+    that is not trained.
+
+    Parameters
+    ----------
+    model
+        In the form of `csnn.model.equivalent.equivalent`.
+    """
+    rebuilt, uses = Rebuilt(model), number_of_uses(model)
+
+    def apply(layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor | _Linear]) -> tf.Tensor | _Linear:
+        before = inputs[0]
+        linear = isinstance(before, _Linear)
+        normalizes = isinstance(layer, LAYERS.BatchNormalization) and layer.axis[0] == len(layer.output_shape) - 1
+        if linear and normalizes:
+            return before.normalized(*scale_and_offset(layer))
+        if linear and isinstance(layer, LAYERS.ReLU):
+            return rebuilt.add(before.layer, before.inputs, **before.settings, activation="relu")
+        tensors = [before.apply(rebuilt) if isinstance(before, _Linear) else before for before in inputs]
+        if normalizes:
+            return rebuilt.affine(layer.name, tensors[0], *scale_and_offset(layer))
+        if hasattr(layer, "activation") and layer.name not in neurons and uses[layer.name] == 1:
+            return _Linear(layer, tensors)
+        return rebuilt.add(layer, tensors)
+
+    neurons = {layer.name for layer in neuron_layers(model)}
+    output = walk(model, [rebuilt.image], apply)
+    rebuilt.finish(output.apply(rebuilt) if isinstance(output, _Linear) else output)
+    return rebuilt.model
+
+
+@dataclass(frozen=True)
+class _Linear:
+    """A layer with weights and without activation, yet to be applied, and what its copy will have other than it."""
+
+    layer: tf.keras.layers.Layer
+    inputs: Sequence[tf.Tensor]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def apply(self, rebuilt: Rebuilt) -> tf.Tensor:
+        return rebuilt.add(self.layer, self.inputs, **self.settings)
+
+    def normalized(self, scale: np.ndarray, offset: np.ndarray) -> _Linear:
+        """Multiply each output channel and add to it."""
+        kernel, bias = self.settings.get("weights") or kernel_and_bias(self.layer)
+        by_channel = scale.reshape(kernel.shape[-2:]) if "Depthwise" in type(self.layer).__name__ else scale
+        weights = [kernel * by_channel, bias * scale + offset]
+        return replace(self, settings={"weights": weights, "use_bias": True})

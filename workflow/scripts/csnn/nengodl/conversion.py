@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import nengo
+import numpy as np
 
+from csnn import neurons
 from csnn.files import InputError
-from csnn.model.equivalent import equivalent, neuron_layers
+from csnn.model.equivalent import equivalent
+from csnn.model.graph import activations, neuron_layers, with_average_pooling
 from csnn.nengodl.compat import nengo_dl, tf
 from csnn.nengodl.converter import converter
+from csnn.nengodl.simulator import simulate
 
 
 def convert(
@@ -73,6 +78,89 @@ def convert(
     with converted.net:
         nengo_dl.configure_settings(dtype={"double": "float64", "single": "float32"}[precision], stateful=False)
     return converted
+
+
+def convert_to(model: tf.keras.Model, settings: Mapping[str, Any], **options: Any) -> nengo_dl.Converter:
+    """Convert a CNN to the neurons of a network of the sweep.
+
+    Parameters
+    ----------
+    model
+    settings
+        ``neuron``, ``neuron_parameters`` and ``initial_voltage`` of the network.
+    options
+        What else `convert` takes.
+    """
+    return convert(
+        model,
+        neurons.build(settings["neuron"], settings["neuron_parameters"], settings["initial_voltage"]),
+        divided_by_amplitude=neurons.divided_by_amplitude(settings["neuron"], settings["neuron_parameters"]),
+        **options,
+    )
+
+
+def rate_logits(model: tf.keras.Model, images: np.ndarray, max_rate_hz: float | Sequence[float]) -> np.ndarray:
+    """Return the logits of the network with rectified linear rate neurons and without filters.
+
+    Apart from rounding these are the logits of the CNN itself with average pooling in place of max pooling: whatever
+    differs, the conversion did.
+
+    Parameters
+    ----------
+    model
+    images : (n, ...)
+    max_rate_hz
+        As in `convert`: rate neurons send what the CNN's units do, whatever it is.
+
+    Returns
+    -------
+    (n, classes) float64
+    """
+    converted = convert(model, nengo.RectifiedLinear(), tau_syn_s=None, max_rate_hz=max_rate_hz, seed=0)
+    return simulate(converted, images, dt_s=0.001, steps=1, minibatch=len(images))[:, 0]
+
+
+RATE_IMAGES = 500
+"""Training images, from the first, on which `rates_at_percentile` looks at activations."""
+
+
+def rates_at_percentile(model: tf.keras.Model, images: np.ndarray, percentile: float, hz: float) -> list[float]:
+    """Return maximal rates (Hz) at which a large activation of each layer of neurons stands for the rate `hz`.
+
+    Parameters
+    ----------
+    model
+        In the form of `csnn.model.equivalent.equivalent`.
+    images : (n, ...)
+        The first `RATE_IMAGES` count.
+    percentile
+        Which of a layer's activations above zero is called large, as in Rueckauer et al. 2017, "Conversion of
+        continuous-valued deep networks to efficient event-driven networks for image classification".
+    hz
+        The rate of a neuron with that activation.
+
+    Returns
+    -------
+    list of float
+        One for each layer, in the order of `neuron_layers`: the rate at an activation of 1.
+
+    Raises
+    ------
+    InputError
+        If a layer is silent.
+    """
+    averaged = with_average_pooling(model)
+    rates = []
+    for layer in neuron_layers(averaged):
+        (outputs,) = activations(averaged, images[:RATE_IMAGES], [layer.name])
+        positive = outputs[outputs > 0]
+        if not positive.size:
+            raise InputError(
+                f"config key snn.max_rate_hz has a percentile, but layer {layer.name!r} of the CNN has no activation "
+                "above zero; it must be a rate in Hz"
+            )
+        rates.append(hz / float(np.percentile(positive, percentile)))
+    return rates
 
 
 def rates_by_layer(max_rate_hz: float | Sequence[float], layers: Sequence[tf.keras.layers.Layer]) -> list[float]:

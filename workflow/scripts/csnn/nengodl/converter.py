@@ -10,7 +10,7 @@ import nengo
 import numpy as np
 
 from csnn.files import InputError
-from csnn.model.equivalent import describe
+from csnn.model.graph import describe
 from csnn.nengodl.compat import nengo_dl, tf
 
 LAYERS: Any = tf.keras.layers

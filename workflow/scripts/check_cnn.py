@@ -1,0 +1,34 @@
+"""Build a CNN with its initial weights, convert and compile it: what fails does so before any training."""
+
+from csnn.job import logged
+
+with logged(snakemake):
+    from csnn import verification
+    from csnn.data.images import pixels, read_images
+    from csnn.event.compiler import compile_network
+    from csnn.files import write_json
+    from csnn.model import cnn
+    from csnn.model.equivalent import CHECKED_IMAGES, equivalent
+    from csnn.model.graph import neuron_layers, with_average_pooling
+    from csnn.nengodl.compat import use_threads
+    from csnn.nengodl.conversion import convert_to, rate_logits, rates_by_layer
+
+    params = snakemake.params
+    use_threads(snakemake.threads)
+    dataset = read_images(snakemake.input.dataset)
+    images = pixels(dataset.x_test[:CHECKED_IMAGES])
+    original = cnn.build(images.shape[1:], len(dataset.class_names), **params.architecture)
+    original.summary(line_length=100)
+    model = equivalent(original, images)
+    layers = neuron_layers(model)
+    for network in params.networks:
+        rates_by_layer(network["max_rate_hz"], layers)
+    verification.cnn_certificate(cnn.logits(with_average_pooling(model), images), rate_logits(model, images, 1.0))
+    if params.engine == "event":
+        # of networks of one neuron type, the first stands for all
+        for network in {network["neuron"]: network for network in reversed(params.networks)}.values():
+            converter = convert_to(model, network, max_rate_hz=1.0, tau_syn_s=0.005, seed=0)
+            compile_network(
+                converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], 0
+            )
+    write_json(snakemake.output[0], {"layers_of_neurons": [layer.name for layer in layers]})
