@@ -17,7 +17,7 @@ from csnn.event.compiler import NotCompilable, compile_network
 from csnn.event.network import with_synapse
 from csnn.event.simulator import Record, simulate
 from csnn.nengodl.compat import nengo_dl, tf
-from csnn.verification import certificate, largest_difference, rounding_divergence
+from csnn.verification import certificate, largest_difference
 from event_networks import (
     LAYERS,
     TOLERANCE,
@@ -91,6 +91,7 @@ def test_leaky_neurons_spike_at_the_times_of_the_exact_solution(tau_rc, tau_ref)
 # --- NengoDL in double precision --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("neuron", NEURONS)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_image_equals_nengodl_for_every_time_constant(neuron, seed):
@@ -363,19 +364,6 @@ def test_a_comparison_refuses_what_shows_nothing(compared):
         largest_difference(reference, broken)
 
 
-def test_rounding_divergence_counts_images_and_scores():
-    double = np.zeros((4, 3, 2))
-    double[:, :, 1] = 1.0
-    single = double.copy()
-    single[1, 2, 0] = 2.0
-    found = rounding_divergence(double, single, np.array([1, 1, 0, 1]))
-    assert found["diverged_share"] == 0.25
-    assert found["largest_difference"] == 2.0
-    assert found["accuracy_last_double"] == 0.75
-    assert found["accuracy_last_single"] == 0.5
-    assert found["accuracy_mean_single"] == pytest.approx(8 / 12)
-
-
 # --- the same bits however the work is cut ----------------------------------------------------------------------------
 
 
@@ -555,6 +543,7 @@ print(kernel_cache.cache_folder(), misses)
 """
 
 
+@pytest.mark.slow
 def test_kernels_are_compiled_once_by_processes_that_start_together(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "CSNN_CACHE": str(tmp_path)}
     started = [
