@@ -7,7 +7,7 @@ with logged(snakemake):
     from csnn.model.equivalent import CHECKED_IMAGES, equivalent
     from csnn.model.keras_file import load_weights
     from csnn import responses
-    from csnn.data import pixels, read_images
+    from csnn.data.images import pixels, read_images
     from csnn.files import write_json
     from csnn.nengodl.compat import use_threads
 
