@@ -302,8 +302,8 @@ class Snn(Section):
         validate_default=True,
         description="Neuron types with their parameters (times in seconds); what is left out takes its default, a "
         "neuron that is left out or null is skipped. The types and their parameters are at the end of "
-        "docs/configuration.md. A neuron of another name says its `type`, so that one type can stand there with several "
-        "parameters.",
+        "docs/configuration.md. A neuron of another name says its `type`, so that one type can stand there with "
+        "several parameters.",
     )
     tau_syn_s: TimeConstants = Field(
         [0.005, 0.010, 0.015, 0.020], description="Synaptic time constants, in seconds; null for no filter."
