@@ -22,7 +22,18 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from csnn.files import InputError
-from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, Shape, SparseMatrix
+from csnn.event.network import (
+    IMAGE,
+    READOUT,
+    Connection,
+    Convolution,
+    Layer,
+    Network,
+    Pooling,
+    Shape,
+    SparseMatrix,
+    check_numbers,
+)
 from csnn.neurons import NENGO_NEURONS, nengo_name
 
 MAX_SPARSE_ENTRIES = 50_000_000
@@ -79,6 +90,8 @@ def compile_network(net: nengo.Network, input: nengo.Node, output: nengo.Probe, 
     ------
     NotCompilable
         If the network contains what the engine cannot simulate.
+    InputError
+        If a number is not finite, or an initial state out of range.
     """
     paths = _walk(net, input, output)
     model = _build(net, seed)
@@ -119,7 +132,9 @@ def compile_network(net: nengo.Network, input: nengo.Node, output: nengo.Probe, 
                 connections=tuple(connections),
             )
         )
-    return Network(shapes[input], tuple(layers), seed, {"nengo": nengo.__version__, "numpy": np.__version__})
+    network = Network(shapes[input], tuple(layers), seed, {"nengo": nengo.__version__, "numpy": np.__version__})
+    check_numbers(network)
+    return network
 
 
 def _is_constant(source: object, input: nengo.Node) -> bool:

@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 
 from csnn.event import kernels
 from csnn.event.neuron_steps import NUMBERS
-from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, Shape
+from csnn.event.network import (
+    IMAGE,
+    READOUT,
+    Connection,
+    Convolution,
+    Layer,
+    Network,
+    Pooling,
+    Shape,
+    check_numbers,
+)
 from csnn.neurons import NENGO_NEURONS
 from csnn.neurons.neuron_type import NeuronType
 
@@ -212,8 +222,14 @@ def prepare(
     precision : {"double", "single"}
     count_spikes, followed
         What is to be recorded, see `csnn.event.simulator.Record`: then all neurons are simulated.
+
+    Raises
+    ------
+    InputError
+        As `csnn.event.network.check_numbers`.
     """
     real = PRECISIONS[precision]
+    check_numbers(network, real)
     neurons = {index: np.asarray(chosen, np.int64) for index, chosen in (followed or {}).items()}
     everything = count_spikes or bool(neurons)
     used = [layer.shape for layer in network.layers] if everything else _used_shapes(network)
