@@ -1,8 +1,12 @@
 """The sweep that a configuration spans, and the paths that spell it."""
 
+from types import SimpleNamespace as Wildcards
+
 import pytest
 
 from csnn.experiment import sweep
+from csnn.experiment.resources import megabytes, minutes, scaled_by_attempt
+from csnn.experiment.sweep import Sweep
 from csnn.files import InputError
 
 SNN = {
@@ -91,3 +95,102 @@ def test_activation_is_that_of_the_last_tuning():
 def test_a_variant_made_from_itself_is_refused():
     with pytest.raises(InputError, match="a is made from itself"):
         sweep.lineage({"a": variant("b"), "b": variant("a")}, "a")
+
+
+CONFIG = {
+    "data": {"source": "digits", "test_images": 10, "validation_images": 5},
+    "cnn": {
+        "architecture": {"builder": None, "pooling": "max", "dense_units": 64},
+        "weights": None,
+        "training": {"epochs": 3},
+        "variants": VARIANTS,
+    },
+    "snn": SNN | {"dt_s": 0.001, "steps": 50},
+    "simulation": {"engine": "event", "precision": "double", "images_per_shard": 4, "minibatch": 25},
+    "figures": {"logit_image": {"split": "train", "index": 7}},
+}
+LIF = Wildcards(network="LIF", tau="0.005", seed="1")
+
+
+@pytest.fixture
+def small():
+    return Sweep(CONFIG, digest=lambda script: f"code of {script}")
+
+
+def test_images_are_cut_into_shards(small):
+    assert small.number_of_shards("test") == 3
+    assert small.number_of_shards("validation") == 2
+    shards = [Wildcards(images="test", scatteritem=f"{i}-of-3") for i in (1, 2, 3)]
+    assert [small.positions(shard) for shard in shards] == [[0, 4], [4, 8], [8, 10]]
+    assert small.positions(Wildcards(images="validation", scatteritem="2-of-2")) == [4, 5]
+    assert small.positions(Wildcards(images="logit_image", scatteritem="1-of-1")) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("images", "indices"),
+    [("test", ("test", 0, 10)), ("validation", ("train", -5, 0)), ("logit_image", ("train", 7, 8))],
+)
+def test_images_of_each_set(small, images, indices):
+    assert tuple(small.indices(Wildcards(images=images)).values()) == indices
+
+
+def test_settings_of_a_cnn_tell_every_step_of_its_making(small):
+    assert small.cnn_settings("base") == {
+        "data": "digits",
+        "architecture": {"pooling": "max", "dense_units": 64},
+        "training": {"epochs": 3},
+        "held_out": 5,
+    }
+    lif = small.variant_settings(Wildcards(variant="lif"))
+    assert lif["tune"]["rate_curve"] == {"neuron": {"tau_rc_s": 0.02}, "max_rate_hz": 415}
+    assert lif["from"]["from"] == small.cnn_settings("base")
+    assert lif["from"] == small.parent_settings(Wildcards(variant="lif")) == small.cnn_settings("swapped")
+    assert small.parent_model(Wildcards(variant="swapped")) == "<results>/cnn/model.h5"
+    assert small.parent_model(Wildcards(variant="new")) == []
+    assert small.rate_curve_of_cnn(Wildcards(cnn="cnn")) is None
+    assert small.rate_curve_of_cnn(Wildcards(cnn="cnn/wide"))["max_rate_hz"] == 415
+
+
+def test_a_builder_stands_for_all_sizes():
+    cnn = CONFIG["cnn"] | {"architecture": {"builder": "mine.py:build", "pooling": "max"}}
+    own = Sweep(CONFIG | {"cnn": cnn})
+    assert own.architecture == {"builder": "mine.py:build"}
+    assert own.builder_file == ["mine.py"]
+
+
+def test_settings_of_a_simulation_do_not_know_other_configurations(small):
+    settings = small.simulation_settings(LIF)
+    assert settings["code"] == "code of simulate_event.py"
+    assert (settings["network"], settings["neuron"], settings["seed"]) == ("LIF", "LIF", 1)
+    assert (settings["tau_syn_s"], settings["dt_s"], settings["steps"]) == (0.005, 0.001, 50)
+    assert settings["cnn"] == small.cnn_settings("base")
+    assert "minibatch" not in settings
+    more = CONFIG | {
+        "snn": CONFIG["snn"] | {"seeds": [0, 1, 2], "tau_syn_s": [0.005, 0.1], "neurons": {"LIF": {"tau_rc_s": 0.02}}}
+    }
+    assert Sweep(more, small.digest).simulation_settings(LIF) == settings
+    nengo_dl = Sweep(CONFIG | {"simulation": CONFIG["simulation"] | {"engine": "nengo-dl"}}, small.digest)
+    assert nengo_dl.simulation_settings(LIF)["minibatch"] == 25
+    assert nengo_dl.simulated_from(LIF) == "<results>/cnn/model.h5"
+
+
+def test_certificates_cover_each_configuration_once(small, tmp_path):
+    def names(sweep, **options):
+        return [path.removeprefix("<results>/verification/") for path in sweep.certificates(tmp_path, **options)]
+
+    assert names(small, seeds=1) == ["RLR/seed-0/tau-0.005+none.json", "LIF/seed-0/tau-0.005+none.json"]
+    folder = tmp_path / "verification/LIF/seed-0"
+    folder.mkdir(parents=True)
+    for taus in ("0.005", "0.3", "0.4+0.005+0.1"):
+        (folder / f"tau-{taus}.json").touch()
+    assert names(small, seeds=1)[1:] == ["LIF/seed-0/tau-0.005.json", "LIF/seed-0/tau-none.json"]
+    many = Sweep(CONFIG | {"snn": CONFIG["snn"] | {"tau_syn_s": [i / 1000 for i in range(1, 12)]}})
+    assert [len(name.split("+")) for name in names(many, seeds=1)[:2]] == [8, 3]
+    assert many.verified_taus(Wildcards(taus="none+0.01")) == [None, 0.01]
+
+
+def test_limits_grow_with_each_attempt():
+    limit = scaled_by_attempt(10.5)
+    assert [limit(None, attempt) for attempt in (1, 2, 3)] == [11, 21, 32]
+    assert minutes(250, 100, "event") == pytest.approx(10 + 10 * 250 * 100 * 2e-4 / 60)
+    assert megabytes(1000, 250, 100) == pytest.approx(700 + 40 + 12.5)

@@ -35,12 +35,15 @@ class TestRecord:
         configuration = record["configuration"]
         assert configuration["snn"]["tau_syn_s"] == SMALL["snn"]["tau_syn_s"]
         assert configuration["snn"]["neurons"]["LIF"] == {"tau_rc_s": 0.02, "tau_ref_s": 0.002}
+        assert list(configuration["snn"]["neurons"]) == list(SMALL["snn"]["neurons"]) == ["RLR", "LIF"]  # not sorted
         assert configuration["verification"] == {"images": 2, "tolerance": 1e-9}
 
     def test_engine_is_certified(self, record):
         assert record["engine"] == "event"
         assert record["largest_difference_from_nengo_dl"] < 1e-12
-        assert set(record["certificates"]) == {f"results/small/verification/{n}-seed-0.json" for n in ("RLR", "LIF")}
+        assert set(record["certificates"]) == {
+            f"results/small/verification/{n}/seed-0/tau-0.005+0.01.json" for n in ("RLR", "LIF")
+        }
 
     def test_code_machine_and_packages(self, record):
         commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, text=True).strip()

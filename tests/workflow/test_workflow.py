@@ -11,19 +11,20 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from conftest import REPOSITORY, SMALL, Workflow, changed
-from csnn.files import read_json
+from conftest import REPOSITORY, SMALL, Workflow, changed, forked_snakemake
+from csnn.evaluation import decisions
 
 OF_DECISIONS = {"accuracy_over_time", "settling_time", "confusion_matrices", "agreement_with_cnn"}
 FIGURES = {f"figure{i}" for i in range(1, 6)} | {"accuracy_vs_tau", "loss_vs_tau", "spikes_and_voltages"} | OF_DECISIONS
 PAGES = {"opening", "explorer", "provenance", "table1_page", "table2_page", "report"}
 # what every change of a number ends in
-AGGREGATES = {"score_table", "tables", "figure3", "figure5", "accuracy_vs_tau", "loss_vs_tau", "timecourse", "all"}
+AGGREGATES = {"scores", "tables", "figure3", "figure5", "accuracy_vs_tau", "loss_vs_tau", "all"}
 AGGREGATES |= OF_DECISIONS | PAGES
 # what a neuron other than RLR, which figure 3 shows, needs at two time constants
 JOBS_OF_ONE_NEURON = Counter(
-    {"compile_network": 1, "simulate": 2 * (3 + 1), "gather": 2, "verify": 1}
+    {"compile_network": 1, "simulate": 2 * (3 + 1), "gather": 2, "decide": 2, "verify": 1}
     | {"record": 1, "spikes_and_voltages": 1}
     | dict.fromkeys(AGGREGATES - {"figure3"}, 1)
 )
@@ -97,6 +98,33 @@ class TestDryRun:
             "download_cifar10": "1",
         }
 
+    def test_only_what_takes_long_is_sent_to_a_cluster(self, tmp_path):
+        """Every other rule runs beside Snakemake, whatever is asked for."""
+        outer = tmp_path / "outer.smk"
+        outer.write_text(
+            f'include: "{REPOSITORY / "workflow" / "Snakefile"}"\n'
+            "local = workflow._localrules  # what Snakemake asks, except in a dry run, where everything is local\n"
+            'print("sent:", *(rule.name for rule in workflow.rules if rule.name not in local), flush=True)\n'
+        )
+        changes = {"data.validation_images": 5, "cnn.variants": {"tuned": {"tune": {"epochs": 1}}}}
+        config = tmp_path / "experiment.yaml"
+        config.write_text(yaml.safe_dump(changed(SMALL, changes)))
+        command = ["--snakefile", str(outer), "--configfile", str(config), "--cores", "1", "--dry-run", "--quiet"]
+        process = forked_snakemake(command, tmp_path, tmp_path)
+        assert process.returncode == 0, process.stdout + process.stderr
+        sent = set(re.search(r"^sent: (.*)$", process.stdout, re.MULTILINE)[1].split())
+        training = {"read_cifar10", "check_cnn", "train_cnn", "variant", "verify_cnn", "cnn_outputs"}
+        simulation = {
+            "compile_network",
+            "verify",
+            "simulate",
+            "gather",
+            "gather_validation",
+            "record",
+            "record_activity",
+        }
+        assert sent == training | simulation | {"decide"}
+
 
 class TestRun:
     """A whole run."""
@@ -114,15 +142,18 @@ class TestRun:
 
     def test_scores_are_those_of_the_stored_logits(self, finished):
         scores = pd.read_csv(finished.results / "tables" / "scores.csv")
-        assert list(scores.columns[:4]) == ["neuron", "tau_syn_s", "seed", "images"]
-        assert len(scores) == 1 + 2 * 2
-        for row in scores[scores["neuron"] != "CNN"].itertuples():
-            path = finished.results / row.neuron / f"tau-{row.tau_syn_s}" / f"seed-{row.seed:.0f}" / "test.npz"
-            with np.load(path) as file:
-                right = file["logits"].argmax(2) == file["labels"][:, None]
-            assert right.shape == (15, 12)
-            assert row.accuracy_time_averaged == pytest.approx(right.mean())
-            assert row.accuracy_last_step == pytest.approx(right[:, -1].mean())
+        assert len(scores) == 1 + 2 * 2 * (2 + 4 + 3)  # time-averaged and final step, windows and margins
+        with np.load(finished.results / "cnn" / "test-logits.npz") as file:
+            assert scores["accuracy"][0] == pytest.approx((file["logits"].argmax(1) == file["labels"]).mean())
+            cnn = file["logits"].argmax(1)
+        for (network, tau_syn_s, seed), rows in scores[1:].groupby(["network", "tau_syn_s", "seed"]):
+            with np.load(finished.results / network / f"tau-{tau_syn_s}" / f"seed-{seed:.0f}" / "test.npz") as file:
+                leaders, labels = file["logits"].argmax(2), file["labels"][:, None]
+            assert leaders.shape == (15, 12)
+            row = rows.set_index("readout")
+            assert row.loc["time-averaged", "accuracy"] == pytest.approx((leaders == labels).mean())
+            assert row.loc["final step", "accuracy"] == pytest.approx((leaders == labels)[:, -1].mean())
+            assert row.loc["final step", "agreement"] == pytest.approx((leaders[:, -1] == cnn).mean())
 
     def test_the_terminal_tells_stages_and_the_log_every_job(self, tmp_path):
         workflow = Workflow(tmp_path)
@@ -136,15 +167,13 @@ class TestRun:
     def test_a_job_that_fails_is_told_with_its_log(self, finished, tmp_path):
         workflow = finished.copy(tmp_path / "copy")
         (workflow.results / "tables" / "scores.csv").unlink()
-        scores = workflow.results / "LIF" / "tau-0.01" / "seed-0" / "scores.json"
-        os.truncate(scores, 10)
-        os.utime(
-            scores,
-            ns=(scores.stat().st_atime_ns, (finished.results / "LIF/tau-0.01/seed-0/test.npz").stat().st_mtime_ns),
-        )
+        path = workflow.results / "LIF" / "tau-0.01" / "seed-0" / "test-decisions.npz"
+        before = path.stat()
+        os.truncate(path, 10)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         process = workflow.run("results/small/tables/scores.csv", check=False)
         assert process.returncode != 0
-        assert "Error in rule score_table" in process.stderr and "results/small/logs/score_table.log" in process.stderr
+        assert "Error in rule scores" in process.stderr and "results/small/logs/scores.log" in process.stderr
 
     def test_every_simulation_says_how_far_it_is(self, finished):
         logs = list((finished.results / "logs" / "simulate").rglob("*.log"))
@@ -157,7 +186,9 @@ class TestReruns:
 
     def test_adding_a_time_constant_adds_its_jobs(self, finished):
         planned = finished.planned(changes={"snn.tau_syn_s": [0.005, 0.01, 0.02]})
-        assert planned == Counter({"simulate": 2 * (3 + 1), "gather": 2, "verify": 2} | dict.fromkeys(AGGREGATES, 1))
+        assert planned == Counter(
+            {"simulate": 2 * (3 + 1), "gather": 2, "decide": 2, "verify": 2} | dict.fromkeys(AGGREGATES, 1)
+        )
 
     def test_adding_a_neuron_adds_its_jobs(self, finished):
         planned = finished.planned(changes={"snn.neurons": {"RLR": {}, "LIF": {}, "SRL": {}}})
@@ -165,7 +196,8 @@ class TestReruns:
 
     def test_adding_a_seed_adds_its_jobs(self, finished):
         planned = finished.planned(changes={"snn.seeds": [0, 1]})
-        jobs = {"compile_network": 2, "simulate": 4 * 3, "gather": 4, "verify": 2} | dict.fromkeys(AGGREGATES, 1)
+        jobs = {"compile_network": 2, "simulate": 4 * 3, "gather": 4, "decide": 4, "verify": 2}
+        jobs |= dict.fromkeys(AGGREGATES, 1)
         # the figures of logits show the first seed
         assert planned == Counter(jobs) - Counter({"figure3": 1, "figure5": 1})
 
@@ -186,43 +218,12 @@ class TestReruns:
         planned = finished.planned(changes={"figures.formats": ["png", "svg"]})
         assert set(planned) == FIGURES | {"provenance", "report", "all"}  # which show the configuration
 
-    @pytest.mark.parametrize(
-        ("file", "reruns", "leaves"),
-        [
-            ("csnn/neurons/lif.py", {"simulate", "verify", "gather"}, {"train_cnn", "figure1", "figure2"}),
-            (
-                "csnn/figures/paper.py",
-                {"figure1", "figure5", "loss_vs_tau"},
-                {"simulate", "gather", "tables", "train_cnn"},
-            ),
-            ("csnn/evaluation/tables.py", {"score_table", "tables"}, {"simulate", "gather", "train_cnn"}),
-            ("csnn/evaluation/metrics.py", {"gather", "evaluate_cnn"}, {"simulate", "train_cnn", "compile_network"}),
-            ("simulate_event.py", {"simulate"}, {"compile_network", "verify", "train_cnn", "figure1"}),
-        ],
-    )
-    def test_editing_code_reruns_what_it_computes(self, copy, repository, file, reruns, leaves):
-        copy.repository = repository
-        assert copy.planned() == Counter()  # the same code in another place is the same code
-        script = repository / "workflow" / "scripts" / file
-        script.write_text(f"# a comment changes no number\n{script.read_text()}")
-        # Snakemake itself looks at the text of a rule's own script
-        assert file.startswith("csnn") is (copy.planned() == Counter())
-        script.write_text(f"{script.read_text()}\nADDED = 1\n")
-        planned = copy.planned()
-        assert reruns <= set(planned)
-        assert not leaves & set(planned)
-
-    def test_another_style_draws_figures_only(self, copy, repository):
-        copy.repository = repository
-        style = repository / "workflow/scripts/csnn/figures/figures.mplstyle"
-        style.write_text(style.read_text() + "axes.facecolor: white\n")
-        assert set(copy.planned()) == FIGURES | {"report", "all"}
-
     def test_a_lost_shard_is_made_again_alone(self, copy):
         (copy.results / "LIF" / "tau-0.01" / "seed-0" / "test-2-of-3.npz").unlink()
         (copy.results / "LIF" / "tau-0.01" / "seed-0" / "test.npz").unlink()
         before = logits(copy)
-        copy.run()
+        process = copy.run()
+        assert "\nscores: results/small/tables/scores.csv\nreport: results/small/report.html\n" in process.stderr
         assert copy.planned() == Counter()
         after = logits(copy)
         assert {key: value for key, value in after.items() if key in before} == before
@@ -232,7 +233,7 @@ class TestVerification:
     """No table without proof that the engine gives NengoDL's logits."""
 
     def test_certificates(self, finished):
-        for path in (finished.results / "verification").iterdir():
+        for path in (finished.results / "verification").rglob("*.json"):
             certificate = json.loads(path.read_text())
             assert certificate["largest_difference"] < certificate["tolerance"] == 1e-9
             assert [check["tau_syn_s"] for check in certificate["checks"]] == [0.005, 0.01]
@@ -245,12 +246,12 @@ class TestVerification:
         assert right in engine.read_text()
         engine.write_text(engine.read_text().replace(right, wrong))
         copy.repository = repository
-        assert copy.planned()["score_table"] == 1
-        process = copy.run("results/small/verification/RLR-seed-0.json", check=False)
+        assert copy.planned()["scores"] == 1
+        process = copy.run("results/small/verification/RLR/seed-0/tau-0.005+0.01.json", check=False)
         assert process.returncode != 0
         sentence = "Error: the engine's logits for RLR, tau_syn_s 0.005, seed 0 differ by "
         assert sentence in process.stderr + process.stdout
-        assert not (copy.results / "verification" / "RLR-seed-0.json").exists()
+        assert not (copy.results / "verification/RLR/seed-0/tau-0.005+0.01.json").exists()
 
 
 class TestSharding:
@@ -270,15 +271,16 @@ class TestSharding:
         for images_per_shard, cores in ((15, 1), (8, 2)):  # whole; two shards, the last one shorter
             changes["simulation.images_per_shard"] = images_per_shard
             workflow = simulated_anew(finished, tmp_path / str(images_per_shard), changes)
-            workflow.run(f"results/small/{target}/scores.json", cores=cores)
+            workflow.run(f"results/small/{target}/test-decisions.npz", cores=cores)
             runs.append(logits(workflow))
         assert list(runs[0]) == [target]
         assert runs[0] == runs[1]
-        ours, theirs = (read_json(run.results / target / "scores.json") for run in (finished, workflow))
-        assert ours.pop("neuron") == theirs.pop("neuron") == "LIF"
-        numbers = [key for key, value in ours.items() if isinstance(value, float | int)]
-        assert len(numbers) > 12
-        assert [ours[key] for key in numbers] == pytest.approx([theirs[key] for key in numbers], rel=1e-6)
+        ours, theirs = (decisions.read(run.results / target / "test-decisions.npz") for run in (finished, workflow))
+        assert ours.about["neuron"] == theirs.about["neuron"] == "LIF"
+        for our, their in zip(ours.scores, theirs.scores, strict=True):
+            numbers = [key for key, value in our.items() if isinstance(value, float)]
+            assert len(numbers) > 8
+            assert [our[key] for key in numbers] == pytest.approx([their[key] for key in numbers], rel=1e-6)
 
 
 class TestCifar10:

@@ -3,7 +3,7 @@
 # No table without proof that the engine gives NengoDL's own logits. Where the paper's tables show each seed by itself, each
 # is proven; elsewhere the first stands for all, which differ in the membrane potentials at the start only.
 CERTIFIED_SEEDS = None if "paper" in ANALYSES else 1
-CERTIFICATES = sweep.of_event_engine("<results>/verification/{network}-seed-{seed}.json", CERTIFIED_SEEDS)
+CERTIFICATES = sweep.certificates(Path("results", config["experiment"]), CERTIFIED_SEEDS)
 COMPILED = sweep.of_event_engine("<results>/{network}/networks/seed-{seed}.npz", CERTIFIED_SEEDS)
 
 if sweep.engine == "event":
@@ -37,24 +37,23 @@ if sweep.engine == "event":
             images="<results>/images/test.npz",
             network="<results>/{network}/networks/seed-{seed}.npz",
         output:
-            "<results>/verification/{network}-seed-{seed}.json",
+            "<results>/verification/{network}/seed-{seed}/tau-{taus}.json",
         log:
-            "<logs>/verify/{network}/seed-{seed}.log",
+            "<logs>/verify/{network}/seed-{seed}/tau-{taus}.log",
         benchmark:
-            "<benchmarks>/verify/{network}/seed-{seed}.tsv"
+            "<benchmarks>/verify/{network}/seed-{seed}/tau-{taus}.tsv"
         priority: 1
         conda:
             "../../envs/tensorflow.yaml"
         resources:
             mem_mb=scaled_by_attempt(4000),
             runtime=scaled_by_attempt(
-                sweep.largest_number_of_taus * minutes(config["verification"]["images"], SNN["steps"], "nengo-dl")
+                minutes(TAUS_PER_CERTIFICATE * config["verification"]["images"], SNN["steps"], "nengo-dl")
             ),
         params:
             code=digest("verify.py"),
             conversion=sweep.conversion,
-            # all time constants in one job: starting TensorFlow takes longer than their simulation
-            tau_syn_s=sweep.taus_of_network,
+            tau_syn_s=sweep.verified_taus,
             dt_s=SNN["dt_s"],
             steps=SNN["steps"],
             images=min(config["verification"]["images"], TEST_IMAGES),
@@ -93,8 +92,7 @@ rule gather:
         network=sweep.simulated_from,
         shards=gather.test("<results>/{{network}}/tau-{{tau}}/seed-{{seed}}/test-{scatteritem}.npz"),
     output:
-        responses="<results>/{network}/tau-{tau}/seed-{seed}/test.npz",
-        scores="<results>/{network}/tau-{tau}/seed-{seed}/scores.json",
+        "<results>/{network}/tau-{tau}/seed-{seed}/test.npz",
     log:
         "<logs>/gather/{network}/tau-{tau}/seed-{seed}.log",
     benchmark:
@@ -107,7 +105,6 @@ rule gather:
     params:
         code=digest("gather.py"),
         settings=sweep.simulation_settings,
-        seed_matters=sweep.seed_matters,
     script:
         "../scripts/gather.py"
 
@@ -118,8 +115,7 @@ use rule gather as gather_validation with:
         network=sweep.simulated_from,
         shards=gather.validation("<results>/{{network}}/tau-{{tau}}/seed-{{seed}}/validation-{scatteritem}.npz"),
     output:
-        responses="<results>/{network}/tau-{tau}/seed-{seed}/validation.npz",
-        scores="<results>/{network}/tau-{tau}/seed-{seed}/validation-scores.json",
+        "<results>/{network}/tau-{tau}/seed-{seed}/validation.npz",
     log:
         "<logs>/gather_validation/{network}/tau-{tau}/seed-{seed}.log",
     benchmark:

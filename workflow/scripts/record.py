@@ -13,16 +13,16 @@ with logged(snakemake):
     spikes, voltages = {}, {}
     for neuron, path in zip(params.neurons, snakemake.input.networks, strict=True):
         network = load_network(path)
-        done = simulate(
+        simulated = simulate(
             network,
             image,
             tau_syn_s=params.tau_syn_s,
             dt_s=params.dt_s,
             steps=params.steps,
-            record=Record(neurons={index: range(layer.size) for index, layer in enumerate(network.layers[:-1])}),
+            record=Record(neurons={index: range(network.layers[index].size) for index in network.populations}),
         )
-        spikes[neuron] = {layer: found[0] for layer, found in done.spikes.items()}
-        voltages[neuron] = done.voltages[0][0]
+        spikes[neuron] = {number: simulated.spikes[index][0] for number, index in enumerate(network.populations)}
+        voltages[neuron] = simulated.voltages[network.populations[0]][0]
     recording.write(
         snakemake.output[0], recording.sample(spikes, voltages, tau_syn_s=params.tau_syn_s, dt_s=params.dt_s)
     )

@@ -1,22 +1,28 @@
-"""What every script does around its work: its log, and one sentence when it fails."""
+"""What every script does around its work: it checks its code, keeps a log, and says in one sentence why it failed."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from csnn.files import InputError
+from csnn.experiment import code
+from csnn.files import InputError, sha256
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
+
+LARGEST_CHECKED = 100_000_000
+"""Size in bytes of the largest file whose content is compared, as in ``profiles/default/profile.yaml``."""
 
 
 @contextmanager
@@ -26,12 +32,13 @@ def logged(job: Snakemake) -> Iterator[None]:
     Parameters
     ----------
     job
-        The object ``snakemake`` of a script. Without a log (in a debugger, see `csnn.debug`) nothing is redirected and
-        exceptions are not caught.
+        The object ``snakemake`` of a script. Without a log (in a debugger, see ``workflow/debug.py``) nothing is
+        redirected and no exception caught.
 
     Notes
     -----
-    Works on file descriptors, so that what TensorFlow's native code prints goes to the log as well.
+    Works on file descriptors, so that what TensorFlow's native code prints goes to the log as well. The log of a job
+    that went well ends with what it made, and with what (see `made_with`).
     """
     if not job.log:
         yield
@@ -49,9 +56,11 @@ def logged(job: Snakemake) -> Iterator[None]:
     except OSError as error:
         os.write(terminal, f"Error: {error.strerror}: {log}\n".encode())
         os._exit(1)
-    sys.stdout.reconfigure(line_buffering=True)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
+        _check_code(Path(sys.modules["__main__"].__file__ or "").name, job.params.get("code"))
         yield
+        print(made_with(job.rule, job.input, job.output, job.params), flush=True)
     except InputError as error:
         sentence = f"Error: {error}"
     except MemoryError:
@@ -75,6 +84,45 @@ def _print_traceback() -> None:
     """Print the exception to the log, unless the log's disk is full."""
     with suppress(OSError):
         traceback.print_exc()
+
+
+def _check_code(script: str, planned: str | None) -> None:
+    """Check that a job runs the code with which its run was planned, and import it before it can change.
+
+    Raises
+    ------
+    InputError
+        If a file was changed since, as ``git pull`` does.
+    """
+    if planned is None:
+        return
+    times = {file: file.stat().st_mtime_ns for file in code.files(script)}
+    same = code.digest(script) == planned
+    if same:
+        code.import_modules(script)
+    if not same or times != {file: file.stat().st_mtime_ns for file in times}:
+        raise InputError(
+            f"the code of {script} was changed after this run had been planned, and what was made before would not "
+            "belong to what is made now; give the same command again"
+        )
+
+
+def made_with(rule: str, inputs: Iterable[str], outputs: Iterable[str], params: Iterable[Any]) -> str:
+    """Return a line of JSON that says what a job made, and with which files, settings and code.
+
+    It says so in the form in which Snakemake does: so results whose records it has lost can be told from others (see
+    `csnn.experiment.records`).
+    """
+    checksums = {path: sha256(path) for path in inputs if os.path.getsize(path) <= LARGEST_CHECKED}
+    return json.dumps(
+        {
+            "rule": rule,
+            "output": list(outputs),
+            "params": sorted(map(repr, params)),
+            "input": sorted(inputs),
+            "input_checksums": checksums,
+        }
+    )
 
 
 def progress(total: int, unit: str = "images", every_s: float = 5.0) -> Callable[[int], None]:

@@ -1,81 +1,288 @@
-"""Which code a script runs: so that a change of a module reruns what depends on it, and nothing else.
+"""Which code a script runs, as a short hash, so that a change of code reruns what it computes and nothing else.
 
-Snakemake sees changes of a rule's script but not of the modules that it imports.
+Snakemake sees that a script was touched, but neither whether that matters nor the modules that the script imports. What
+counts here is what can change a result:
+
+- the script itself;
+- of every module of this package that it imports, however far away, what runs on import, and the functions, classes and
+  constants that the script reaches by name;
+- files beside a reached module that this names, such as a style or a template.
+
+What cannot change a result does not count: comments, layout, docstrings, annotations of functions, what `raise`,
+`assert` and `print` say, and `csnn.job`, which only writes logs.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import importlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-_FOLDER = Path(__file__).resolve().parents[2]
+FOLDER = Path(__file__).resolve().parents[2]
+"""Where the scripts are, and this package."""
+
+_ONLY_LOGS = "csnn.job"
+_REST = ""
+"""Name of the part of a module that runs whenever the module is imported."""
+
+_DYNAMIC = {"importlib.import_module", "pkgutil.iter_modules"}
+"""Functions that import modules of the package they are used in without naming them: then all of them count."""
+
+Key = tuple[str, str]
+"""A module, or the file name of a script, and the name of one of its parts."""
 
 
-def digest(script: str, *others: str) -> str:
-    """Return a short hash of a script and of all modules of this package that it imports, however far away.
-
-    Comments and formatting do not count, nor do docstrings: they change no number.
+def digest(script: str) -> str:
+    """Return a short hash of the code that a script runs.
 
     Parameters
     ----------
     script
         File name in the folder of scripts, for instance ``gather.py``.
-    others
-        Further files there that it reads, for instance a style of figures.
     """
-    content = hashlib.sha256(b"".join((_FOLDER / other).read_bytes() for other in others))
-    for module in sorted(_reached(_FOLDER / script)):
-        content.update(f"{module.relative_to(_FOLDER)}\n{_code(module)}\n".encode())
+    content = hashlib.sha256()
+    for module, name in sorted(reached(script)):
+        part = _parts(module)[name]
+        content.update(f"{module}:{name}\n{part.text}\n".encode())
+        for file in sorted(part.files):
+            content.update(file.read_bytes())
     return content.hexdigest()[:16]
 
 
-def _reached(file: Path) -> set[Path]:
-    """Follow imports of this package's modules from a file; the file itself is among what is returned."""
-    reached: set[Path] = set()
-    waiting = [file]
+def files(script: str) -> set[Path]:
+    """Return every file that `digest` depends on."""
+    keys = reached(script)
+    return {_file(module) for module, _ in keys} | {
+        file for module, name in keys for file in _parts(module)[name].files
+    }
+
+
+def import_modules(script: str) -> None:
+    """Import the modules of this package that a script itself imports."""
+    for path in _parts(script)[_REST].imported:
+        for module in sorted({module for module, _ in _resolve(path)}):
+            importlib.import_module(module)
+
+
+@cache
+def reached(script: str) -> frozenset[Key]:
+    """Return the parts of modules that a script reaches: functions, classes, constants, and ``""`` for the rest."""
+    waiting, known = [(script, _REST)], {(script, _REST)}
     while waiting:
-        file = waiting.pop()
-        if file not in reached:
-            reached.add(file)
-            waiting += _imports(file)
-    return reached
+        new = _references(*waiting.pop()) - known
+        known |= new
+        waiting += new
+    return frozenset(known)
+
+
+@dataclass
+class _Part:
+    """Statements of a module that count together.
+
+    Attributes
+    ----------
+    code
+        The statements, without what does not count, whatever their layout.
+    names
+        Names and dotted names in them.
+    imports
+        Names in them that stand for something imported, with the dotted path of that.
+    imported
+        Dotted paths of what they import themselves, in order.
+    files
+        Files beside the module that they name.
+    """
+
+    code: str = ""
+    names: set[str] = field(default_factory=set)
+    imports: dict[str, str] = field(default_factory=dict)
+    imported: list[str] = field(default_factory=list)
+    files: set[Path] = field(default_factory=set)
+
+    @property
+    def text(self) -> str:
+        """The code, and what its names stand for."""
+        return f"{self.code}{sorted(self.imports.items())}"
 
 
 @cache
-def _imports(file: Path) -> tuple[Path, ...]:
-    """Return the files of this package that a file imports, at its top or within functions."""
-    paths: list[Path] = []
-    for node in ast.walk(_tree(file)):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                paths += _module(alias.name)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                paths += _module(f"{node.module}.{alias.name}") or _module(node.module)
-    return tuple(paths)
-
-
-def _module(name: str) -> list[Path]:
-    """Return the file of a module of this package, or all files of a package itself, which may import any of them."""
-    if not name.startswith("csnn."):
-        return []
-    path = _FOLDER.joinpath(*name.split("."))
-    file = path.with_suffix(".py")
-    return [file] if file.is_file() else sorted(path.glob("*.py"))
+def _parts(module: str) -> dict[str, _Part]:
+    """Take a module apart: functions, classes and plain constants by their names, and all the rest as `_REST`."""
+    body = _Counted().visit(ast.parse(_file(module).read_text(encoding="utf-8"))).body
+    top = {name: path for statement in body if _is_import(statement) for name, path in _imports(statement)}
+    parts = {_REST: _Part(imported=list(top.values()))}
+    for statement in body:
+        if _is_import(statement):
+            continue
+        part = parts.setdefault(_REST if module.endswith(".py") else _defined_name(statement, top), _Part())
+        own = {name: path for node in ast.walk(statement) if _is_import(node) for name, path in _imports(node)}
+        names = set(_names(statement))
+        part.code += f"{ast.dump(statement)}\n"
+        part.names |= names
+        part.imports |= {name: top[name] for name in map(_root, names) if name in top} | own
+        part.imported += own.values()
+        part.files |= set(_data_files(statement, _file(module).parent))
+    unused = set(top) - {name for part in parts.values() for name in part.imports}
+    parts[_REST].imports |= {name: top[name] for name in unused}  # for others, or for what their import does
+    return parts
 
 
 @cache
-def _code(file: Path) -> str:
-    """Return a file's code without comments, formatting and docstrings."""
-    tree = _tree(file)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree)
+def _references(module: str, name: str) -> set[Key]:
+    """Return the parts that a part of a module needs."""
+    parts = _parts(module)
+    part = parts[name]
+    keys = {(module, _REST)}
+    for path in part.imported:
+        keys |= {key for key in _resolve(path) if key[1] == _REST}
+    for dotted in part.names:
+        root = _root(dotted)
+        if root in part.imports:
+            path = part.imports[root] + dotted.removeprefix(root)
+            keys |= _resolve(path)
+            if path in _DYNAMIC:
+                keys |= {key for beside in _file(module).parent.glob("*.py") for key in _whole(_module(beside))}
+        elif root in parts:
+            keys.add((module, root))
+        elif root == "globals" and not module.endswith(".py"):
+            keys |= _whole(module)
+    return keys
 
 
-def _tree(file: Path) -> ast.Module:
-    """Parse a file."""
-    return ast.parse(file.read_text(encoding="utf-8"))
+def _resolve(path: str) -> set[Key]:
+    """Return the parts that a dotted path stands for, and those that run when its modules are imported."""
+    names = path.split(".")
+    if names[0] != "csnn" or path == _ONLY_LOGS or path.startswith(f"{_ONLY_LOGS}."):
+        return set()
+    modules = [".".join(names[:end]) for end in range(1, len(names) + 1)]
+    modules = [module for module in modules if _file(module).is_file()]
+    keys = {(module, _REST) for module in modules}
+    rest = names[modules[-1].count(".") + 1 :]
+    if not rest:
+        return keys | _whole(modules[-1])
+    parts = _parts(modules[-1])
+    if rest[0] in parts:
+        return keys | {(modules[-1], rest[0])}
+    if rest[0] in parts[_REST].imports:  # imported there from elsewhere
+        return keys | _resolve(".".join([parts[_REST].imports[rest[0]], *rest[1:]]))
+    return keys
+
+
+def _whole(module: str) -> set[Key]:
+    """Return all parts of a module."""
+    return {(module, name) for name in _parts(module)}
+
+
+@cache
+def _file(module: str) -> Path:
+    """Return the file of a module, of a package, or of a script."""
+    if module.endswith(".py"):
+        return FOLDER / module
+    path = FOLDER.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _module(file: Path) -> str:
+    """Return the module of a file."""
+    return ".".join(file.relative_to(FOLDER).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _defined_name(statement: ast.stmt, imports: dict[str, str]) -> str:
+    """Return the name by which a statement is used, if it does nothing until then; else `_REST`."""
+    match statement:
+        case ast.FunctionDef() | ast.ClassDef():
+            # a decorator of this package may register what it decorates
+            decorators = [_root(name) for decorator in statement.decorator_list for name in _names(decorator)]
+            return _REST if any(_root(imports.get(name, "csnn")) == "csnn" for name in decorators) else statement.name
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return _REST if any(isinstance(node, ast.Call) for node in ast.walk(statement)) else name
+    return _REST
+
+
+def _is_import(node: ast.AST) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def _imports(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield the names that an import statement binds, with what they stand for as dotted paths."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield (alias.asname, alias.name) if alias.asname else (_root(alias.name), _root(alias.name))
+    elif isinstance(node, ast.ImportFrom):
+        for alias in node.names:
+            yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    """Yield the names in code, with the attributes that are taken from them: ``a``, ``a.b.c``."""
+    attributes: list[str] = []
+    base = node
+    while isinstance(base, ast.Attribute):
+        attributes.insert(0, base.attr)
+        base = base.value
+    if isinstance(base, ast.Name):
+        yield ".".join([base.id, *attributes])
+        return
+    for child in ast.iter_child_nodes(base):
+        yield from _names(child)
+
+
+def _root(dotted: str) -> str:
+    return dotted.partition(".")[0]
+
+
+def _data_files(statement: ast.stmt, folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder, other than code, that a statement names."""
+    beside = _names_in(folder)
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in beside:
+            yield folder / node.value
+
+
+@cache
+def _names_in(folder: Path) -> set[str]:
+    return {entry.name for entry in os.scandir(folder) if entry.is_file() and not entry.name.endswith(".py")}
+
+
+class _Counted(ast.NodeTransformer):
+    """Leaves out of code what cannot change a result."""
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if getattr(node, "body", None) == []:
+            node.body = [ast.Pass()]  # type: ignore[attr-defined]
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        match node.value:
+            case ast.Constant() | ast.Call(func=ast.Name(id="print")):
+                return None
+        return self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if isinstance(node.exc, ast.Call):
+            node.exc = node.exc.func
+        node.cause = None
+        return node
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        node.msg = None
+        return self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return None
+        return self.generic_visit(node)

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, product
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from csnn import neurons
-from csnn.evaluation.invariants import digest_of
 from csnn.experiment.code import digest
-from csnn.files import InputError
+from csnn.files import InputError, hash_of_json
 
 BASE = "base"
 """Name of the CNN of ``cnn.architecture``, from which variants are made."""
@@ -160,6 +160,9 @@ def configurations(networks: Mapping[str, Mapping], seeds: int | None = None) ->
 CONFIGURATION = "<results>/{network}/tau-{tau}/seed-{seed}"
 """Folder of a configuration: a network at one time constant and with one seed."""
 
+TAUS_PER_CERTIFICATE = 8
+"""How many time constants one certificate is about at most: file names end at 255 bytes."""
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -172,9 +175,12 @@ class Sweep:
     ----------
     config
         The experiment's complete configuration.
+    digest
+        Of the code of a script.
     """
 
     config: Mapping[str, Any]
+    digest: Callable[[str], str] = digest
 
     @cached_property
     def networks(self) -> dict[str, dict]:
@@ -199,7 +205,7 @@ class Sweep:
     @cached_property
     def code(self) -> str:
         """Digest of the code that simulates."""
-        return digest(self.simulation_script)
+        return self.digest(self.simulation_script)
 
     @property
     def seeds(self) -> list[int]:
@@ -215,11 +221,6 @@ class Sweep:
     def first_tau(self) -> str:
         """The first time constant of the first network, as in paths."""
         return next(configurations(self.networks))[1]
-
-    @property
-    def largest_number_of_taus(self) -> int:
-        """How many time constants the network with the most of them has."""
-        return max(len(network["tau_syn_s"]) for network in self.networks.values())
 
     # ---- images ------------------------------------------------------------------------------------------------------
 
@@ -361,9 +362,14 @@ class Sweep:
         return list(dict.fromkeys(self.cnn_certificate(SimpleNamespace(network=name)) for name in self.networks))
 
     @property
-    def models(self) -> list[str]:
+    def cnns(self) -> list[str]:
         """Every CNN that a network is converted from."""
-        return list(dict.fromkeys(model_file(network["variant"]) for network in self.networks.values()))
+        return list(dict.fromkeys(network["variant"] for network in self.networks.values()))
+
+    @property
+    def models(self) -> list[str]:
+        """The files of these CNNs."""
+        return list(map(model_file, self.cnns))
 
     # ---- a network ---------------------------------------------------------------------------------------------------
 
@@ -394,10 +400,14 @@ class Sweep:
 
         return path
 
-    def spiking(self, wildcards: Any) -> bool:
-        """Whether a network's neurons send spikes rather than a rate."""
+    def described(self, wildcards: Any) -> dict[str, Any]:
+        """How tables describe a network, beside its name and time constant."""
         network = self.networks[wildcards.network]
-        return neurons.spikes(network["neuron"], network["neuron_parameters"])
+        return {
+            "cnn": network["variant"],
+            **{key: network[key] for key in ("neuron", "max_rate_hz", "initial_voltage")},
+            "spiking": neurons.spikes(network["neuron"], network["neuron_parameters"]),
+        }
 
     def seed_matters(self, wildcards: Any) -> bool:
         """Whether anything of a network is drawn at random."""
@@ -413,9 +423,9 @@ class Sweep:
         """Synaptic time constant in seconds; None for no filter."""
         return parse_tau(wildcards.tau)
 
-    def taus_of_network(self, wildcards: Any) -> list[float | None]:
-        """Every synaptic time constant (s) of a network."""
-        return self.networks[wildcards.network]["tau_syn_s"]
+    def verified_taus(self, wildcards: Any) -> list[float | None]:
+        """Synaptic time constants (s) that one certificate is about."""
+        return [parse_tau(tau) for tau in wildcards.taus.split("+")]
 
     def simulation_settings(self, wildcards: Any) -> dict[str, Any]:
         """What every shard of a configuration is made with: it stands in its file, and its readers compare."""
@@ -454,33 +464,64 @@ class Sweep:
         """A file of every network and seed where the event-driven engine simulates; else none."""
         return self.each_network(pattern, seeds) if self.engine == "event" else []
 
+    def certificates(self, results: str | os.PathLike, seeds: int | None = None) -> list[str]:
+        """Certificates of every configuration, where the event-driven engine simulates.
+
+        One certificate is about several time constants of a network and seed, which its name lists, because starting
+        TensorFlow takes longer than their simulation. Those that are there stay as they are; the time constants that
+        none of them is about get a certificate of their own. So a further time constant is verified alone.
+
+        Parameters
+        ----------
+        results
+            Where the experiment's results lie.
+        seeds
+            Of how many seeds of each network at most; None for all.
+        """
+        if self.engine != "event":
+            return []
+        paths = []
+        for name, network in self.networks.items():
+            for seed in network["seeds"][:seeds]:
+                folder = f"verification/{name}/seed-{seed}"
+                there = sorted(path.stem.removeprefix("tau-") for path in Path(results, folder).glob("tau-*.json"))
+                missing = list(map(tau_text, network["tau_syn_s"]))
+                for taus in there:
+                    if set(taus.split("+")) & set(missing):
+                        missing = [tau for tau in missing if tau not in taus.split("+")]
+                        paths.append(f"<results>/{folder}/tau-{taus}.json")
+                for first in range(0, len(missing), TAUS_PER_CERTIFICATE):
+                    taus = "+".join(missing[first : first + TAUS_PER_CERTIFICATE])
+                    paths.append(f"<results>/{folder}/tau-{taus}.json")
+        return paths
+
     def shown_responses(self, names: Iterable[str]) -> list[str]:
         """Responses of networks, at each of their time constants, to the image that is shown: first seed."""
         pattern = f"{CONFIGURATION}/logit_image-1-of-1.npz"
         chosen = {name: self.networks[name] for name in names}
         return [pattern.format(network=n, tau=t, seed=s) for n, t, s in configurations(chosen, seeds=1)]
 
-    def settings_of_configurations(self) -> list[str]:
-        """A short hash of what each configuration is made with, in their order."""
-        return [
-            digest_of(self.simulation_settings(SimpleNamespace(network=network, tau=tau, seed=seed)))
-            for network, tau, seed in configurations(self.networks)
-        ]
+    def hashes_of_settings(self, seeds: int | None = None) -> list[str]:
+        """A hash of what each configuration is made with, in the order of `each_configuration`."""
+        return list(map(self.hash_of_settings, configurations(self.networks, seeds)))
 
-    def chosen_files(self, choices: str | os.PathLike, pattern: str, seeds: int | None = None) -> list[str]:
-        """A file of every configuration that was chosen on validation images.
+    def hash_of_settings(self, configuration: tuple[str, str, int]) -> str:
+        """A hash of what a configuration (network, time constant as in paths, seed) is made with."""
+        network, tau, seed = configuration
+        return hash_of_json(self.simulation_settings(SimpleNamespace(network=network, tau=tau, seed=seed)))
+
+    def chosen(self, choices: str | os.PathLike, seeds: int | None = None) -> list[tuple[str, str, int]]:
+        """Network, time constant (as in paths) and seed of each configuration that was chosen on validation images.
 
         Parameters
         ----------
         choices
             The table of choices, with columns ``network`` and ``tau_syn_s``.
-        pattern
-            Path with ``{network}``, ``{tau}`` and ``{seed}``.
         seeds
             Of how many seeds at most; None for all.
         """
         return [
-            pattern.format(network=network, tau=tau, seed=seed)
+            (network, tau, seed)
             for network, tau in read_choices(choices)
             for seed in self.networks[network]["seeds"][:seeds]
         ]
