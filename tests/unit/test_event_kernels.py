@@ -309,7 +309,10 @@ def test_a_longer_simulation_begins_like_a_shorter_one(neuron):
         ({"offset": np.full(36, np.nan)}, "layer b of the network has .* NaN, infinite or beyond"),
         ({"offset": np.full(36, 1e39)}, "beyond 3.4e\\+38; all must be finite in float32"),
         ({"parameters": PARAMETERS | {"tau_ref": math.nan}}, "neurons of layer b have tau_ref NaN"),
-        ({"state": {"voltage": np.full(36, 1.5), "refractory_time": np.zeros(36)}}, r"b \(LIF\) start with voltage"),
+        (
+            {"state": {"voltage": np.full(36, 1.5), "refractory_time": np.zeros(36)}},
+            r"b \(LIF\) start with voltage from 1.5 to 1.5; it must be at most 1",
+        ),
         ({"state": {"voltage": np.full(36, np.nan), "refractory_time": np.zeros(36)}}, "initial states that are NaN"),
     ],
 )

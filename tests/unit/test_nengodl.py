@@ -132,6 +132,12 @@ def test_time_constants_that_are_none_are_refused(tau_syn_s):
         convert(small_cnn(), neurons.build("SRL", {}), tau_syn_s=tau_syn_s, max_rate_hz=415, seed=0)
 
 
+def test_pixels_that_are_not_finite_are_refused():
+    converter = convert(small_cnn(), neurons.build("RLR", {}), tau_syn_s=None, max_rate_hz=415, seed=0)
+    with pytest.raises(InputError, match="pixels that are NaN or infinite"):
+        simulate(converter, np.full_like(IMAGES, np.nan), dt_s=0.001, steps=1, minibatch=1)
+
+
 @pytest.mark.parametrize("weight", [np.nan, -np.inf])
 def test_weights_that_are_not_finite_are_refused(weight):
     model = small_cnn()

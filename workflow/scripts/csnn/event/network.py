@@ -262,7 +262,7 @@ def check_numbers(network: Network, real: type = np.float64) -> None:
             if not (low <= least and most <= high):
                 raise InputError(
                     f"neurons of layer {layer.name} ({layer.neuron}) start with {name} from {least:g} to {most:g}; "
-                    f"it must be from {low:g} to {high:g}"
+                    + (f"it must be from {low:g} to {high:g}" if low > -math.inf else f"it must be at most {high:g}")
                 )
 
 
