@@ -218,6 +218,11 @@ class Sweep:
         return "RLR" if "RLR" in self.networks else next(iter(self.networks))
 
     @property
+    def networks_of_first_cnn(self) -> list[str]:
+        """The networks that are converted from the same CNN as the first: their neurons can be compared one by one."""
+        return [name for name, network in self.networks.items() if network["variant"] == self.cnns[0]]
+
+    @property
     def first_tau(self) -> str:
         """The first time constant of the first network, as in paths."""
         return next(configurations(self.networks))[1]
