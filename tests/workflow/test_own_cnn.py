@@ -108,7 +108,7 @@ def test_the_interactive_page(variant, right):
         for record in of_network:
             image = int(record["image"].partition(":")[0])
             outcome = "right" if answers[image] == labels[image] else "wrong"
-            assert f"CNN: {answers[image]} ({outcome})" in record["about"]
+            assert f"CNN: {answers[image]} ({outcome})" in record["description"]
     for values in right.values():
         assert f"{100 * values['agreement']:.1f}" in html
         assert f"{100 * (values['cnn_accuracy'] - values['accuracy']):.2f}" in html

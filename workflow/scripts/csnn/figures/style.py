@@ -165,8 +165,8 @@ def tau_positions(taus_s: Iterable[float | None], nearest: float = 0.1) -> tuple
 
 def titled(decisions: Sequence[Decided]) -> dict[str, dict[float | None, list[Decided]]]:
     """Return the seeds of each configuration by its network, in words, and its synaptic time constant."""
-    titles = network_titles(pd.DataFrame([decided.about for decided in decisions]))
-    title_of = {decided.about["network"]: title for decided, title in zip(decisions, titles, strict=True)}
+    titles = network_titles(pd.DataFrame([decided.configuration for decided in decisions]))
+    title_of = {decided.configuration["network"]: title for decided, title in zip(decisions, titles, strict=True)}
     found: dict[str, dict[float | None, list[Decided]]] = {}
     for (network, tau_syn_s), seeds in by_network(decisions).items():
         found.setdefault(title_of[network], {})[tau_syn_s] = seeds
@@ -180,12 +180,12 @@ Draw = Callable[[Axes, NDArray, Sequence[Decided], dict[str, Any]], None]
 def over_time(decisions: Sequence[Decided], draw: Draw) -> Figure:
     """Plot one curve per synaptic time constant over time, in one panel for each network."""
     networks = titled(decisions)
-    looks = tau_looks(decided.about["tau_syn_s"] for decided in decisions)
+    looks = tau_looks(decided.configuration["tau_syn_s"] for decided in decisions)
     few = len(networks) <= 4
     figure, axes = panels(
         networks, height=2.0 if few else 1.45, xlabel="Time since the image appeared (ms)", columns=2 if few else 4
     )
-    times_ms = 1000 * decisions[0].about["dt_s"] * np.arange(1, decisions[0].leaders.shape[1] + 1)
+    times_ms = 1000 * decisions[0].configuration["dt_s"] * np.arange(1, decisions[0].leaders.shape[1] + 1)
     lines: dict[Any, Any] = {}
     for title, of_tau in networks.items():
         for tau_syn_s, seeds in of_tau.items():
