@@ -1,19 +1,14 @@
 """From logits to tables: decisions and scores of each configuration, and the tables that are made from all of them."""
 
-DECISIONS, SCORES = f"{CONFIGURATION}/test-decisions.npz", "<results>/tables/scores.csv"
+from functools import partial
+
+DECISIONS, ACTIVITY = f"{CONFIGURATION}/test-decisions.npz", f"{CONFIGURATION}/activity.json"
+SCORES = "<results>/tables/scores.csv"
 
 
-def reported(file, seeds=None):
-    """Files of the configurations that are reported on the test images: all, or with `gap` only what was chosen."""
-    pattern = f"{CONFIGURATION}/{file}"
-    if "gap" not in ANALYSES:
-        return sweep.each_configuration(pattern, seeds)
-    return lambda wildcards: [pattern.format(network=n, tau=t, seed=s) for n, t, s in chosen(seeds)]
-
-
-def chosen(seeds=None):
-    """Configurations that were chosen on validation images: no other network ever sees the test images."""
-    return sweep.chosen(checkpoints.choose.get().output[0], seeds)
+# on test images, all configurations, or what was chosen on validation images: no other network ever sees the test images
+choices = lambda: checkpoints.choose.get().output[0]
+reported = partial(sweep.reported, choices)
 
 
 rule decide:
@@ -94,7 +89,7 @@ checkpoint choose:
 rule gap_table:
     input:
         choices="<results>/tables/choices.csv",
-        decisions=reported("test-decisions.npz"),
+        decisions=reported(DECISIONS),
     output:
         csv="<results>/tables/gap.csv",
         markdown="<results>/tables/gap.md",
@@ -110,7 +105,7 @@ rule gap_table:
         runtime=10,
     params:
         code=digest("gap.py"),
-        settings=lambda wildcards: list(map(sweep.hash_of_settings, chosen())),
+        settings=lambda wildcards: list(map(sweep.hash_of_settings, sweep.chosen(choices()))),
         validation_images=VALIDATION_IMAGES,
     script:
         "../scripts/gap.py"
@@ -175,7 +170,7 @@ rule record_activity:
         activations=sweep.cnn_outputs("activations"),
     output:
         activity=f"{CONFIGURATION}/activity.npz",
-        metrics=f"{CONFIGURATION}/activity.json",
+        metrics=ACTIVITY,
     log:
         "<logs>/record_activity/{network}/tau-{tau}/seed-{seed}.log",
     benchmark:
@@ -198,7 +193,7 @@ rule record_activity:
 
 rule cost_tables:
     input:
-        metrics=reported("activity.json", seeds=1),
+        metrics=reported(ACTIVITY, seeds=1),
     output:
         layers="<results>/tables/layers.csv",
         costs="<results>/tables/costs.csv",

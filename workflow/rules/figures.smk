@@ -86,7 +86,7 @@ FIGURES = {
         title="Accuracy over time",
         analyses=EVERYWHERE,
         draw="accuracy.accuracy_over_time",
-        input={"decisions": reported("test-decisions.npz")},
+        input={"decisions": reported(DECISIONS)},
         caption=f"Accuracy of the decision at each time step (the class of the largest logit), on {IMAGES}: the curve "
         "that a time average hides, and what a decision after fewer steps would be worth. Bands are 95 % intervals "
         "(Wilson's) over images at each step by itself; the dashed line is the CNN that the network was made from. "
@@ -98,7 +98,7 @@ FIGURES = {
         title="Settling time",
         analyses={"paper"},
         draw="agreement.settling_time",
-        input={"decisions": reported("test-decisions.npz")},
+        input={"decisions": reported(DECISIONS)},
         caption=f"How settling times are distributed: the share of {IMAGES} whose decision does not change any more "
         "until the end, whether it is right or wrong; all seeds together. A decision that changes at the final step "
         "counts as settled there, since later steps were not simulated: it may not have settled at all.",
@@ -109,7 +109,7 @@ FIGURES = {
         title="Confusion matrices",
         analyses={"paper"},
         draw="agreement.confusion_matrices",
-        input={"decisions": reported("test-decisions.npz"), "images": "<results>/images/test.npz"},
+        input={"decisions": reported(DECISIONS), "images": "<results>/images/test.npz"},
         labels={"tau": "best"},
         caption="What is decided for the images of each class (rows; each row adds up to 100 %), by the CNN and, at "
         f"the final step, by each network at its most accurate time constant; {IMAGES}, all seeds together. Shares "
@@ -121,7 +121,7 @@ FIGURES = {
         title="Agreement with the CNN",
         analyses={"paper"},
         draw="agreement.agreement_with_cnn",
-        input={"decisions": reported("test-decisions.npz")},
+        input={"decisions": reported(DECISIONS)},
         caption="What a spiking network decides at the final step and what the CNN that it was made from decides about "
         f"the same {IMAGES}, all seeds together. The two lowest parts are agreement, with its sum written on them in "
         "percent; the others say who is right where they differ. Numbers of images, without intervals: as an accuracy "
@@ -178,8 +178,8 @@ FIGURES = {
         analyses={"activity"},
         draw="accuracy.accuracy_vs_operations",
         input={
-            "decisions": reported("test-decisions.npz", seeds=1),
-            "activity": reported("activity.json", seeds=1),
+            "decisions": reported(DECISIONS, seeds=1),
+            "activity": reported(ACTIVITY, seeds=1),
         },
         caption="Accuracy at each step against the effective synaptic operations spent up to that step, on a "
         "logarithmic scale: accumulates of spikes, multiply-accumulates of rates and of the image (NeuroBench's "

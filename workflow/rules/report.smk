@@ -1,19 +1,12 @@
 """The report: its first lines, its pages, and the one HTML file that holds them and every figure."""
 
 import hashlib
-import subprocess
-import tempfile
 
-import yaml
+from csnn.report.contents import make_report
 from snakemake import __version__ as snakemake_version
 
 PAPERS_TABLES = "Accuracy and loss (the paper's Tables 1 and 2)"
 INTERVALS = "Intervals are of 95 % and over images. A click on a column's head sorts by it."
-
-
-def of(analysis, paths):
-    """Paths, where an analysis is asked for."""
-    return paths if analysis in ANALYSES else []
 
 
 # Pages with a table of the same name, each an entry from which one loop makes the rules.
@@ -217,11 +210,11 @@ rule provenance:
 
 rule opening:  # the report's first lines
     input:
-        scores=of("paper", SCORES),
-        decisions=of("paper", sweep.each_configuration(DECISIONS)),
-        gap=of("gap", "<results>/tables/gap.csv"),
-        claims=of("claims", "<results>/tables/claims.csv"),
-        costs=of("activity", "<results>/tables/costs.csv"),
+        scores=SCORES if "paper" in ANALYSES else [],
+        decisions=sweep.each_configuration(DECISIONS) if "paper" in ANALYSES else [],
+        gap="<results>/tables/gap.csv" if "gap" in ANALYSES else [],
+        claims="<results>/tables/claims.csv" if "claims" in ANALYSES else [],
+        costs="<results>/tables/costs.csv" if "activity" in ANALYSES else [],
     output:
         "<results>/report/opening.rst",
     log:
@@ -252,17 +245,6 @@ REQUESTED = [
 ]
 
 
-def make_report(path, shown, log):
-    """Make a report of files that are there: Snakemake itself, in a run of its own, with this run's configuration."""
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file, open(log, "w") as output:
-        yaml.safe_dump(config, file, sort_keys=False)  # the order of neurons is that of the configuration
-        file.flush()
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "1"]
-        command += ["--configfile", file.name, "--profile", "none", "--workflow-profile", "none", "--nolock"]
-        command += ["--report", path, "--report-stylesheet", str(REPOSITORY / "workflow" / "report" / "report.css")]
-        subprocess.run([*command, "--", *shown], check=True, stdout=output, stderr=subprocess.STDOUT)
-
-
 rule report:
     input:
         opening=rules.opening.output,
@@ -283,7 +265,7 @@ rule report:
         configuration=config,
         style=hashlib.sha256((REPOSITORY / "workflow" / "report" / "report.css").read_bytes()).hexdigest()[:16],
     run:
-        make_report(output[0], input.shown, log[0])
+        make_report(output[0], input.shown, config, REPOSITORY, log[0])
 
 
 rule archive:  # for publication: snakemake --profile profiles/local archive

@@ -506,6 +506,26 @@ class Sweep:
         chosen = {name: self.networks[name] for name in names}
         return [pattern.format(network=n, tau=t, seed=s) for n, t, s in configurations(chosen, seeds=1)]
 
+    def reported(
+        self, choices: Callable[[], str | os.PathLike], pattern: str, seeds: int | None = None
+    ) -> list[str] | Callable[[Any], list[str]]:
+        """A file of every configuration that is reported on the test images.
+
+        With the analysis ``gap`` these are the chosen ones, which only a function of the wildcards can tell.
+
+        Parameters
+        ----------
+        choices
+            Returns the table of choices when it is there.
+        pattern, seeds
+            See `each_configuration`.
+        """
+        if "gap" not in self.config["analyses"]:
+            return self.each_configuration(pattern, seeds)
+        return lambda wildcards: [
+            pattern.format(network=network, tau=tau, seed=seed) for network, tau, seed in self.chosen(choices(), seeds)
+        ]
+
     def hashes_of_settings(self, seeds: int | None = None) -> list[str]:
         """A hash of what each configuration is made with, in the order of `each_configuration`."""
         return list(map(self.hash_of_settings, configurations(self.networks, seeds)))
