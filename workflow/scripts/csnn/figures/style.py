@@ -155,11 +155,11 @@ def tau_positions(taus_s: Iterable[float | None], nearest: float = 0.1) -> tuple
     if any(pd.isna(tau) for tau in taus_s):
         step = np.diff(numbers).min() if len(numbers) > 1 else (numbers or [1.0])[0]
         positions = {milliseconds(None): (numbers[0] if numbers else 0.0) - step, **positions}
-    places = list(positions.values())
+    width = max(positions.values()) - min(positions.values())
     ticks: dict[str, float] = {}
-    for words, place in positions.items():
-        if not ticks or place - max(ticks.values()) >= nearest * (places[-1] - places[0]):
-            ticks[words] = place
+    for words, position in positions.items():
+        if not ticks or position - max(ticks.values()) >= nearest * width:
+            ticks[words] = position
     return positions, ticks
 
 
@@ -167,10 +167,10 @@ def titled(decisions: Sequence[Decided]) -> dict[str, dict[float | None, list[De
     """Return the seeds of each configuration by its network, in words, and its synaptic time constant."""
     titles = network_titles(pd.DataFrame([decided.configuration for decided in decisions]))
     title_of = {decided.configuration["network"]: title for decided, title in zip(decisions, titles, strict=True)}
-    found: dict[str, dict[float | None, list[Decided]]] = {}
+    networks: dict[str, dict[float | None, list[Decided]]] = {}
     for (network, tau_syn_s), seeds in by_network(decisions).items():
-        found.setdefault(title_of[network], {})[tau_syn_s] = seeds
-    return found
+        networks.setdefault(title_of[network], {})[tau_syn_s] = seeds
+    return networks
 
 
 Draw = Callable[[Axes, NDArray, Sequence[Decided], dict[str, Any]], None]
