@@ -10,7 +10,8 @@ import os
 import numpy as np
 import pytest
 
-from csnn import data, neurons
+from csnn import neurons
+from csnn.data.images import read_images, select
 from csnn.evaluation import metrics
 from csnn.event import simulator as event
 from csnn.event.compiler import compile_network
@@ -26,9 +27,9 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def images():
-    dataset = data.read_images(NPZ)
+    dataset = read_images(NPZ)
     assert len(dataset.x_test) == 10_000
-    return data.select(dataset, "test", np.arange(1000))
+    return select(dataset, "test", np.arange(1000))
 
 
 @pytest.fixture(scope="module")

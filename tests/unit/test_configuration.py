@@ -45,7 +45,8 @@ CONFIGURATIONS = [
     ({"snn": []}, "config key snn is []; it must be a mapping"),
     ({"report": True}, "config key report is true; it must be a mapping"),
     # ---- data
-    ({"data.source": "mnist"}, "config key data.source is 'mnist'; it must be cifar10, digits or the path of an .npz"),
+    ({"data.source": "minst"}, "config key data.source is 'minst'; it must be cifar10, cifar100, mnist, fashion_mnist"),
+    ({"data.source": "npz"}, "svhn_cropped, digits or the path of an .npz file"),
     (
         {"data.source": "absent.npz"},
         "config key data.source names absent.npz, which does not exist; it must be the path",
@@ -54,17 +55,21 @@ CONFIGURATIONS = [
         {"data.source": "folder.npz"},
         "config key data.source names folder.npz, which is a folder; it must be the path of a",
     ),
-    ({"data.source": ["a.npz"]}, "config key data.source is ['a.npz']; it must be cifar10, digits or the path"),
+    ({"data.source": ["a.npz"]}, "config key data.source is ['a.npz']; it must be cifar10, cifar100"),
     ({"data.source": f"{'a' * 5000}.npz"}, "aaa..., which does not exist; it must be the path of a file"),
     (
         {"data.source": "a{b}.npz"},
         "config key data.source names 'a{b}.npz', which has '{' in it; Snakemake reads braces",
     ),
     ({"data.source": "<results>.npz"}, "config key data.source names '<results>.npz', which has '<' in it"),
-    ({"data.source": "a\nb.npz"}, r"config key data.source is 'a\nb.npz'; it must be cifar10, digits or the path"),
+    ({"data.source": "a\nb.npz"}, r"config key data.source is 'a\nb.npz'; it must be cifar10, cifar100"),
     ({"data.source": "a\tb.npz"}, r"config key data.source names 'a\tb.npz', which has '\t' in it"),
     ({"data.archive": ""}, "config key data.archive is ''; it must be a path or null"),
     ({"data.archive": "absent"}, "config key data.archive names absent, which does not exist; it must be the path"),
+    (
+        {"data.source": "mnist", "data.archive": "folder.npz"},
+        "config key data.archive names folder.npz/train-images-idx3-ubyte.gz, which does not exist",
+    ),
     ({"data.test_images": 0}, f"config key data.test_images is 0; {FROM_1}"),
     ({"data.test_images": -5}, f"config key data.test_images is -5; {FROM_1}"),
     ({"data.test_images": "many"}, f"config key data.test_images is 'many'; {FROM_1}"),
@@ -259,6 +264,10 @@ CONFIGURATIONS = [
     (
         {"tables.compare_with_paper": "maybe"},
         "config key tables.compare_with_paper is 'maybe'; it must be true or false",
+    ),
+    (
+        {"tables.compare_with_paper": True},
+        "compare_with_paper is true, but the paper's numbers are of CIFAR-10 and data.source is digits; it must be",
     ),
     (
         {"figures.formats": []},

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from conftest import REPOSITORY, SMALL, Workflow, changed, dry_run
-from csnn.data import read_images
+from csnn.data.images import read_images
 from csnn.experiment import configuration
 from csnn.files import InputError
 
@@ -134,9 +134,11 @@ LAYOUTS = [
     ({"x_test": None}, "mine.npz has no x_test; it must hold x_train, y_train, x_test, y_test"),
     ({"x_train": None, "images": np.zeros(3)}, "mine.npz has no x_train; it must hold"),
     ({"x_test": np.zeros((8, 8, 16, 1), np.uint8)}, "x_train are (16, 16, 1) and of x_test (8, 16, 1); they must be"),
+    ({"x_test": np.zeros(8, np.uint8)}, "x_test has shape (8,); it must be (images, height, width, channels)"),
+    ({"x_test": np.zeros((8, 256), np.uint8)}, "x_train are (16, 16, 1) and of x_test (256,); they must be"),
     (
-        {"x_test": np.zeros((8, 256), np.uint8)},
-        "x_test has shape (8, 256); it must be (images, height, width, channels)",
+        {"x_train": np.zeros((20, 256), np.uint8), "x_test": np.zeros((8, 256), np.uint8)},
+        "names mine.npz, which holds samples of shape (256,); the CNN of cnn.architecture takes images",
     ),
     ({"x_test": np.zeros((0, 16, 16, 1), np.uint8)}, "x_test has shape (0, 16, 16, 1); it must be"),
     ({"x_test": np.zeros((8, 16, 16, 1), np.int32)}, "x_test is int32; images must be uint8 (0 to 255) or float"),
@@ -195,6 +197,11 @@ def test_what_is_in_images(tmp_path, monkeypatch, changes, sentence):
     with pytest.raises(InputError) as refusal:
         read_images("mine.npz")
     assert sentence in str(refusal.value)
+    if "x_train" in changes and np.isfinite(changes["x_test"]).all():
+        return  # what is infinite as float32 alone is not seen before the run
+    with pytest.raises(InputError) as refusal:
+        configuration.read(changed(SMALL, OWN))
+    assert sentence in str(refusal.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 nor this"], ids=["empty", "text", "damaged"])
@@ -205,11 +212,10 @@ def test_what_is_no_npz(tmp_path, monkeypatch, content):
         configuration.read(changed(SMALL, OWN))
 
 
-@pytest.mark.parametrize(("changes", "sentence"), [CONTENTS[i] for i in (0, 2, 5, -1)])
-def test_every_rule_that_reads_images_says_so(tmp_path, changes, sentence):
+def test_every_rule_that_reads_images_says_so(tmp_path):
+    changes, sentence = CONTENTS[1]
     np.savez(tmp_path / "mine.npz", **arrays(**changes))
-    targets = ["images/test.npz", "images/logit_image.npz", "figures/figure1.png"]
-    targets += ["cnn/model.h5"] if changes == CONTENTS[0][0] else []  # which takes TensorFlow, and so its time
+    targets = ["images/test.npz", "images/logit_image.npz", "figures/figure1.png", "cnn/model.h5"]
     workflow = Workflow(tmp_path, config=changed(SMALL, OWN))
     process = workflow.run("--keep-going", *(f"results/small/{target}" for target in targets), check=False)
     refused(process.returncode, process.stdout + process.stderr, sentence)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from conftest import REPOSITORY, SMALL, Workflow, changed
-from csnn import data, files, responses
+from csnn import files, responses
+from csnn.data import images, sources
 from csnn.event import network
 from csnn.files import InputError
 from csnn.model import cnn
@@ -36,7 +37,9 @@ def ran(tmp_path):
     return tmp_path / "ran"
 
 
-@pytest.mark.parametrize("read", [files.read_npz, data.read_images, data.sizes, network.load_network, responses.read])
+@pytest.mark.parametrize(
+    "read", [files.read_npz, images.read_images, images.examine, network.load_network, responses.read]
+)
 def test_no_npz_is_unpickled(tmp_path, ran, read):
     objects = np.array([Touch(ran)], dtype=object)
     np.savez(tmp_path / "mine.npz", x_train=objects, y_train=objects, x_test=objects, y_test=objects, header=objects)
@@ -111,7 +114,8 @@ def archive(tmp_path, monkeypatch):
                     tar.addfile(info, io.BytesIO(content))
             for member in members:
                 tar.addfile(member, io.BytesIO(b"evil") if member.isreg() else None)
-        monkeypatch.setattr(data, "CIFAR10_SHA256", files.sha256(path))
+        known = sources.SOURCES["cifar10"]._replace(files={path.name: files.sha256(path)})
+        monkeypatch.setitem(sources.SOURCES, "cifar10", known)
         return path
 
     return write
@@ -138,7 +142,7 @@ def test_nothing_in_the_archive_leaves_it(tmp_path, archive, monkeypatch):
         member("link/through"),
         member("cifar-10-batches-bin/data_batch_6.bin"),
     )
-    assert data.read_cifar10(path).x_train.shape == (5, 32, 32, 3)
+    assert sources.read("cifar10", [path]).x_train.shape == (5, 32, 32, 3)
     assert sorted(tmp_path.rglob("*")) == sorted([*before, path])
 
 
@@ -147,16 +151,17 @@ def test_no_link_in_the_archive_is_followed(tmp_path, archive, kind):
     (tmp_path / "secret").write_bytes(bytes(1 + 3072))
     name = "cifar-10-batches-bin/test_batch.bin"
     path = archive(member(name, str(tmp_path / "secret"), kind), left_out=["test_batch.bin"])
-    with pytest.raises(InputError, match=f"holds no file {name}; it must be CIFAR-10's official archive"):
-        data.read_cifar10(path)
+    with pytest.raises(InputError, match=f"{name} is not a file; it must be the official archive"):
+        sources.read("cifar10", [path])
 
 
 def test_the_archive_is_checked_before_it_is_opened(archive, monkeypatch):
     path = archive(member("../outside"))
-    monkeypatch.setattr(data, "CIFAR10_SHA256", "of another")
-    monkeypatch.setattr(data.tarfile, "open", lambda *_: pytest.fail("opened"))
-    with pytest.raises(InputError, match="is not CIFAR-10's official binary archive"):
-        data.read_cifar10(path)
+    known = sources.SOURCES["cifar10"]._replace(files={path.name: "of another"})
+    monkeypatch.setitem(sources.SOURCES, "cifar10", known)
+    monkeypatch.setattr(sources.tarfile, "open", lambda *_: pytest.fail("opened"))
+    with pytest.raises(InputError, match="is not CIFAR-10's official file cifar-10-binary.tar.gz"):
+        sources.read("cifar10", [path])
 
 
 def test_no_rule_has_a_shell_command_and_no_code_unpickles():
@@ -203,6 +208,6 @@ def test_paths_are_taken_as_they_are(tmp_path):
 def test_the_path_of_the_archive_is_taken_as_it_is(tmp_path, monkeypatch):
     (tmp_path / NAME).write_bytes(b"something else")
     monkeypatch.setenv("CSNN_CIFAR10", NAME)
-    process = Workflow(tmp_path).run("data/cifar10.npz", changes={"data.source": "cifar10"}, check=False)
-    assert f"Error: {NAME} is not CIFAR-10's official binary archive" in process.stdout + process.stderr
+    process = Workflow(tmp_path).run("data/prepared/cifar10.npz", changes={"data.source": "cifar10"}, check=False)
+    assert f"Error: {NAME} is not CIFAR-10's official file" in process.stdout + process.stderr
     assert not list(tmp_path.rglob("run"))

@@ -4,7 +4,7 @@ from csnn.job import logged
 
 with logged(snakemake):
     from csnn import verification
-    from csnn.data import pixels, read_images
+    from csnn.data.images import pixels, read_images
     from csnn.event.compiler import compile_network
     from csnn.files import write_json
     from csnn.model import cnn

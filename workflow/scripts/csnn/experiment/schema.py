@@ -16,6 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import DictSchema, WithDefaultSchema
 from typing_extensions import TypedDict
 
+from csnn.data.sources import SOURCES
 from csnn.neurons import NEURONS
 
 LARGEST = 1_000_000
@@ -121,16 +122,16 @@ Rates = Annotated[
 class Data(Section):
     """The images."""
 
-    source: Annotated[str, _allowed("cifar10, digits or the path of an .npz file")] = Field(
+    source: Annotated[str, _allowed(f"{', '.join(SOURCES)} or the path of an .npz file")] = Field(
         "cifar10",
-        pattern=r"^(cifar10|digits|.+\.npz)$",
-        description="cifar10 (the official archive, downloaded once), digits (bundled with scikit-learn), or the path "
-        "of an .npz file with x_train, y_train, x_test, y_test and, if wanted, class_names.",
+        pattern=rf"^({'|'.join(SOURCES)}|.+\.npz)$",
+        description="A public data set (downloaded once; scikit-learn brings digits), or the path of an .npz file with "
+        "x_train, y_train, x_test, y_test and, if wanted, class_names (docs/data.md).",
     )
     archive: OrNull[Path] = Field(
         None,
-        description="Path of CIFAR-10's official binary archive where it lies already; null: "
-        "data/cifar-10-binary.tar.gz, or what the environment variable CSNN_CIFAR10 names.",
+        description="Where the official files of the public data set lie already: the file, or the folder of several; "
+        "null: in data/, or for CIFAR-10 where the environment variable CSNN_CIFAR10 says.",
     )
     test_images: Count = Field(
         1000, description="How many images of the test set are shown to the spiking networks, from the first."
@@ -361,8 +362,10 @@ class Activity(Section):
 class Tables(Section):
     """The tables."""
 
-    compare_with_paper: Boolean = Field(
-        True, description="Whether to set the paper's published numbers beside those of this experiment."
+    compare_with_paper: OrNull[Boolean] = Field(
+        None,
+        description="Whether to set the paper's published numbers, which are of CIFAR-10, beside those of this "
+        "experiment; null: where the data set is CIFAR-10.",
     )
 
 
