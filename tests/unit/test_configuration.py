@@ -4,6 +4,7 @@ They are read by the function that the workflow calls; tests/workflow/test_bad_i
 """
 
 import sys
+import typing
 
 import jsonschema
 import pytest
@@ -12,6 +13,7 @@ import yaml
 from conftest import REPOSITORY, SMALL, changed
 from csnn.experiment import configuration, schema, sweep
 from csnn.files import InputError
+from csnn.neurons import INITIAL_VOLTAGES
 
 sys.path.insert(0, str(REPOSITORY / "docs"))
 
@@ -93,7 +95,10 @@ CONFIGURATIONS = [
     ({"cnn.architecture.dense_units": HUGE}, "9...; it must be an integer from 1 to 1000000"),
     ({"cnn.architecture.builder": "mine.py"}, "config key cnn.architecture.builder is 'mine.py'; it must be path/to"),
     ({"cnn.architecture.builder": "no.py:f"}, "config key cnn.architecture.builder names no.py, which does not exist"),
-    ({"cnn.weights": "weights.txt"}, "config key cnn.weights is 'weights.txt'; it must be the path of an .h5 file"),
+    (
+        {"cnn.weights": "weights.txt"},
+        "config key cnn.weights is 'weights.txt'; it must be the path of an .h5 or .keras file",
+    ),
     ({"cnn.weights": "absent.h5"}, "config key cnn.weights names absent.h5, which does not exist"),
     ({"cnn.weights": "w{1}.h5"}, "config key cnn.weights names 'w{1}.h5', which has '{' in it"),
     ({"cnn.training.epochs": 1.5}, f"config key cnn.training.epochs is 1.5; {FROM_1}"),
@@ -130,7 +135,19 @@ CONFIGURATIONS = [
         {"cnn.variants": {"a": {"tune": {"images": 1298}}}},
         "a.tune.images is 1298, but the train set of digits has 1297",
     ),
-    ({"cnn": {"variants": {"a": {}}, "architecture": {"builder": "b.py:f"}}}, "it cannot go with a builder"),
+    (
+        {"cnn": {"variants": {"a": {"architecture": {"kernel": 2}}}, "architecture": {"builder": "b.py:f"}}},
+        "config key cnn.variants.a.architecture changes kernel; of a CNN of cnn.architecture.builder it can be",
+    ),
+    (
+        {"cnn": {"model": "m.keras", "variants": {"a": {"from": None}}}},
+        "config key cnn.variants.a.from is null, but cnn.model brings its weights; it must be base or another variant",
+    ),
+    ({"cnn.model": "absent.keras"}, "config key cnn.model names absent.keras, which does not exist"),
+    (
+        {"cnn": {"model": "m.keras", "weights": "w.h5"}},
+        "config keys cnn.model and cnn.weights are both there; cnn.model brings architecture and weights",
+    ),
     # ---- spiking networks
     ({"snn.neurons": {}}, "config key snn.neurons names no neuron"),
     ({"snn.neurons": {"LIF": None}}, "config key snn.neurons names no neuron; it must name at least one"),
@@ -416,6 +433,10 @@ def test_editors_take_the_files_of_the_repository(path):
 def test_editors_mark_mistakes(changes):
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(changed(SMALL, changes), schema.json_schema())
+
+
+def test_initial_voltages_are_those_of_the_neurons():
+    assert set(typing.get_args(schema.InitialVoltage)) == set(INITIAL_VOLTAGES)
 
 
 def test_every_key_is_described_and_has_a_default():
