@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from conftest import SMALL, Workflow, changed
 
 RNG = np.random.default_rng(0)
