@@ -41,7 +41,7 @@ def trained(images, labels):
     tf.keras.utils.set_random_seed(0)
     image = layers.Input(SHAPE)
     stem = tf.keras.Sequential(
-        [layers.Conv2D(6, 3, use_bias=False), layers.BatchNormalization(), layers.ReLU(), layers.MaxPooling2D(2)]
+        [layers.Conv2D(6, 3, use_bias=False), layers.BatchNormalization(), layers.ReLU(), layers.AveragePooling2D(2)]
     )
     x = layers.Dropout(0.1)(stem(layers.RandomFlip("horizontal")(image)))
     y = layers.BatchNormalization()(layers.Conv2D(6, 3, padding="same")(x))
