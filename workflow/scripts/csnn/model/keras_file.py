@@ -78,7 +78,7 @@ def load_weights(model: tf.keras.Model, path: str | os.PathLike) -> None:
 
 @contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[tuple[str | bytes | None, h5py.File]]:
-    """Yield the configuration in a file, if there is one, and the weights; say in one sentence what is wrong with it."""
+    """Yield the configuration in a file, if there is one, and the weights; say in one sentence what is wrong."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
