@@ -26,7 +26,7 @@ PACKAGES = $(shell grep -c == envs/requirements.lock)
 
 demo: setup ## the whole workflow on bundled digits: results/demo/
 	snakemake --profile profiles/demo
-	@echo; cat results/demo/tables/table2.md; echo; echo "report: results/demo/report.html   tables and figures: results/demo/"
+	@echo; cat results/demo/tables/table2.md
 
 run: setup ## the experiment of config.yaml on this machine
 	snakemake --profile $(PROFILE)

@@ -1,5 +1,6 @@
 """What the tests share: running the real Snakemake on small experiments, each in a folder of its own."""
 
+import copy
 import fcntl
 import multiprocessing
 import os
@@ -38,7 +39,7 @@ PRELOADED += ["snakemake_executor_plugin_slurm"]
 
 def changed(config: dict, changes: dict) -> dict:
     """Return a configuration with some values changed; keys are dotted: ``snn.steps``."""
-    config = yaml.safe_load(yaml.safe_dump(config))
+    config = copy.deepcopy(config)
     for key, value in changes.items():
         *parents, last = key.split(".")
         place = config
@@ -58,7 +59,7 @@ class Workflow:
     def command(self, *arguments: str, cores: int = 2, changes: dict | None = None) -> list[str]:
         """Return the command line of ``snakemake`` with the folder's configuration, changed as said."""
         path = self.folder / "experiment.yaml"
-        path.write_text(yaml.safe_dump(changed(self.config, changes or {})))
+        path.write_text(yaml.safe_dump(changed(self.config, changes or {}), sort_keys=False))
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.repository / "Snakefile")]
         command += ["--directory", str(self.folder), "--configfile", str(path), "--cores", str(cores)]
         return [*command, *arguments]
@@ -97,7 +98,8 @@ class Workflow:
 def dry_run(folder: Path, config: dict | str, *arguments: str) -> tuple[int, str]:
     """Run ``snakemake -n`` with a configuration; return its exit code and all that it prints."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "experiment.yaml").write_text(config if isinstance(config, str) else yaml.safe_dump(config))
+    text = config if isinstance(config, str) else yaml.safe_dump(config, sort_keys=False)
+    (folder / "experiment.yaml").write_text(text)
     command = ["-n", "--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
     command += ["--configfile", str(folder / "experiment.yaml"), "--cores", "1", *arguments]
     process = forked_snakemake(command, Path.cwd(), folder)

@@ -5,6 +5,7 @@ They are read by the function that the workflow calls; tests/workflow/test_bad_i
 
 import sys
 
+import jsonschema
 import pytest
 import yaml
 
@@ -166,7 +167,7 @@ CONFIGURATIONS = [
     ({"snn.max_rate_hz": [100, -1, 100]}, f"config key snn.max_rate_hz[1] is -1; {RATE}"),
     (
         {"snn.max_rate_hz": [100, 100]},
-        "snn.max_rate_hz is [100, 100] for the network LIF; its CNN has 3 layers of neurons",
+        "snn.max_rate_hz is [100, 100] for the network RLR; its CNN has 3 layers of neurons",
     ),
     ({"snn.initial_voltage": "one"}, "config key snn.initial_voltage is 'one'; it must be random, zero or half"),
     ({"snn.dt_s": "1 ms"}, "config key snn.dt_s is '1 ms'; it must be a number from 0.000001 to 1 in seconds"),
@@ -186,10 +187,10 @@ CONFIGURATIONS = [
         {"snn.networks": [{"neurons": ["LIF", "LIF"]}]},
         "snn.networks has the network LIF twice; each must stand in it once",
     ),
-    ({"snn.networks": [{}, {}]}, "config key snn.networks has the network LIF twice; each must stand in it once"),
+    ({"snn.networks": [{}, {}]}, "config key snn.networks has the network RLR twice; each must stand in it once"),
     ({"snn.networks": [{"seeds": [1, 1]}]}, f"config key snn.networks[0].seeds is [1, 1]; {TWICE}"),
     ({"snn.networks": [{"tau_syn_s": [0]}]}, f"config key snn.networks[0].tau_syn_s[0] is 0; {IN_SECONDS}"),
-    ({"snn.networks": [{"max_rate_hz": [[9, 9]]}]}, "is [9, 9] for the network LIF/rate-9x2; its CNN has 3 layers"),
+    ({"snn.networks": [{"max_rate_hz": [[9, 9]]}]}, "is [9, 9] for the network RLR/rate-9x2; its CNN has 3 layers"),
     ({"snn.networks": [{"dt_s": [1]}]}, "config key snn.networks[0].dt_s is unknown"),
     (
         {"snn.tau_syn_s": [0.005, 0.005000000001]},
@@ -373,6 +374,35 @@ def test_generated_files_are_those_of_the_models():
         assert path.read_text(encoding="utf-8") == text, "run `make docs`"
 
 
+FILES = ["config.yaml", "profiles/demo/config.yaml", "experiments/closing-the-gap.yaml", "experiments/robustness.yaml"]
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_editors_take_the_files_of_the_repository(path):
+    jsonschema.validate(yaml.safe_load((REPOSITORY / path).read_text()), schema.json_schema())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"snn.steps": 0},
+        {"snn.step": 10},
+        {"snn.dt_s": "1 ms"},
+        {"snn.tau_syn_s": [0]},
+        {"snn.max_rate_hz": [100, -1]},
+        {"snn.neurons": {"LIF": {"tau_rc_s": "long"}}},
+        {"snn.neurons": {"LIF_": {}}},
+        {"cnn.variants": {"a b": VARIANT}},
+        {"cnn.variants": {"a": {"tune": {"epochs": -1}}}},
+        {"analyses": ["paper", "paper"]},
+        {"figures.formats": ["gif"]},
+    ],
+)
+def test_editors_mark_mistakes(changes):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(changed(SMALL, changes), schema.json_schema())
+
+
 def test_every_key_is_described_and_has_a_default():
     import configuration as reference
 
@@ -414,7 +444,7 @@ class TestWhatIsTaken:
     def test_equal_rates_of_many_layers_are_one_short_name(self):
         builder = {"cnn.architecture": {"builder": "b.py:f"}, "snn.networks": [{"max_rate_hz": [[100] + [415] * 30]}]}
         config = configuration.read(changed(SMALL, builder))
-        assert list(sweep.networks(config["snn"], {})) == ["LIF/rate-100-415x30", "RLR/rate-100-415x30"]
+        assert list(sweep.networks(config["snn"], {})) == ["RLR/rate-100-415x30", "LIF/rate-100-415x30"]
 
     def test_nothing_is_warned_of_in_the_papers_experiment(self):
         assert list(configuration.warnings(configuration.read({}))) == []

@@ -44,7 +44,7 @@ def synapses(network: Network, layer: int, connection: Connection) -> np.ndarray
         image = np.zeros(int(np.prod(shape)))
         image[unit] = 1
         image = image.reshape(shape)
-        for pooling in connection.poolings:
+        for pooling in connection.views:
             rows, columns, _ = pooling.output_shape(image.shape)
             pooled = np.zeros((rows, columns, image.shape[2]))
             for r, c in np.ndindex(rows, columns):

@@ -4,7 +4,9 @@ import ast
 import re
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import pytest
 import yaml
@@ -40,11 +42,13 @@ def rule_scripts() -> list[tuple[str, str]]:
     found = []
     for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
         for rule in re.split(r"\n\s*(?:use )?rule \w+", path.read_text())[1:]:
-            script = re.search(r'script:\s+"\.\./scripts/([^"]+)"', rule)
-            environment = re.search(r'conda:\s+"\.\./\.\./envs/([^"]+)"', rule)
+            script = re.search(r'script:\s+f?"\.\./scripts/([^"]+)"', rule)
+            environments = re.findall(r'"\.\./\.\./envs/([^"]+)"', rule)
             if script:
-                assert environment, f"{path.name}: the rule of {script[1]} names no environment"
-                found.append((environment[1], script[1]))
+                chosen = script[1].startswith("{")  # for the engine that the configuration names
+                scripts = ["simulate_event.py", "simulate_nengodl.py"] if chosen else [script[1]]
+                assert len(environments) == len(scripts), f"{path.name}: each of {scripts} needs one environment"
+                found += zip(environments, scripts, strict=True)
     return found
 
 
@@ -62,6 +66,12 @@ def imported(body: list[ast.stmt]) -> set[str]:
     return names
 
 
+@cache
+def imported_by(file: Path) -> set[str]:
+    """Return the modules that a file imports whenever it is imported."""
+    return imported(ast.parse(file.read_text()).body)
+
+
 def packages(script: str) -> set[str]:
     """Return the packages outside of the standard library that a script imports, itself or through csnn."""
     waiting, seen, found = [SCRIPTS / script], set(), set()
@@ -70,7 +80,7 @@ def packages(script: str) -> set[str]:
         if file in seen:
             continue
         seen.add(file)
-        for name in imported(ast.parse(file.read_text()).body):
+        for name in imported_by(file):
             inner = SCRIPTS.joinpath(*name.split("."))
             waiting += [path for path in (inner.with_suffix(".py"), inner / "__init__.py") if path.is_file()]
             found.add(name.partition(".")[0])
@@ -106,10 +116,7 @@ def test_environment_has_the_versions_that_its_source_asks_for(path):
 def test_environment_has_what_its_scripts_import(environment, script):
     path = REPOSITORY / "envs" / environment
     assert path in ENVIRONMENTS
-    provided = {
-        name for name, found in packages_distributions().items() if {normal(n) for n in found} & pins(path).keys()
-    }
-    assert packages(script) <= provided
+    assert packages(script) <= {module for module, found in DISTRIBUTIONS.items() if found & pins(path).keys()}
 
 
 def test_every_script_belongs_to_a_rule_with_an_environment():
@@ -123,5 +130,7 @@ def test_no_file_names_a_host(path):
 
 def test_package_citation_and_changelog_name_one_version():
     version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
-    assert yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())["version"] == version
-    assert re.search(r"^## (\S+)", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)[1] == version
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    assert citation["version"] == version
+    newest = re.search(r"^## (.*)$", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)[1]
+    assert newest == f"{version} ({citation['date-released']})"

@@ -43,7 +43,7 @@ FROM_1 = "it must be an integer from 1 to 1000000"
         ({"snn.neurons": {"LIF": {"tau_rc_s": 0}}}, "LIF.tau_rc_s is 0; it must be a number above 0 and at most"),
         ({"snn.tau_syn_s": [float("nan")]}, "config key snn.tau_syn_s[0] is nan; it must be a finite number"),
         ({"snn.steps": 0}, f"config key snn.steps is 0; {FROM_1}"),
-        ({"snn.networks": [{}, {}]}, "config key snn.networks has the network LIF twice; each must stand in it once"),
+        ({"snn.networks": [{}, {}]}, "config key snn.networks has the network RLR twice; each must stand in it once"),
         ({"analyses": ["gap"]}, "config key data.validation_images is 0; it must be at least 1 for the analysis gap"),
     ],
 )

@@ -138,9 +138,3 @@ def test_links_lead_somewhere(page):
                 for head in heads
             ]
             assert anchor in [head.replace(" ", "-") for head in kept], f"{page}: {link}"
-
-
-def test_the_newest_version_is_that_of_the_citation():
-    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
-    newest = re.search(r"^## (.*)$", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert newest[1] == f"{citation['version']} ({citation['date-released']})"

@@ -35,6 +35,7 @@ class TestRecord:
         configuration = record["configuration"]
         assert configuration["snn"]["tau_syn_s"] == SMALL["snn"]["tau_syn_s"]
         assert configuration["snn"]["neurons"]["LIF"] == {"tau_rc_s": 0.02, "tau_ref_s": 0.002}
+        assert list(configuration["snn"]["neurons"]) == list(SMALL["snn"]["neurons"]) == ["RLR", "LIF"]  # not sorted
         assert configuration["verification"] == {"images": 2, "tolerance": 1e-9}
 
     def test_engine_is_certified(self, record):

@@ -190,7 +190,8 @@ class TestReruns:
         (copy.results / "LIF" / "tau-0.01" / "seed-0" / "test-2-of-3.npz").unlink()
         (copy.results / "LIF" / "tau-0.01" / "seed-0" / "test.npz").unlink()
         before = logits(copy)
-        copy.run()
+        process = copy.run()
+        assert "\nscores: results/small/tables/scores.csv\nreport: results/small/report.html\n" in process.stderr
         assert copy.planned() == Counter()
         after = logits(copy)
         assert {key: value for key, value in after.items() if key in before} == before

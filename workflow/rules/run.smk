@@ -4,7 +4,7 @@ from collections import Counter
 
 from csnn.experiment.resources import megabytes, minutes, scaled_by_attempt
 from csnn.files import write_text
-from csnn.run import refuse_second_run, show_progress
+from csnn.run import print_results, refuse_second_run, show_progress
 
 
 # These take seconds, less than a job's way through a queue: they run beside Snakemake itself.

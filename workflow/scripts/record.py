@@ -19,10 +19,10 @@ with logged(snakemake):
             tau_syn_s=params.tau_syn_s,
             dt_s=params.dt_s,
             steps=params.steps,
-            record=Record(neurons={index: range(layer.size) for index, layer in enumerate(network.layers[:-1])}),
+            record=Record(neurons={index: range(network.layers[index].size) for index in network.populations}),
         )
-        spikes[neuron] = {layer: found[0] for layer, found in done.spikes.items()}
-        voltages[neuron] = done.voltages[0][0]
+        spikes[neuron] = {number: done.spikes[index][0] for number, index in enumerate(network.populations)}
+        voltages[neuron] = done.voltages[network.populations[0]][0]
     recording.write(
         snakemake.output[0], recording.sample(spikes, voltages, tau_syn_s=params.tau_syn_s, dt_s=params.dt_s)
     )

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from snakemake.exceptions import WorkflowError
@@ -79,6 +79,13 @@ def show_progress(jobs: Mapping[str, int]) -> None:
         if handler.name == "DefaultStreamHandler":
             handler.addFilter(lambda record: not is_per_job_detail(record))
     logger.addHandler(Progress(jobs))
+
+
+def print_results(files: Iterable[str]) -> None:
+    """Print where the table of scores and the report are, if they are among the files of a run."""
+    for name in sorted(files, reverse=True):
+        if name.endswith(("/tables/scores.csv", "/report.html")):
+            print(f"{'report' if name.endswith('html') else 'scores'}: {name}", file=sys.stderr, flush=True)
 
 
 def refuse_second_run(folder: str) -> None:

@@ -44,7 +44,7 @@ def record(
     on_images_done: Callable[[int], None] | None = None,
 ) -> Activity:
     """Simulate images one by one, since each one's spike trains are large, and keep what is said under `Activity`."""
-    layers = range(len(network.layers) - 1)
+    layers = network.populations
     fan_outs = [cost.layer_fan_out(network, layer) for layer in layers]
     everything = Record(neurons={layer: np.arange(network.layers[layer].size) for layer in layers})
     counts = [np.empty((len(images), network.layers[layer].size), np.float32) for layer in layers]
@@ -53,12 +53,12 @@ def record(
         spikes = simulate(
             network, images[number : number + 1], tau_syn_s=tau_syn_s, dt_s=dt_s, steps=steps, record=everything
         ).spikes
-        for layer in layers:
+        for position, layer in enumerate(layers):
             of_steps = spikes[layer][0]
-            counts[layer][number] = of_steps.sum(axis=0)
+            counts[position][number] = of_steps.sum(axis=0)
             # a rate is one real number whatever its size; two spikes in a step are two accumulates
             events = np.rint(of_steps) if NENGO_NEURONS[network.layers[layer].neuron].spikes else of_steps != 0
-            operations[number, layer] = events @ fan_outs[layer]
+            operations[number, position] = events @ fan_outs[position]
         if on_images_done:
             on_images_done(number + 1)
     of_image = np.array([cost.image_operations(network, image) for image in images])
@@ -93,7 +93,7 @@ def layer_table(
         rows.append(
             {
                 "layer": number + 1,
-                "neuron_type": network.layers[number].neuron,
+                "neuron_type": network.layers[network.populations[number]].neuron,
                 "neurons": counts.shape[1],
                 "rate_hz_mean": float(rates_hz.mean()),
                 **{f"rate_hz_p{p}": float(np.percentile(rates_hz, p)) for p in PERCENTILES},
@@ -124,9 +124,11 @@ def cost_table(
     of_neurons = float(activity.operations.sum(axis=(1, 2)).mean())
     of_image = float(activity.image_operations.mean())
     spiking = cost.is_spiking(network)
+    steps = activity.operations.shape[2]
+    of_image += float(cost.sum_operations_per_step(network) * steps)
     macs, acs = (of_image, of_neurons) if spiking else (of_image + of_neurons, 0.0)
     neurons = cost.neuron_updates_per_step(network)
-    updates = float(neurons * activity.operations.shape[2])
+    updates = float(neurons * steps)
     of_cnn = np.mean(
         [
             cost.cnn_operations(network, image, [layer[number] for layer in activations])

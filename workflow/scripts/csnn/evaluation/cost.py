@@ -12,13 +12,13 @@ synapses count once for each image, not at every step.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Network, Pooling, Shape
+from csnn.event.network import IMAGE, LINEAR, Connection, Convolution, Network, Pooling, Reshape, Shape, View
 from csnn.neurons import NENGO_NEURONS
 
 
@@ -76,8 +76,8 @@ def fan_out(network: Network, layer: int, connection: Connection, pooled: bool =
     ndarray of the shape of the source, or of the source after pooling
     """
     shapes = [network.input_shape if connection.source == IMAGE else network.layers[connection.source].shape]
-    for pooling in connection.poolings:
-        shapes.append(pooling.output_shape(shapes[-1]))
+    for view in connection.views:
+        shapes.append(view.output_shape(shapes[-1]))
     linear = connection.linear
     if isinstance(linear, Convolution):
         counts = _convolution_fan_out(linear)
@@ -87,8 +87,8 @@ def fan_out(network: Network, layer: int, connection: Connection, pooled: bool =
         )
         counts = np.where(np.diff(linear.first) > 0, synapses, 0).reshape(shapes[-1])
     if not pooled:
-        for pooling, shape in zip(reversed(connection.poolings), reversed(shapes[:-1]), strict=True):
-            counts = _spread(counts, pooling, shape)
+        for view, shape in zip(reversed(connection.views), reversed(shapes[:-1]), strict=True):
+            counts = _spread(counts, view, shape)
     return counts
 
 
@@ -96,7 +96,10 @@ def _convolution_fan_out(linear: Convolution) -> NDArray[np.int64]:
     """Count the weights other than zero that leave each input of a convolution."""
     rows, columns, channels = linear.input_shape
     counts = np.zeros((rows, columns, channels), np.int64)
-    nonzero = np.count_nonzero(linear.kernel, axis=3)
+    first = np.zeros(channels, np.int32) if linear.first is None else linear.first
+    scale = np.ones(linear.output_shape[2]) if linear.scale is None else linear.scale
+    of_outputs = scale[first[:, np.newaxis] + np.arange(linear.kernel.shape[3])]
+    nonzero = np.count_nonzero((linear.kernel != 0) & (of_outputs != 0), axis=3)
     for (i, j), weights in zip(np.ndindex(nonzero.shape[:2]), nonzero.reshape(-1, channels), strict=True):
         reached = []
         for start, stride, padding, length, outputs in (
@@ -109,13 +112,23 @@ def _convolution_fan_out(linear: Convolution) -> NDArray[np.int64]:
     return counts
 
 
-def _spread(counts: NDArray[np.int64], pooling: Pooling, shape: Shape) -> NDArray[np.int64]:
-    """Give each unit before a pooling the fan-outs of the windows that it lies in."""
+def _spread(counts: NDArray[np.int64], view: View, shape: Shape) -> NDArray[np.int64]:
+    """Give each unit of an image of `shape` the fan-outs of what a view makes of it: of the windows that it lies in."""
+    if isinstance(view, Reshape):
+        return counts.reshape(shape)
     spread = np.zeros(shape, np.int64)
-    for row, column in np.ndindex(pooling.size):
-        windows = spread[row :: pooling.stride[0], column :: pooling.stride[1]][: counts.shape[0], : counts.shape[1]]
-        windows += counts
+    for (rows, of_rows), (columns, of_columns) in _window_units(view, shape):
+        spread[np.ix_(rows, columns)] += counts[np.ix_(of_rows, of_columns)]
     return spread
+
+
+def _window_units(pooling: Pooling, shape: Shape) -> Iterator[list[tuple[NDArray, NDArray]]]:
+    """Yield for each place in a window, by axis, the units at that place and the windows that have one there."""
+    before, windows = pooling.before(shape), pooling.output_shape(shape)
+    for place in np.ndindex(pooling.size):
+        units = [np.arange(windows[axis]) * pooling.stride[axis] + place[axis] - before[axis] for axis in (0, 1)]
+        inside = [(unit >= 0) & (unit < shape[axis]) for axis, unit in enumerate(units)]
+        yield [(unit[within], np.flatnonzero(within)) for unit, within in zip(units, inside, strict=True)]
 
 
 def layer_fan_out(network: Network, source: int, pooled: bool = False) -> NDArray[np.int64]:
@@ -131,12 +144,18 @@ def layer_fan_out(network: Network, source: int, pooled: bool = False) -> NDArra
 
 def is_spiking(network: Network) -> bool:
     """Whether the network's neurons send spikes rather than rates."""
-    return all(NENGO_NEURONS[layer.neuron].spikes for layer in network.layers if layer.neuron != READOUT)
+    return all(NENGO_NEURONS[network.layers[index].neuron].spikes for index in network.populations)
 
 
 def neuron_updates_per_step(network: Network) -> int:
     """Number of neurons, each of which is updated at every step; the readout has none."""
-    return sum(math.prod(layer.shape) for layer in network.layers if layer.neuron != READOUT)
+    return sum(network.layers[index].size for index in network.populations)
+
+
+def sum_operations_per_step(network: Network) -> int:
+    """Multiply-accumulates at each step of the connections that leave sums without neurons, which are rarely zero."""
+    sums = (index for index, layer in enumerate(network.layers) if layer.neuron == LINEAR)
+    return int(sum(layer_fan_out(network, index).sum() for index in sums))
 
 
 def dense_operations(network: Network) -> int:
@@ -165,21 +184,25 @@ def cnn_operations(network: Network, image: NDArray, activations: list[NDArray])
         for connection in layer.connections:
             if connection.source == IMAGE:
                 continue
-            units = activations[connection.source].reshape(network.layers[connection.source].shape)
-            for pooling in connection.poolings:
-                units = _pooled(units, pooling)
+            source = network.layers[connection.source]
+            if source.neuron == LINEAR:
+                units = np.ones(source.shape)
+            else:
+                units = activations[network.populations.index(connection.source)].reshape(source.shape)
+            for view in connection.views:
+                units = _seen(units, view)
             total += int(fan_out(network, index, connection, pooled=True).ravel()[units.ravel() != 0].sum())
     return total
 
 
-def _pooled(units: NDArray, pooling: Pooling) -> NDArray:
-    """Sum units over the windows of a pooling."""
-    rows, columns, _ = pooling.output_shape(units.shape)
-    parts = [
-        units[row :: pooling.stride[0], column :: pooling.stride[1]][:rows, :columns]
-        for row, column in np.ndindex(pooling.size)
-    ]
-    return np.sum(parts, axis=0)
+def _seen(units: NDArray, view: View) -> NDArray:
+    """Sum units over the windows of a pooling, or reshape them."""
+    if isinstance(view, Reshape):
+        return units.reshape(view.shape)
+    pooled = np.zeros(view.output_shape(units.shape), units.dtype)
+    for (rows, of_rows), (columns, of_columns) in _window_units(view, units.shape):
+        pooled[np.ix_(of_rows, of_columns)] += units[np.ix_(rows, columns)]
+    return pooled
 
 
 def energy_j(macs: float, acs: float, neuron_updates: float) -> dict[str, float]:

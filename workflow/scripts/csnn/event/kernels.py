@@ -45,18 +45,22 @@ class ConvolutionWeights(NamedTuple):
     Attributes
     ----------
     taps : one-dimensional float array
-        The kernel (kernel rows, kernel columns, input channels, output channels), flattened. In single precision where
-        that holds it exactly (see `csnn.event.plan.compact`), because half as much has to be read then.
-    kernel_rows, kernel_columns, channels, outputs : int
-        Size of the kernel, numbers of input and output channels.
+        The kernel (kernel rows, kernel columns, input channels, width) for each block of output channels, flattened. In
+        single precision where that holds it exactly, because half as much has to be read then.
+    first : int32 array, shape (input channels,) or (0,)
+        The first output that each input channel feeds; empty if every input channel feeds all.
+    kernel_rows, kernel_columns, channels, width, outputs : int
+        Size of the kernel, number of input channels, of outputs for each of them, and of outputs in all.
     row_stride, column_stride, rows_above, columns_left : int
         Distance of neighbouring windows; zeros around the image.
     """
 
     taps: NDArray
+    first: NDArray[np.int32]
     kernel_rows: int
     kernel_columns: int
     channels: int
+    width: int
     outputs: int
     row_stride: int
     column_stride: int
@@ -64,16 +68,39 @@ class ConvolutionWeights(NamedTuple):
     columns_left: int
 
 
-class Lowpass(NamedTuple):
-    """A synaptic filter ``y[t] = decay y[t-1] + gain x[t]``; `delayed` if it arrives one step later."""
+class Synapses(NamedTuple):
+    """A connection with the events that it carries and the state of its filter.
 
+    The filter is ``y[t] = decay y[t-1] + gain x[t]`` for the convolution ``x``.
+
+    Attributes
+    ----------
+    events : Events
+        With a single step, they stand for all steps.
+    weights : ConvolutionWeights
+    decay : float
+    delayed : bool
+        Whether ``y`` arrives one step later.
+    gain : float array
+        For each output channel, or for each unit of a row of outputs.
+    channel, stride : int
+        The i-th `gain.size` of the outputs feed as many units from ``i * stride + channel`` on.
+    filtered : float array, shape (outputs,)
+        ``y``, changed in place; of any size where there is neither filter nor delay.
+    """
+
+    events: Events
+    weights: ConvolutionWeights
     decay: float
-    gain: float
     delayed: bool
+    gain: NDArray
+    channel: int
+    stride: int
+    filtered: NDArray
 
 
 @_compiled
-def convolve(events, step, weights, first_row, rows, columns, result):
+def convolve(events, step, weights, first_row, rows, columns, low, width, result):
     """Convolve the events of one step: each window collects the weights of the events in it.
 
     Parameters
@@ -83,11 +110,13 @@ def convolve(events, step, weights, first_row, rows, columns, result):
     weights : ConvolutionWeights
     first_row, rows, columns : int
         Which part of the output: `rows` rows from `first_row`, the first `columns` columns.
-    result : float array, shape (rows * columns * output channels,)
+    low, width : int
+        Which output channels: a block of those that `ConvolutionWeights.taps` is laid out in.
+    result : float array, shape (rows * columns * width,)
         Overwritten.
     """
     image_rows, image_columns = events.first.shape[0], events.first.shape[2] - 1
-    outputs = weights.outputs
+    block = weights.kernel_rows * weights.kernel_columns * weights.channels * low
     result[:] = 0
     for row in range(rows):
         for kernel_row in range(weights.kernel_rows):
@@ -103,60 +132,72 @@ def convolve(events, step, weights, first_row, rows, columns, result):
                 left = column * weights.column_stride - weights.columns_left
                 start = first[min(max(left, 0), image_columns)]
                 stop = first[min(max(left + weights.kernel_columns, 0), image_columns)]
-                if start < stop:
+                at = (row * columns + column) * width
+                if start < stop and weights.first.size > 0:
+                    add_by_channel(first, unit, value, image_columns, weights, kernel_row, left, result, at)
+                elif start < stop:
                     # units are numbered from the image's left edge, weights from the window's
-                    origin = (kernel_row * weights.kernel_columns - left) * weights.channels * outputs
-                    at = (row * columns + column) * outputs
-                    add_rows(unit, value, start, stop, weights.taps, origin, outputs, result, at, outputs)
+                    origin = block + (kernel_row * weights.kernel_columns - left) * weights.channels * width
+                    add_rows(unit, value, start, stop, weights.taps, origin, width, result, at, width)
 
 
 @_compiled
-def add_filtered(given, drive, lowpass, filtered, current):
+def add_by_channel(first, unit, value, image_columns, weights, kernel_row, left, result, at):
+    """Add to one output position what the events in one row of its window give, each to the outputs that it feeds."""
+    for kernel_column in range(max(-left, 0), min(image_columns - left, weights.kernel_columns)):
+        column = left + kernel_column
+        tap = (kernel_row * weights.kernel_columns + kernel_column) * weights.channels
+        for event in range(first[column], first[column + 1]):
+            channel = unit[event] - column * weights.channels
+            to, weight = at + weights.first[channel], (tap + channel) * weights.width
+            for i in range(weights.width):
+                result[to + i] += value[event] * weights.taps[weight + i]
+
+
+@_compiled
+def add_filtered(given, drive, decay, delayed, gain, filtered, stride, channel, current):
     """Take one step of a connection's filter: ``current = given + y``, where `drive` is filtered into ``y``.
-
-    All arrays are one-dimensional and at least as long as `current`. `filtered` is the filter's state, changed in
-    place; `current` is overwritten and may be `given`.
-    """
-    decay, gain = lowpass.decay, lowpass.gain
-    if lowpass.delayed:
-        for i in range(current.size):
-            y = filtered[i]
-            current[i] = given[i] + y
-            filtered[i] = decay * y + gain * drive[i]
-    else:
-        for i in range(current.size):
-            y = decay * filtered[i] + gain * drive[i]
-            current[i] = given[i] + y
-            filtered[i] = y
-
-
-@_compiled
-def add_convolution(given, events, step, weights, lowpass, filtered, first_row, rows, columns, drive, current):
-    """Add a filtered convolution to the input current of some rows of a layer, for one step.
 
     Parameters
     ----------
-    given : float array, shape (rows * columns * channels,)
-        The current from elsewhere.
-    events, step, weights
-        As in `convolve`. Events with a single step stand for all steps.
-    lowpass : Lowpass
-    filtered : float array, the shape of `given`
-        The filter's state, changed in place.
-    first_row, rows, columns : int
-        The rows, and how long they are.
-    drive : float array, the shape of `given`
-        The convolution before it is filtered; kept from step to step.
-    current : float array, the shape of `given`
-        Overwritten with the sum; may be `given`.
+    given : float array
+        The current from elsewhere; may be `current`.
+    drive : float array, shape (n * gain.size,)
+    decay, delayed, gain, filtered
+        See `Synapses`; `filtered` is of the shape of `drive`.
+    stride, channel : int
+        See `Synapses`.
+    current : float array
+        Where the drive feeds it, it is overwritten with the sum.
     """
-    if step < events.first.shape[1]:  # else the outputs, and with them the drive, stay as they are
-        convolve(events, step, weights, first_row, rows, columns, drive)
-    add_filtered(given, drive, lowpass, filtered, current)
+    if decay == 0 and not delayed:
+        add_unfiltered(given, drive, gain, stride, channel, current)
+        return
+    for segment in range(drive.size // gain.size):
+        at, to = segment * gain.size, segment * stride + channel
+        if delayed:
+            for i in range(gain.size):
+                y = filtered[at + i]
+                current[to + i] = given[to + i] + y
+                filtered[at + i] = decay * y + gain[i] * drive[at + i]
+        else:
+            for i in range(gain.size):
+                y = decay * filtered[at + i] + gain[i] * drive[at + i]
+                current[to + i] = given[to + i] + y
+                filtered[at + i] = y
+
+
+@njit(error_model="numpy", fastmath=False)
+def add_unfiltered(given, drive, gain, stride, channel, current):
+    """`add_filtered` for neither filter nor delay."""
+    for segment in range(drive.size // gain.size):
+        at, to = segment * gain.size, segment * stride + channel
+        for i in range(gain.size):
+            current[to + i] = given[to + i] + gain[i] * drive[at + i]
 
 
 @kernel
-def add_sparse(events, channels, first, target, weight, lowpass, filtered, current):
+def add_sparse(events, channels, first, target, weight, decay, delayed, gain, filtered, current):
     """Add a filtered sparse linear map to the input current of a whole layer, for every step of `current`.
 
     Parameters
@@ -166,9 +207,8 @@ def add_sparse(events, channels, first, target, weight, lowpass, filtered, curre
         Channels of the source, needed to number its units.
     first, target, weight
         As in `csnn.event.network.SparseMatrix`.
-    lowpass : Lowpass
-    filtered : float array, shape (neurons,)
-        The filter's state, changed in place.
+    decay, delayed, gain, filtered
+        See `Synapses`; `gain` and `filtered` are of shape (neurons,).
     current : float array, shape (steps, neurons)
     """
     drive = np.zeros(current.shape[1], current.dtype)
@@ -182,17 +222,30 @@ def add_sparse(events, channels, first, target, weight, lowpass, filtered, curre
                     value = events.value[row, event]
                     for entry in range(first[unit], first[unit + 1]):
                         drive[target[entry]] += weight[entry] * value
-        add_filtered(current[step], drive, lowpass, filtered, current[step])
+        add_filtered(current[step], drive, decay, delayed, gain, filtered, drive.size, 0, current[step])
 
 
 @kernel
-def add_whole_convolution(events, weights, lowpass, filtered, rows, columns, drive, current):
+def add_whole_convolution(synapses, rows, columns, drive, current):
     """Add a filtered convolution to the input current of a whole layer, for every step of `current`.
 
-    Parameters are those of `add_convolution`, but `current` has the shape (steps, neurons).
+    Parameters
+    ----------
+    synapses : Synapses
+    rows, columns : int
+        Of the outputs.
+    drive : float array, shape (outputs,)
+        Overwritten.
+    current : float array, shape (steps, neurons)
     """
+    events, weights = synapses.events, synapses.weights
     for step in range(current.shape[0]):
-        add_convolution(current[step], events, step, weights, lowpass, filtered, 0, rows, columns, drive, current[step])
+        if step < events.first.shape[1]:  # else the outputs, and with them the drive, stay as they are
+            convolve(events, step, weights, 0, rows, columns, 0, weights.outputs, drive)
+        add_filtered(
+            current[step], drive, synapses.decay, synapses.delayed, synapses.gain, synapses.filtered,
+            synapses.stride, synapses.channel, current[step],
+        )  # fmt: skip
 
 
 @_compiled
@@ -241,35 +294,77 @@ def events_of_image(image, channels, events):
 
 
 @kernel
-def pool_events(events, channels, row_size, column_size, row_stride, column_stride, pooled):
-    """Average-pool events with windows of any size and stride.
+def pool_events(events, channels, size, stride, before, pooled):
+    """Average-pool events with windows of any size and stride; those that reach over an edge average what lies within.
 
     Parameters
     ----------
     events : Events
     channels : int
-    row_size, column_size, row_stride, column_stride : int
-        Windows, see `csnn.event.network.Pooling`.
+    size, stride, before : (int, int)
+        Rows and columns of the windows, of their distance, and by which the first reaches over the edge; see
+        `csnn.event.network.Pooling`.
     pooled : Events
         Filled; its shape is the pooled image's.
     """
     rows, steps, columns = pooled.first.shape[0], pooled.first.shape[1], pooled.first.shape[2] - 1
+    image_rows, image_columns = events.first.shape[0], events.first.shape[2] - 1
     outputs = np.empty(columns * channels, events.value.dtype)
-    share = events.value.dtype.type(1) / events.value.dtype.type(row_size * column_size)
+    real = events.value.dtype.type
     for row in range(rows):
         found = 0
+        top, bottom = max(row * stride[0] - before[0], 0), min(row * stride[0] - before[0] + size[0], image_rows)
         for step in range(steps):
             outputs[:] = 0
-            for image_row in range(row * row_stride, row * row_stride + row_size):
+            for image_row in range(top, bottom):
+                first = events.first[image_row, step]
                 for column in range(columns):
-                    left = column * column_stride
-                    first = events.first[image_row, step]
-                    for event in range(first[left], first[left + column_size]):
+                    left = max(column * stride[1] - before[1], 0)
+                    right = min(column * stride[1] - before[1] + size[1], image_columns)
+                    share = real(1) / real((bottom - top) * (right - left))
+                    for event in range(first[left], first[right]):
                         unit = events.unit[image_row, event]
                         outputs[column * channels + unit % channels] += events.value[image_row, event] * share
             found = collect_events(
                 outputs, columns, channels, pooled.unit[row], pooled.value[row], pooled.first[row, step], found
             )
+
+
+@kernel
+def reshape_events(events, channels, new_channels, reshaped):
+    """List the same events by the rows and columns of an image of another shape with as many units.
+
+    Parameters
+    ----------
+    events : Events
+    channels, new_channels : int
+        Channels before and after.
+    reshaped : Events
+        Filled.
+    """
+    rows, steps, columns = reshaped.first.shape[0], reshaped.first.shape[1], reshaped.first.shape[2] - 1
+    line, new_line = (events.first.shape[2] - 1) * channels, columns * new_channels
+    found = np.zeros(rows, np.int64)
+    for step in range(steps):
+        reshaped.first[:, step] = 0
+        for image_row in range(events.first.shape[0]):
+            for event in range(events.first[image_row, step, 0], events.first[image_row, step, -1]):
+                row, unit = divmod(image_row * line + events.unit[image_row, event], new_line)
+                at = found[row] + reshaped.first[row, step, columns]
+                reshaped.unit[row, at] = unit
+                reshaped.value[row, at] = events.value[image_row, event]
+                # the last entry counts the events of the step, the others those of each column, until they are summed
+                reshaped.first[row, step, columns] += 1
+                if unit // new_channels + 1 < columns:
+                    reshaped.first[row, step, unit // new_channels + 1] += 1
+        for row in range(rows):
+            count = reshaped.first[row, step, columns]
+            first = found[row]
+            for column in range(columns):
+                first += reshaped.first[row, step, column]
+                reshaped.first[row, step, column] = first
+            found[row] += count
+            reshaped.first[row, step, columns] = found[row]
 
 
 @_compiled
@@ -343,83 +438,141 @@ def record_step(recording, step, first, outputs, state):
             recording.total[0] += outputs[i]
 
 
+@_compiled
+def take_step(number, current, state, outputs, constant):
+    """Take one step of neurons, see `step_neurons`; a negative number stands for a sum, whose output is the current."""
+    if number < 0:
+        outputs[:] = current
+    else:
+        step_neurons(number, current, state, outputs, constant)
+
+
+@_compiled
+def take_channels(units, channels, low, width, taken):
+    """Copy some of the channels of each position from `units` to `taken`."""
+    for position in range(units.size // channels):
+        for i in range(width):
+            taken[position * width + i] = units[position * channels + low + i]
+
+
+@_compiled
+def put_channels(taken, channels, low, width, units):
+    """Copy back what `take_channels` took."""
+    for position in range(units.size // channels):
+        for i in range(width):
+            units[position * channels + low + i] = taken[position * width + i]
+
+
 @kernel
 def advance_layer(
     number,
     constant,
     state,
     given,
-    convolutional,
-    events,
-    weights,
-    lowpass,
-    filtered,
+    synapses,
+    fused,
     shape,
     window,
+    block,
     recording,
     scratch,
+    leaving,
     result,
 ):
     """Compute the outputs of a layer of neurons over a block of steps, tile by tile.
 
-    A tile is the rows of neurons that make one row of pooled outputs. Its currents, states and filters stay in the
-    processor's cache for all steps.
+    A tile is the rows of neurons that make one row of pooled outputs, with all channels or, so that the weights stay in
+    the processor's cache, with some. Its currents, states and filters stay there for all steps.
 
     Parameters
     ----------
     number, constant
-        The neurons' step, see `csnn.event.neuron_steps.step_neurons`.
+        The neurons' step, see `take_step`.
     state : float array, shape (state variables, neurons)
         Changed in place.
     given : float array, shape (steps or 1, neurons)
-        Input current from everything but `events`; one step if it is constant.
-    convolutional : bool
-        Whether a convolution of `events` is to be added; only then are the four that follow used.
-    events, weights, lowpass, filtered
-        As in `add_convolution`; `filtered` has one value per neuron.
+        Input current from everything but `synapses`; one step if it is constant.
+    synapses : pair of Synapses
+    fused : int
+        How many of `synapses` are used; the first feeds all channels.
     shape : (int, int, int)
         Rows, columns and channels of the layer.
     window : (int, int)
         Rows and columns of the average pooling of the outputs; (1, 1) for none.
+    block : int
+        Number of channels of a tile; if less than all, there is one connection, and nothing is recorded.
     recording : Recording
-    scratch : float array, shape (4 + state variables, at least the neurons of a tile)
+    scratch : float array, shape (7 + state variables, at least the neurons of a tile)
         Work space, aligned for the sake of speed.
+    leaving : float array, shape (steps, pooled outputs of a tile)
+        Work space; of any shape if tiles have all channels.
     result : Events
         The pooled outputs. Its number of steps is the length of the block, or 1 for outputs that never change.
     """
     rows, columns, channels = shape
     window_rows, window_columns = window
+    pooled_columns = columns // window_columns
     steps = result.first.shape[1]
-    drive, summed, outputs, pooled, tile_state = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4:]
+    summed, outputs, pooled, tile_given, tile_filtered = scratch[2], scratch[3], scratch[4], scratch[5], scratch[6]
+    tile_state = scratch[7:]
     for first_row in range(0, rows, window_rows):
         tile_rows = min(window_rows, rows - first_row)
         row = first_row // window_rows
         emits = tile_rows == window_rows and row < result.first.shape[0]
-        first = first_row * columns * channels
-        last = first + tile_rows * columns * channels
-        tile_outputs, tile_summed = outputs[: last - first], summed[: last - first]
-        tile_state[:, : last - first] = state[:, first:last]
+        first, last = first_row * columns * channels, (first_row + tile_rows) * columns * channels
         found = 0
-        for step in range(steps):
-            current = given[min(step, given.shape[0] - 1), first:last]
-            if convolutional:
-                add_convolution(
-                    current, events, step, weights, lowpass, filtered[first:last],
-                    first_row, tile_rows, columns, drive[: last - first], tile_summed,
-                )  # fmt: skip
-                current = tile_summed
-            step_neurons(number, current, tile_state, tile_outputs, constant)
-            record_step(recording, step, first, tile_outputs, tile_state)
-            if emits:
-                leaving = tile_outputs
-                if window_rows * window_columns > 1:
-                    pool_row(tile_outputs, columns, channels, window_rows, window_columns, pooled)
-                    leaving = pooled
+        for low in range(0, channels, block):
+            width = min(block, channels - low)
+            whole = width == channels
+            size = tile_rows * columns * width
+            for variable in range(state.shape[0]):
+                take_channels(state[variable, first:last], channels, low, width, tile_state[variable])
+            if not whole:
+                take_channels(synapses[0].filtered[first:last], channels, low, width, tile_filtered)
+            for step in range(steps):
+                current = given[min(step, given.shape[0] - 1), first:last]
+                if not whole:
+                    if step < given.shape[0]:
+                        take_channels(current, channels, low, width, tile_given)
+                    current = tile_given[:size]
+                for i in range(fused):
+                    path = synapses[i]
+                    fed, stride = width, width
+                    filtered, gain = tile_filtered[:size], path.gain[low : low + width]
+                    if whole:
+                        fed, gain, stride = path.weights.outputs, path.gain, path.stride
+                        filtered = path.filtered[first_row * columns * fed : (first_row + tile_rows) * columns * fed]
+                    drive = scratch[i, : tile_rows * columns * fed]
+                    if step < path.events.first.shape[1]:  # else the drive stays as it is
+                        convolve(path.events, step, path.weights, first_row, tile_rows, columns, low, fed, drive)
+                    add_filtered(
+                        current, drive, path.decay, path.delayed, gain, filtered, stride, path.channel, summed[:size]
+                    )
+                    current = summed[:size]  # what the first path feeds is all of the tile
+                take_step(number, current, tile_state, outputs[:size], constant)
+                record_step(recording, step, first, outputs[:size], tile_state)
+                if emits:
+                    leaves = outputs
+                    if window_rows * window_columns > 1:
+                        pool_row(outputs, columns, width, window_rows, window_columns, pooled)
+                        leaves = pooled
+                    if whole:
+                        found = collect_events(
+                            leaves, pooled_columns, channels,
+                            result.unit[row], result.value[row], result.first[row, step], found,
+                        )  # fmt: skip
+                    else:
+                        put_channels(leaves, channels, low, width, leaving[step, : pooled_columns * channels])
+            for variable in range(state.shape[0]):
+                put_channels(tile_state[variable], channels, low, width, state[variable, first:last])
+            if not whole:
+                put_channels(tile_filtered, channels, low, width, synapses[0].filtered[first:last])
+        if emits and block < channels:
+            for step in range(steps):
                 found = collect_events(
-                    leaving, columns // window_columns, channels,
+                    leaving[step], pooled_columns, channels,
                     result.unit[row], result.value[row], result.first[row, step], found,
                 )  # fmt: skip
-        state[:, first:last] = tile_state[:, : last - first]
 
 
 @kernel
@@ -475,7 +628,7 @@ def advance_layer_of_constant_current(number, constant, state, current, threshol
                     packed_state[variable, here] = state[variable, neuron[here]]
         unit, value, found = result.unit[row], result.value[row], 0
         for step in range(steps):
-            step_neurons(number, packed_current[: size * count], packed_state, outputs[: size * count], constant)
+            take_step(number, packed_current[: size * count], packed_state, outputs[: size * count], constant)
             pooled[:count] = outputs[:count]
             for member in range(1, size):
                 others = outputs[member * count : (member + 1) * count]

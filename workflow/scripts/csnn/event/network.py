@@ -1,8 +1,8 @@
 """The compiled network: what a converted network is once Nengo's objects are gone, and the one file it travels in.
 
 A network is a list of layers in the order in which signals flow. Each layer receives an input current
-``J[t] = offset + sum over connections of W y[t]`` and turns it into outputs by its neuron type; a layer without neurons
-is the readout, whose current is the logits. Gains of the neurons are part of the weights and of the offset.
+``J[t] = offset + sum over connections of W y[t]`` and turns it into outputs by its neuron type; the last layer is the
+readout, whose current is the logits. Gains of the neurons are part of the weights and of the offset.
 Neurons of a layer lie in an image of shape (rows, columns, channels), flattened in that order.
 
 This module needs numpy only.
@@ -33,38 +33,87 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Pooling:
-    """Average pooling without padding: windows of `size` (rows, columns), one every `stride` (rows, columns)."""
+    """Average pooling: windows of `size` (rows, columns), one every `stride` (rows, columns).
+
+    With `same`, windows reach over the edges as TensorFlow's "same" padding has it, and average what lies within.
+    """
 
     size: tuple[int, int]
     stride: tuple[int, int]
+    same: bool = False
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of the pooled image of an image of `shape`."""
         rows, columns = (
-            (length - size) // step + 1 for length, size, step in zip(shape, self.size, self.stride, strict=False)
+            -(-length // step) if self.same else (length - size) // step + 1
+            for length, size, step in zip(shape[:2], self.size, self.stride, strict=True)
         )
         return (rows, columns, shape[2])
+
+    def before(self, shape: Shape) -> tuple[int, int]:
+        """Rows and columns by which the first windows reach over the edge of an image of `shape`."""
+        if not self.same:
+            return (0, 0)
+        rows, columns = (
+            same_padding(length, windows, size, step)
+            for length, windows, size, step in zip(
+                shape[:2], self.output_shape(shape)[:2], self.size, self.stride, strict=True
+            )
+        )
+        return (rows, columns)
+
+
+def same_padding(length: int, windows: int, size: int, stride: int) -> int:
+    """TensorFlow's rule for "same" padding: by how much the first window reaches over the edge."""
+    return max((windows - 1) * stride + size - length, 0) // 2
+
+
+@dataclass(frozen=True)
+class Reshape:
+    """The same units in the same order, as rows, columns and channels of another number."""
+
+    shape: Shape
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Shape of an image of `shape` after it."""
+        return self.shape
+
+
+View = Pooling | Reshape
+"""How a connection reads its source."""
 
 
 @dataclass(frozen=True)
 class Convolution:
     """A convolution as neural networks mean it (a correlation); a dense layer is one whose kernel covers the image.
 
+    Each input channel feeds `width` neighbouring output channels: all of them in an ordinary convolution, those of its
+    group in a grouped one, a single one in a depthwise one. A connection that feeds a slice of a layer's channels, as
+    the branches of a concatenation do, leaves out the others.
+
     Attributes
     ----------
-    kernel : ndarray of float64, shape (kernel rows, kernel columns, input channels, output channels)
+    kernel : ndarray of float32 or float64, shape (kernel rows, kernel columns, input channels, width)
+        In single precision where that holds it exactly.
     stride : (int, int)
         Rows and columns between neighbouring windows.
     padding : (int, int)
-        Zeros above and left of the image; below and right follow from the output's shape.
+        Zeros above and left of the image (a negative number leaves out rows or columns); below and right follow from
+        the output's shape.
     input_shape, output_shape : (rows, columns, channels)
+    first : ndarray of int32, shape (input channels,), or None
+        The first output channel that each input channel feeds; None if that is 0 for all.
+    scale : ndarray of float64, shape (output channels,), or None
+        Factor of each output channel; None for 1.
     """
 
-    kernel: NDArray[np.float64]
+    kernel: NDArray[np.floating]
     stride: tuple[int, int]
     padding: tuple[int, int]
     input_shape: Shape
     output_shape: Shape
+    first: NDArray[np.int32] | None = None
+    scale: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,13 +138,13 @@ class SparseMatrix:
 
 @dataclass(frozen=True)
 class Connection:
-    """A linear path from the image or a layer to a layer: pooling, then a linear map, with at most one lowpass filter.
+    """A linear path from the image or a layer to a layer: views, then a linear map, with at most one lowpass filter.
 
     Attributes
     ----------
     source : int
         Index of the layer it comes from, or `IMAGE`.
-    poolings : tuple of Pooling
+    views : tuple of Pooling or Reshape
         Applied to the source's outputs, in this order.
     linear : Convolution or SparseMatrix
     tau_syn_s : float or None
@@ -106,7 +155,7 @@ class Connection:
     """
 
     source: int
-    poolings: tuple[Pooling, ...]
+    views: tuple[View, ...]
     linear: Convolution | SparseMatrix
     tau_syn_s: float | None
     has_synapse: bool
@@ -114,7 +163,7 @@ class Connection:
 
 @dataclass(frozen=True)
 class Layer:
-    """A population of neurons of one type, or the readout.
+    """A population of neurons of one type, or a sum that several others read, or the readout.
 
     Attributes
     ----------
@@ -122,7 +171,8 @@ class Layer:
         Label of the Nengo object.
     shape : (rows, columns, channels)
     neuron : str
-        Name of the neuron type in `csnn.neurons.NENGO_NEURONS` (``LIF``, ...); ``readout`` for the linear output.
+        Name of the neuron type in `csnn.neurons.NENGO_NEURONS` (``LIF``, ...); ``linear`` where the output is the
+        current itself; ``readout`` for the last layer, whose current is the logits.
     parameters : mapping of str to float
         The neuron type's parameters under Nengo's names: time constants in seconds, ``amplitude`` of a spike.
     state : mapping of str to ndarray of float64, each of shape (neurons,)
@@ -147,6 +197,7 @@ class Layer:
 
 
 READOUT = "readout"
+LINEAR = "linear"
 SETTINGS = ("neuron", "neuron_parameters", "max_rate_hz", "initial_voltage", "cnn")
 """What a network is compiled with, beside its seed: names of the rule's params."""
 
@@ -171,6 +222,11 @@ class Network:
     layers: tuple[Layer, ...]
     seed: int
     provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def populations(self) -> tuple[int, ...]:
+        """Indices of the layers of neurons."""
+        return tuple(i for i, layer in enumerate(self.layers) if layer.neuron not in (LINEAR, READOUT))
 
     @property
     def classes(self) -> int:
@@ -262,7 +318,7 @@ def load_network(path: str | os.PathLike, settings: Mapping[str, Any] | None = N
     return network
 
 
-_KINDS = {kind.__name__: kind for kind in (Pooling, Convolution, SparseMatrix, Connection, Layer, Network)}
+_KINDS = {kind.__name__: kind for kind in (Pooling, Reshape, Convolution, SparseMatrix, Connection, Layer, Network)}
 
 
 def _describe(value: Any, arrays: dict[str, NDArray]) -> Any:

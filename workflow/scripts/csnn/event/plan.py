@@ -7,14 +7,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from csnn.event import kernels
 from csnn.event.neuron_steps import NUMBERS
-from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, Shape
+from csnn.event.network import (
+    IMAGE,
+    LINEAR,
+    READOUT,
+    Connection,
+    Convolution,
+    Layer,
+    Network,
+    Pooling,
+    Reshape,
+    Shape,
+    SparseMatrix,
+    View,
+)
 from csnn.neurons import NENGO_NEURONS
 from csnn.neurons.neuron_type import NeuronType
 
@@ -24,10 +38,33 @@ NO_FILTER_BELOW = 0.03
 ALIGNMENT = 64
 """Bytes of a cache line: vectors of numbers that lie across two take twice as long to read."""
 
+STEPS_PER_BLOCK = 100
+"""Time steps that a layer takes before the next layer follows, at most."""
+
+EVENT_BYTES = 512 * 2**20
+"""Memory for the events and currents of all layers over a block of steps, for each thread."""
+
+CACHED_WEIGHT_BYTES = 3 * 2**18
+"""Weights that stay in the processor's second-level cache while a layer is computed."""
+
+CHANNELS_PER_TILE = 64
+"""Output channels computed together where the weights of all do not stay in the cache."""
+
+FUSED = 2
+"""Connections of a layer that are computed together with its neurons, at most."""
+
 PRECISIONS = {"double": np.float64, "single": np.float32}
 
 
-def lowpass(tau_syn_s: float | None, dt_s: float) -> kernels.Lowpass:
+class Lowpass(NamedTuple):
+    """A synaptic filter ``y[t] = decay y[t-1] + gain x[t]``; `delayed` if it arrives one step later."""
+
+    decay: float
+    gain: float
+    delayed: bool
+
+
+def lowpass(tau_syn_s: float | None, dt_s: float) -> Lowpass:
     """The filter of a synapse at a time step: ``y[t] = d y[t-1] + (1 - d) x[t]`` with ``d = exp(-dt / tau)``.
 
     The first-order lowpass with its input held over each step (nengo/synapses.py, LinearFilter, zero-order hold).
@@ -41,27 +78,52 @@ def lowpass(tau_syn_s: float | None, dt_s: float) -> kernels.Lowpass:
         Length of a step in seconds.
     """
     if tau_syn_s is None:
-        return kernels.Lowpass(0.0, 1.0, False)
+        return Lowpass(0.0, 1.0, False)
     if tau_syn_s <= NO_FILTER_BELOW * dt_s:
-        return kernels.Lowpass(0.0, 1.0, True)
-    return kernels.Lowpass(math.exp(-dt_s / tau_syn_s), -math.expm1(-dt_s / tau_syn_s), True)
+        return Lowpass(0.0, 1.0, True)
+    return Lowpass(math.exp(-dt_s / tau_syn_s), -math.expm1(-dt_s / tau_syn_s), True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Path:
-    """A connection made ready for the kernels; `shape` is what it computes of the layer that it feeds."""
+    """A connection made ready for the kernels.
+
+    Attributes
+    ----------
+    source, views
+        See `csnn.event.network.Connection`.
+    shape : (rows, columns, channels)
+        What is computed of the layer that it feeds: its first rows and columns, and some channels.
+    decay, delayed, gain, channel, stride
+        See `csnn.event.kernels.Synapses`.
+    weights : ConvolutionWeights or None
+    sparse : tuple of ndarray, or None
+        ``first``, ``target`` and ``weight`` of a `csnn.event.network.SparseMatrix`.
+    covers : bool
+        Whether it computes the layer's rows, columns and channels, not only as many units.
+    """
 
     source: int
-    poolings: tuple[Pooling, ...]
-    lowpass: kernels.Lowpass
+    views: tuple[View, ...]
+    shape: Shape
+    decay: float
+    delayed: bool
+    gain: NDArray
+    channel: int
+    stride: int
     weights: kernels.ConvolutionWeights | None
     sparse: tuple[NDArray, NDArray, NDArray] | None
-    shape: Shape
+    covers: bool
 
     @property
     def has_memory(self) -> bool:
         """Whether a constant signal leaves this connection as one that changes."""
-        return self.lowpass.decay != 0 or self.lowpass.delayed
+        return self.decay != 0 or self.delayed
+
+    @property
+    def state_size(self) -> int:
+        """Number of values of the filter's state."""
+        return math.prod(self.shape) if self.has_memory else 0
 
 
 @dataclass(frozen=True)
@@ -72,12 +134,14 @@ class Stage:
     ----------
     shape : (int, int, int)
         Of that part of the layer which reaches the readout: pooling and strides can leave last rows and columns unused.
-    fused : Path or None
-        The convolution that is computed tile by tile together with the neurons.
+    fused : tuple of Path
+        The convolutions that are computed tile by tile together with the neurons.
     given : tuple of Path
         All other connections; their currents are computed beforehand.
     window : (int, int)
         Average pooling applied as the neurons' outputs leave the layer.
+    block : int
+        Number of channels of a tile.
     constant_current, constant : bool
         Whether the current from `given`, and whether the layer's output, is the same at every step.
     """
@@ -87,9 +151,10 @@ class Stage:
     constants: NDArray
     state: NDArray
     offset: NDArray
-    fused: Path | None
+    fused: tuple[Path, ...]
     given: tuple[Path, ...]
     window: tuple[int, int]
+    block: int
     constant_current: bool
     constant: bool
     recorded: NDArray[np.int64]
@@ -98,12 +163,15 @@ class Stage:
     @property
     def paths(self) -> tuple[Path, ...]:
         """All connections that feed the layer."""
-        return (*self.given, self.fused) if self.fused else self.given
+        return (*self.given, *self.fused)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A network made ready for the kernels at one precision and time step."""
+    """A network made ready for the kernels at one precision and time step.
+
+    All layers take `steps_per_block` steps at most before the first takes the next.
+    """
 
     input_shape: Shape
     stages: tuple[Stage, ...]
@@ -111,7 +179,9 @@ class Plan:
     real: type
     count_spikes: bool
     records: bool
+    populations: tuple[int, ...]
     output_per_spike: tuple[float, ...]
+    steps_per_block: int
 
 
 def _needed(length: int, size: int, stride: int, before: int, available: int) -> int:
@@ -132,8 +202,8 @@ def _used_shapes(network: Network) -> list[Shape]:
                 continue
             source = network.layers[connection.source]
             shapes = [source.shape]
-            for pooling in connection.poolings:
-                shapes.append(pooling.output_shape(shapes[-1]))
+            for view in connection.views:
+                shapes.append(view.output_shape(shapes[-1]))
             linear = connection.linear
             for axis in (0, 1):
                 needed = shapes[-1][axis]
@@ -142,8 +212,12 @@ def _used_shapes(network: Network) -> list[Shape]:
                         used[index][axis] if not _reshapes(connection, layer) else linear.output_shape[axis],
                         linear.kernel.shape[axis], linear.stride[axis], linear.padding[axis], needed,
                     )  # fmt: skip
-                for pooling, shape in zip(reversed(connection.poolings), reversed(shapes[:-1]), strict=True):
-                    needed = _needed(needed, pooling.size[axis], pooling.stride[axis], 0, shape[axis])
+                for view, shape in zip(reversed(connection.views), reversed(shapes[:-1]), strict=True):
+                    if isinstance(view, Reshape):
+                        needed = shape[axis]
+                    else:
+                        before = view.before(shape)[axis]
+                        needed = _needed(needed, view.size[axis], view.stride[axis], before, shape[axis])
                 used[connection.source][axis] = max(used[connection.source][axis], needed)
     return [(rows, columns, channels) for rows, columns, channels in used]
 
@@ -153,45 +227,68 @@ def _reshapes(connection: Connection, layer: Layer) -> bool:
     return not isinstance(connection.linear, Convolution) or connection.linear.output_shape != layer.shape
 
 
-def _reshapes_convolution(connection: Connection, layer: Layer) -> bool:
-    """Whether a connection is a convolution whose output has another shape than the layer."""
-    return isinstance(connection.linear, Convolution) and _reshapes(connection, layer)
-
-
-def _prepare_connection(connection: Connection, shape: Shape, dt_s: float, real: type, amplitude: float) -> Path:
-    """Make a connection ready for the kernels; `amplitude` is that of the neurons that it feeds."""
+def _prepare_connection(connection: Connection, layer: Layer, used: Shape, dt_s: float, real: type) -> Path:
+    """Make a connection ready for the kernels; `used` is the part of the layer that it feeds that is simulated."""
     decay, gain, delayed = lowpass(connection.tau_syn_s, dt_s)
     linear = connection.linear
-    if not isinstance(linear, Convolution):
+    views = connection.views
+    if isinstance(linear, SparseMatrix):
         sparse = (linear.first, linear.target, linear.weight.astype(real))
-        filter_ = kernels.Lowpass(real(decay), real(gain), delayed)
-        return Path(connection.source, connection.poolings, filter_, None, sparse, shape)
-    compacted, factor = compact(linear.kernel, amplitude)
-    taps = aligned(compacted.size, np.float32 if real is np.float32 else compacted.dtype)
-    taps[:] = compacted.ravel()
-    weights = kernels.ConvolutionWeights(taps, *linear.kernel.shape, *linear.stride, *linear.padding)
-    filter_ = kernels.Lowpass(real(decay), real(gain * factor), delayed)
-    return Path(connection.source, connection.poolings, filter_, weights, None, shape)
+        gains = np.full(layer.size, gain, real)
+        return Path(
+            connection.source, views, layer.shape, real(decay), delayed, gains, 0, layer.size, None, sparse, False
+        )
+    rows, columns, channels = linear.output_shape if _reshapes(connection, layer) else used
+    width = linear.kernel.shape[3]
+    first = np.zeros(linear.kernel.shape[2], np.int32) if linear.first is None else linear.first
+    low, high = int(first.min()), int(first.max()) + width
+    scale = np.ones(channels) if linear.scale is None else linear.scale
+    is_slice = high - low < channels
+    gains = scale[low:high] if is_slice else np.tile(scale, columns)
+    weights = kernels.ConvolutionWeights(
+        linear.kernel if real is np.float64 else linear.kernel.astype(real),
+        first - np.int32(low) if (first != low).any() else np.zeros(0, np.int32),
+        *linear.kernel.shape, high - low, *linear.stride, *linear.padding,
+    )  # fmt: skip
+    return Path(
+        connection.source, views, (rows, columns, high - low), real(decay), delayed, (gain * gains).astype(real), low,
+        channels if is_slice else gains.size, weights, None, not _reshapes(connection, layer),
+    )  # fmt: skip
 
 
-def compact(kernel: NDArray[np.float64], amplitude: float) -> tuple[NDArray, float]:
-    """Write a kernel as single-precision numbers times a factor, if that is the same to the last bit.
-
-    Weights that Keras learned are numbers of single precision; what conversion multiplies them with is the neurons'
-    gain, which is the inverse of their amplitude.
+def _fused(paths: Sequence[Path], changing: Sequence[bool], channels: int) -> tuple[tuple[Path, ...], int]:
+    """Choose the connections to compute together with a layer's neurons, and how many channels at a time.
 
     Returns
     -------
-    numbers : ndarray of float32 or, if no factor is found, of float64
-    factor : float
+    fused : tuple of Path
+        The first feeds all channels; weights are of one precision.
+    block : int
     """
-    inverse = 1 / amplitude
-    for factor in (1.0, inverse, math.nextafter(inverse, 0), math.nextafter(inverse, math.inf)):
-        with np.errstate(over="ignore"):
-            numbers = (kernel / factor).astype(np.float32)
-        if np.array_equal(numbers * np.float64(factor), kernel):
-            return numbers, factor
-    return kernel, 1.0
+    candidates = [path for path, changes in zip(paths, changing, strict=True) if changes and path.covers]
+    candidates.sort(key=lambda path: -path.weights.taps.size)
+    main = next((path for path in candidates if path.shape[2] == channels), None)
+    if main is None:
+        return (), channels
+    if main.weights.taps.nbytes > CACHED_WEIGHT_BYTES and main.weights.first.size == 0:
+        return (main,), min(CHANNELS_PER_TILE, channels)
+    others = [path for path in candidates if path is not main and path.weights.taps.dtype == main.weights.taps.dtype]
+    return (main, *others[: FUSED - 1]), channels
+
+
+def _laid_out(path: Path, block: int) -> Path:
+    """Lay out a convolution's weights for blocks of output channels."""
+    if path.weights is None:
+        return path
+    kernel, width, gain = path.weights.taps, path.weights.width, path.gain
+    taps = aligned(kernel.size, kernel.dtype.type)
+    if path.weights.first.size > 0 or block >= width:
+        taps[:] = kernel.ravel()
+    else:
+        parts = [kernel[..., low : low + block].ravel() for low in range(0, width, block)]
+        np.concatenate(parts, out=taps)
+        gain = gain[:width]
+    return replace(path, weights=path.weights._replace(taps=taps), gain=gain)
 
 
 def prepare(
@@ -219,33 +316,18 @@ def prepare(
     used = [layer.shape for layer in network.layers] if everything else _used_shapes(network)
     stages: list[Stage] = []
     for index, layer in enumerate(network.layers):
-        paths = [
-            _prepare_connection(
-                connection,
-                connection.linear.output_shape if _reshapes_convolution(connection, layer) else used[index],
-                dt_s,
-                real,
-                layer.parameters.get("amplitude", 1.0),
-            )
-            for connection in layer.connections
-        ]
+        paths = [_prepare_connection(connection, layer, used[index], dt_s, real) for connection in layer.connections]
         changing = [path.has_memory or (path.source != IMAGE and not stages[path.source].constant) for path in paths]
-        fused = None
-        if layer.neuron != READOUT:
-            candidates = [
-                path
-                for path, connection, changes in zip(paths, layer.connections, changing, strict=True)
-                if changes and not _reshapes(connection, layer)
-            ]
-            fused = max(candidates, key=lambda path: path.weights.taps.size) if candidates else None
-        given = tuple(path for path in paths if path is not fused)
-        constant_current = not any(changes for path, changes in zip(paths, changing, strict=True) if path is not fused)
+        fused, block = ((), 0) if layer.neuron == READOUT else _fused(paths, changing, layer.shape[2])
+        if everything and fused and block < layer.shape[2]:
+            block = layer.shape[2]
+        constant_current = not any(changes for path, changes in zip(paths, changing, strict=True) if path not in fused)
         shape = used[index]
         cropped = np.arange(layer.size).reshape(layer.shape)[: shape[0], : shape[1]].ravel()
         number, threshold = -1, -math.inf
         names: tuple[str, ...] = ()
         constants: tuple[float, ...] = ()
-        if layer.neuron != READOUT:
+        if layer.neuron not in (LINEAR, READOUT):
             kind = NENGO_NEURONS[layer.neuron]
             step, constants = kind.prepare(layer.parameters, dt_s)
             number, names, threshold = NUMBERS[step], kind.state._fields, silent_up_to(kind, layer.state)
@@ -257,17 +339,38 @@ def prepare(
                 constants=np.array(constants, real),
                 state=state,
                 offset=layer.offset[cropped].astype(real)[np.newaxis],
-                fused=fused,
-                given=given,
+                fused=tuple(_laid_out(path, block) for path in fused),
+                given=tuple(_laid_out(path, layer.shape[2]) for path in paths if path not in fused),
                 window=_window(network, index),
+                block=block,
                 constant_current=constant_current,
-                constant=fused is None and constant_current and not names,
+                constant=not fused and constant_current and not names,
                 recorded=neurons.get(index, np.zeros(0, np.int64)),
                 silent_up_to=real(threshold),
             )
         )
     output_per_spike = tuple(layer.parameters.get("amplitude", 1.0) / dt_s for layer in network.layers)
-    return Plan(network.input_shape, tuple(stages), dt_s, real, count_spikes, everything, output_per_spike)
+    steps = _steps_per_block(network, stages, np.dtype(real).itemsize)
+    return Plan(
+        network.input_shape, tuple(stages), dt_s, real, count_spikes, everything, network.populations,
+        output_per_spike, steps,
+    )  # fmt: skip
+
+
+def _steps_per_block(network: Network, stages: Sequence[Stage], size: int) -> int:
+    """Choose how many steps a layer takes before the next follows, so that events and currents fit into `EVENT_BYTES`.
+
+    Parameters
+    ----------
+    size : int
+        Bytes of a number.
+    """
+    values = 0  # of each step, if all units are active: events of layers and views, and currents
+    for stage in stages:
+        if not stage.constant:
+            values += stage.offset.size * (1 if stage.fused else 2)
+        values += sum(math.prod(path.shape) for path in stage.given if not stage.constant_current)
+    return max(1, min(STEPS_PER_BLOCK, EVENT_BYTES // max(values * (size + 4), 1)))
 
 
 def silent_up_to(kind: NeuronType, state: Mapping[str, NDArray[np.float64]]) -> float:
@@ -281,15 +384,15 @@ def silent_up_to(kind: NeuronType, state: Mapping[str, NDArray[np.float64]]) -> 
 def _window(network: Network, index: int) -> tuple[int, int]:
     """The pooling to apply as outputs leave a layer: all that follows shares it, and its windows are disjoint."""
     first = {
-        connection.poolings[0] if connection.poolings else None
+        connection.views[0] if connection.views else None
         for layer in network.layers
         for connection in layer.connections
         if connection.source == index
     }
     if len(first) == 1:
-        pooling = first.pop()
-        if pooling is not None and pooling.size == pooling.stride:
-            return pooling.size
+        view = first.pop()
+        if isinstance(view, Pooling) and view.size == view.stride and not view.same:
+            return view.size
     return (1, 1)
 
 

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from csnn.event import kernels
 from csnn.event.kernel_cache import compiling_alone
-from csnn.event.plan import ALIGNMENT, PRECISIONS, Path, Plan, Stage, aligned, prepare
+from csnn.event.plan import ALIGNMENT, FUSED, PRECISIONS, Path, Plan, Stage, aligned, prepare
 from csnn.event.network import (
     IMAGE,
     READOUT,
@@ -30,13 +30,12 @@ from csnn.event.network import (
     Layer,
     Network,
     Pooling,
+    Reshape,
     Shape,
     SparseMatrix,
+    View,
     with_synapse,
 )
-
-STEPS_PER_BLOCK = 100
-"""Time steps that a layer takes before the next layer follows; bounds memory in the number of steps."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +101,12 @@ class _Workspace:
 
 
 class _Signals:
-    """Events of the image and of the layers over the current block of steps, pooled as connections ask for."""
+    """Events of the image and of the layers over the current block of steps, seen as connections ask for."""
 
     def __init__(self, plan: Plan, workspace: _Workspace):
         self.plan = plan
         self.workspace = workspace
-        self.events: dict[tuple[int, tuple[Pooling, ...]], tuple[kernels.Events, Shape]] = {}
+        self.events: dict[tuple[int, tuple[View, ...]], tuple[kernels.Events, Shape]] = {}
 
     def set_image(self, image: NDArray) -> None:
         """Take the events of an image of the plan's input shape."""
@@ -120,37 +119,31 @@ class _Signals:
         """Forget what belongs to the previous block."""
         self.events = {key: value for key, value in self.events.items() if key[0] == IMAGE}
 
-    def pooled(self, source: int, poolings: tuple[Pooling, ...]) -> tuple[kernels.Events, Shape]:
-        """Events of a source after some poolings, and the shape of that image."""
-        key = (source, poolings)
+    def seen(self, source: int, views: tuple[View, ...]) -> tuple[kernels.Events, Shape]:
+        """Events of a source after some views, and the shape of that image."""
+        key = (source, views)
         if key not in self.events:
-            events, shape = self.pooled(source, poolings[:-1])
-            pooling = poolings[-1]
-            shape_after = pooling.output_shape(shape)
+            events, shape = self.seen(source, views[:-1])
+            view = views[-1]
+            shape_after = view.output_shape(shape)
             result = self.workspace.events(key, shape_after, events.first.shape[1])
-            kernels.pool_events(events, shape[2], *pooling.size, *pooling.stride, result)
+            if isinstance(view, Reshape):
+                kernels.reshape_events(events, shape[2], shape_after[2], result)
+            else:
+                kernels.pool_events(events, shape[2], view.size, view.stride, view.before(shape), result)
             self.events[key] = (result, shape_after)
         return self.events[key]
 
-
-_NO_EVENTS = {
-    real: kernels.Events(np.zeros((1, 1), np.int32), np.zeros((1, 1), real), np.zeros((1, 1, 2), np.int32))
-    for real in PRECISIONS.values()
-}
-_NOTHING = {real: np.zeros(0, real) for real in PRECISIONS.values()}
-_NO_PATH = {
-    real: Path(
-        IMAGE, (), kernels.Lowpass(real(0), real(1), False),
-        kernels.ConvolutionWeights(np.zeros(0, np.float32), 1, 1, 1, 1, 1, 1, 0, 0), None, (0, 0, 0),
-    )
-    for real in PRECISIONS.values()
-}  # fmt: skip
+    def synapses(self, path: Path, filtered: NDArray) -> kernels.Synapses:
+        """Give a connection its events and the state of its filter."""
+        events, _ = self.seen(path.source, path.views)
+        return kernels.Synapses(
+            events, path.weights, path.decay, path.delayed, path.gain, path.channel, path.stride, filtered
+        )
 
 
-def _given_current(
-    stage: Stage, signals: _Signals, filtered: Mapping[int, NDArray], steps: int, key: object
-) -> NDArray:
-    """Input current of a layer from all but its fused connection, shape (steps or 1, neurons)."""
+def _given_current(stage: Stage, signals: _Signals, filters: Mapping[int, NDArray], steps: int, key: object) -> NDArray:
+    """Input current of a layer from all but its fused connections, shape (steps or 1, neurons)."""
     if not stage.given:
         return stage.offset
     workspace = signals.workspace
@@ -159,16 +152,23 @@ def _given_current(
     )
     current[:] = stage.offset
     for number, path in enumerate(stage.given):
-        events, shape = signals.pooled(path.source, path.poolings)
         if path.sparse is not None:
-            kernels.add_sparse(events, shape[2], *path.sparse, path.lowpass, filtered[number], current)
-        else:
-            rows, columns, channels = path.shape
-            drive = workspace.array("drive", (rows * columns * channels,), workspace.real)
-            kernels.add_whole_convolution(
-                events, path.weights, path.lowpass, filtered[number], rows, columns, drive, current
+            events, shape = signals.seen(path.source, path.views)
+            kernels.add_sparse(
+                events, shape[2], *path.sparse, path.decay, path.delayed, path.gain, filters[number], current
             )
+        else:
+            drive = workspace.array("drive", (math.prod(path.shape),), workspace.real)
+            kernels.add_whole_convolution(signals.synapses(path, filters[number]), *path.shape[:2], drive, current)
     return current
+
+
+@cache
+def _no_synapses(real: type, taps: type) -> kernels.Synapses:
+    """Synapses to stand where a layer has fewer connections than could be fused."""
+    events = kernels.Events(np.zeros((1, 1), np.int32), np.zeros((1, 1), real), np.zeros((1, 1, 2), np.int32))
+    weights = kernels.ConvolutionWeights(np.zeros(0, taps), np.zeros(0, np.int32), *(0,) * 9)
+    return kernels.Synapses(events, weights, real(0), False, np.zeros(0, real), 0, 0, np.zeros(0, real))
 
 
 def _simulate_image(
@@ -189,15 +189,15 @@ def _simulate_image(
     """
     real = plan.real
     steps = len(logits)
-    blocks = -(-steps // STEPS_PER_BLOCK)
+    blocks = -(-steps // plan.steps_per_block)
     length = -(-steps // blocks)
     signals = _Signals(plan, workspace)
     signals.set_image(np.ascontiguousarray(image, real))
     states = [workspace.array((index, "state"), stage.state.shape, real) for index, stage in enumerate(plan.stages)]
     filters = [
         {
-            number: workspace.array((index, "filter", number), (stage.offset.size,), real)
-            for number in range(-1 if stage.fused else 0, len(stage.given))
+            number: workspace.array((index, "filter", number), (path.state_size,), real)
+            for number, path in enumerate(stage.paths)
         }
         for index, stage in enumerate(plan.stages)
     ]
@@ -211,7 +211,7 @@ def _simulate_image(
         signals.start_block()
         for index, stage in enumerate(plan.stages):
             given = _given_current(stage, signals, filters[index], stop - start, index)
-            if stage.number < 0:
+            if index == len(plan.stages) - 1:
                 logits[start:stop] = given
                 continue
             rows, columns, channels = stage.shape
@@ -220,7 +220,7 @@ def _simulate_image(
             result = workspace.events((index, "events"), pooled_shape, block)
             pooling = () if stage.window == (1, 1) else (Pooling(stage.window, stage.window),)
             signals.events[index, pooling] = (result, pooled_shape)
-            if stage.fused is None and stage.constant_current and not plan.records:
+            if not stage.fused and stage.constant_current and not plan.records:
                 kernels.advance_layer_of_constant_current(
                     stage.number,
                     stage.constants,
@@ -232,21 +232,25 @@ def _simulate_image(
                     result,
                 )
                 continue
-            path, events, weights, filtered = _NO_PATH[real], _NO_EVENTS[real], _NO_PATH[real].weights, _NOTHING[real]
-            if stage.fused:
-                path, filtered = stage.fused, filters[index][-1]
-                events, weights = signals.pooled(path.source, path.poolings)[0], path.weights
+            taps = stage.fused[0].weights.taps.dtype.type if stage.fused else np.float32
+            synapses = [
+                signals.synapses(path, filters[index][number])
+                for number, path in enumerate(stage.fused, len(stage.given))
+            ]
+            synapses += [_no_synapses(real, taps)] * (FUSED - len(synapses))
             recording = kernels.Recording(
                 np.zeros(totals.shape[1]),
                 stage.recorded,
                 np.empty((block, stage.recorded.size), real),
                 np.full((block, stage.recorded.size), np.nan, real),
             )
-            tile = -(-stage.window[0] * columns * channels // ALIGNMENT) * ALIGNMENT
-            scratch = workspace.array("scratch", (4 + len(stage.state), tile), real)
+            tile = -(-stage.window[0] * columns * stage.block // ALIGNMENT) * ALIGNMENT
+            scratch = workspace.array("scratch", (7 + len(stage.state), tile), real)
+            in_blocks = stage.block < channels
+            leaving = workspace.array("leaving", (block, math.prod(pooled_shape[1:])) if in_blocks else (0, 0), real)
             kernels.advance_layer(
-                stage.number, stage.constants, states[index], given, stage.fused is not None, events, weights,
-                path.lowpass, filtered, stage.shape, stage.window, recording, scratch, result,
+                stage.number, stage.constants, states[index], given, tuple(synapses), len(stage.fused), stage.shape,
+                stage.window, stage.block, recording, scratch, leaving, result,
             )  # fmt: skip
             totals[index] += recording.total * ((stop - start) // block)
             if index in followed:
@@ -254,7 +258,7 @@ def _simulate_image(
                 spikes[start:stop] = recording.output
                 voltages[start:stop] = recording.voltage
     if plan.count_spikes:
-        spike_counts[:] = totals[:-1, 0] / plan.output_per_spike[:-1]
+        spike_counts[:] = [totals[index, 0] / plan.output_per_spike[index] for index in plan.populations]
     for index, (spikes, _) in followed.items():
         spikes /= plan.output_per_spike[index]
 
@@ -323,13 +327,15 @@ def simulate(
         )
     record = record or Record()
     for index, chosen in (record.neurons or {}).items():
-        if not 0 <= index < len(network.layers) - 1:
-            raise ValueError(f"layer {index} cannot be recorded; layers of neurons are 0 to {len(network.layers) - 2}")
+        if index not in network.populations:
+            raise ValueError(
+                f"layer {index} cannot be recorded; layers of neurons are {', '.join(map(str, network.populations))}"
+            )
         if len(chosen) and not 0 <= min(chosen) <= max(chosen) < network.layers[index].size:
             raise ValueError(f"layer {index} has neurons 0 to {network.layers[index].size - 1} only")
     plan = prepare(network, dt_s, precision, count_spikes=record.spike_counts, followed=record.neurons)
     logits = np.empty((len(images), steps, network.classes))
-    spike_counts = np.empty((len(images), len(network.layers) - 1 if record.spike_counts else 0))
+    spike_counts = np.empty((len(images), len(network.populations) if record.spike_counts else 0))
     spikes, voltages = (
         {index: np.empty((len(images), steps, len(chosen))) for index, chosen in (record.neurons or {}).items()}
         for _ in range(2)
@@ -375,8 +381,7 @@ def compile_kernels(real: type, taps: type) -> None:
         ``numpy.float64`` or ``numpy.float32``: of what is computed, and of the weights of convolutions.
     """
     pooling = Pooling((1, 1), (1, 1))
-    weight = 1.0 if taps is np.float32 else 1 / 3  # which single precision cannot hold
-    convolution = Convolution(np.full((1, 1, 1, 1), weight), (1, 1), (0, 0), (1, 1, 1), (1, 1, 1))
+    convolution = Convolution(np.ones((1, 1, 1, 1), taps), (1, 1), (0, 0), (1, 1, 1), (1, 1, 1))
     sparse = SparseMatrix(np.array([0, 1]), np.zeros(1, np.int32), np.ones(1), 1)
     layer = Layer(
         "",
@@ -387,7 +392,8 @@ def compile_kernels(real: type, taps: type) -> None:
         np.zeros(1),
         (Connection(IMAGE, (pooling,), convolution, None, False),),
     )
-    hidden = dataclasses.replace(layer, connections=(Connection(0, (pooling,), convolution, 0.0, True),))
+    views = (pooling, Reshape((1, 1, 1)))
+    hidden = dataclasses.replace(layer, connections=(Connection(0, views, convolution, 0.0, True),))
     readout = Layer(
         "", (1, 1, 1), READOUT, {}, {}, np.zeros(1),
         (Connection(1, (), convolution, 0.0, True), Connection(1, (Pooling((1, 1), (2, 2)),), sparse, 0.0, True)),
