@@ -249,8 +249,19 @@ def _names_in(folder: Path) -> set[str]:
     return {entry.name for entry in os.scandir(folder) if entry.is_file() and not entry.name.endswith(".py")}
 
 
-class _Counted(ast.NodeTransformer):
-    """Leaves out of code what cannot change a result."""
+def _is_error(name: str) -> bool:
+    return name.endswith(("Error", "Exception"))
+
+
+def _acts(node: ast.AST) -> bool:
+    """Whether an expression may do more than give a value."""
+    if isinstance(node, ast.Call):
+        return not (isinstance(node.func, ast.Name) and node.func.id in ("len", "str", "repr", "sorted"))
+    return isinstance(node, ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom)
+
+
+class _Shortened(ast.NodeTransformer):
+    """Keeps code valid from which statements are taken."""
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
@@ -258,8 +269,37 @@ class _Counted(ast.NodeTransformer):
             node.body = [ast.Pass()]  # type: ignore[attr-defined]
         return node
 
+
+class _WithoutUnused(_Shortened):
+    """Leaves out of a function what it assigns to names that it does not use: parts of its errors' sentences."""
+
+    def __init__(self, function: ast.FunctionDef):
+        names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
+        self.used = {node.id for node in names if not isinstance(node.ctx, ast.Store)}
+        self.used |= {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        targets = {target.id for target in node.targets if isinstance(target, ast.Name)}
+        acts = any(_acts(part) for part in ast.walk(node.value))
+        return node if acts or len(targets) < len(node.targets) or targets & self.used else None
+
+
+class _Counted(_Shortened):
+    """Leaves out of code what cannot change a result."""
+
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
+        self.generic_visit(node)
+        return _WithoutUnused(node).generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        if any(isinstance(base, ast.Name) and _is_error(base.id) for base in node.bases):
+            node.body = []
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if isinstance(node.func, ast.Name) and _is_error(node.func.id):
+            return node.func
         return self.generic_visit(node)
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
@@ -276,7 +316,7 @@ class _Counted(ast.NodeTransformer):
         if isinstance(node.exc, ast.Call):
             node.exc = node.exc.func
         node.cause = None
-        return node
+        return self.generic_visit(node)
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
         node.msg = None
