@@ -17,7 +17,7 @@ from csnn.event.compiler import NotCompilable, compile_network
 from csnn.event.network import with_synapse
 from csnn.event.simulator import Record, simulate
 from csnn.nengodl.compat import nengo_dl, tf
-from csnn.verification import certificate, largest_difference, rounding_divergence
+from csnn.verification import certificate, largest_difference
 from event_networks import (
     LAYERS,
     TOLERANCE,
@@ -361,19 +361,6 @@ def test_a_comparison_refuses_what_shows_nothing(compared):
     broken[0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="finite"):
         largest_difference(reference, broken)
-
-
-def test_rounding_divergence_counts_images_and_scores():
-    double = np.zeros((4, 3, 2))
-    double[:, :, 1] = 1.0
-    single = double.copy()
-    single[1, 2, 0] = 2.0
-    found = rounding_divergence(double, single, np.array([1, 1, 0, 1]))
-    assert found["diverged_share"] == 0.25
-    assert found["largest_difference"] == 2.0
-    assert found["accuracy_last_double"] == 0.75
-    assert found["accuracy_last_single"] == 0.5
-    assert found["accuracy_mean_single"] == pytest.approx(8 / 12)
 
 
 # --- the same bits however the work is cut ----------------------------------------------------------------------------

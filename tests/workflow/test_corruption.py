@@ -202,7 +202,7 @@ def spoilt(finished, tmp_path_factory) -> Workflow:
 
 
 CONFIGURATION = "LIF/tau-0.01/seed-0"
-GATHERED, SCORES = f"{CONFIGURATION}/test.npz", f"{CONFIGURATION}/scores.json"
+GATHERED, DECISIONS = f"{CONFIGURATION}/test.npz", f"{CONFIGURATION}/test-decisions.npz"
 SHARD, NETWORK, MODEL = f"{CONFIGURATION}/test-2-of-3.npz", "LIF/networks/seed-0.npz", "cnn/model.h5"
 CERTIFICATE = "verification/LIF/seed-0/tau-0.005+0.01.json"
 OTHER_CNN = "made with another training, held_out than belongs here"
@@ -217,14 +217,19 @@ SPOILT = {
         "made with another cnn, steps, compiled_network than belongs here",
     ),
     "network of another experiment": ("others", NETWORK, SHARD, "made with another cnn than belongs here"),
-    "scores of another tau": ("LIF/tau-0.005/seed-0/scores.json", SCORES, "tables/scores.csv", "was written as"),
+    "decisions of another tau": (
+        "LIF/tau-0.005/seed-0/test-decisions.npz",
+        DECISIONS,
+        "tables/scores.csv",
+        "was written as",
+    ),
     "certificate of another": (
         "verification/RLR/seed-0/tau-0.005+0.01.json",
         CERTIFICATE,
         "tables/scores.csv",
         "was written as",
     ),
-    "model of another experiment": ("others", MODEL, "cnn/evaluation.json", OTHER_CNN),
+    "model of another experiment": ("others", MODEL, "cnn/test-logits.npz", OTHER_CNN),
 }
 
 

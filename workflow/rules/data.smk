@@ -50,6 +50,7 @@ rule read_digits:
         "data/logs/read_digits.log",
     benchmark:
         "data/benchmarks/read_digits.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -70,6 +71,7 @@ rule select_images:
         "<logs>/select_images/{images}.log",
     benchmark:
         "<benchmarks>/select_images/{images}.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     resources:

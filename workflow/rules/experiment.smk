@@ -10,7 +10,9 @@ from snakemake.logging import logger
 from snakemake.sourcecache import LocalSourceFile
 
 if not isinstance(workflow.current_basedir, LocalSourceFile):
-    sys.exit("Error: this workflow must be cloned, for its scripts import its package: name workflow/Snakefile of a clone")
+    sys.exit(
+        "Error: this workflow must be cloned, for its scripts import its package: name workflow/Snakefile of a clone"
+    )
 
 # this repository, also where another workflow takes this one as a module: workflow.basedir is then the other's folder
 REPOSITORY = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parent.parent

@@ -85,30 +85,6 @@ else:
             "../scripts/load_cnn.py"
 
 
-rule evaluate_cnn:
-    input:
-        dataset=DATASET,
-        images="<results>/images/test.npz",
-        model="<results>/cnn/model.h5",
-    output:
-        evaluation="<results>/cnn/evaluation.json",
-        logits="<results>/cnn/logits.npz",
-    log:
-        "<logs>/evaluate_cnn.log",
-    benchmark:
-        "<benchmarks>/evaluate_cnn.tsv"
-    conda:
-        "../../envs/tensorflow.yaml"
-    resources:
-        mem_mb=scaled_by_attempt(4000),
-        runtime=scaled_by_attempt(20),
-    params:
-        code=digest("evaluate_cnn.py"),
-        cnn=sweep.cnn_settings(BASE),
-    script:
-        "../scripts/evaluate_cnn.py"
-
-
 rule variant:
     input:
         dataset=DATASET,

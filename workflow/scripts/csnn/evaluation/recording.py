@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.files import read_npz, write_npz
+from csnn.files import read_npz_with_metadata, write_npz
 
 PER_LAYER = 40
 """Neurons of each layer whose spikes are kept."""
@@ -79,29 +78,25 @@ def sample(
 
 
 def write(path: str | os.PathLike, recording: Recording) -> None:
-    """Write a recording whole."""
+    """Write a recording."""
     arrays = {
-        "about": np.array(
-            json.dumps({"neurons": list(recording.spikes), "tau_syn_s": recording.tau_syn_s, "dt_s": recording.dt_s})
-        ),
         "voltages": np.array(list(recording.voltages.values())),
         "output": np.array(list(recording.output.values())),
     }
     for layer, spikes in enumerate(zip(*recording.spikes.values(), strict=True)):
         arrays[f"layer{layer}"] = np.array(spikes)
-    write_npz(path, arrays)
+    metadata = {"neurons": list(recording.spikes), "tau_syn_s": recording.tau_syn_s, "dt_s": recording.dt_s}
+    write_npz(path, arrays, metadata)
 
 
 def read(path: str | os.PathLike) -> Recording:
     """Read what `write` wrote."""
-    arrays = read_npz(path)
-    about = json.loads(str(arrays["about"]))
-    layers = [arrays[f"layer{layer}"] for layer in range(len(arrays) - 3)]
-    names = about["neurons"]
+    arrays, metadata = read_npz_with_metadata(path)
+    names = metadata.pop("neurons")
+    layers = [arrays[f"layer{layer}"] for layer in range(len(arrays) - 2)]
     return Recording(
         {name: [layer[i] for layer in layers] for i, name in enumerate(names)},
         dict(zip(names, arrays["voltages"], strict=True)),
         dict(zip(names, arrays["output"], strict=True)),
-        about["tau_syn_s"],
-        about["dt_s"],
+        **metadata,
     )

@@ -18,9 +18,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from csnn import neurons
-from csnn.evaluation.invariants import digest_of
 from csnn.experiment.code import digest
-from csnn.files import InputError
+from csnn.files import InputError, hash_of_json
 
 BASE = "base"
 """Name of the CNN of ``cnn.architecture``, from which variants are made."""
@@ -363,9 +362,14 @@ class Sweep:
         return list(dict.fromkeys(self.cnn_certificate(SimpleNamespace(network=name)) for name in self.networks))
 
     @property
-    def models(self) -> list[str]:
+    def cnns(self) -> list[str]:
         """Every CNN that a network is converted from."""
-        return list(dict.fromkeys(model_file(network["variant"]) for network in self.networks.values()))
+        return list(dict.fromkeys(network["variant"] for network in self.networks.values()))
+
+    @property
+    def models(self) -> list[str]:
+        """The files of these CNNs."""
+        return list(map(model_file, self.cnns))
 
     # ---- a network ---------------------------------------------------------------------------------------------------
 
@@ -396,10 +400,14 @@ class Sweep:
 
         return path
 
-    def spiking(self, wildcards: Any) -> bool:
-        """Whether a network's neurons send spikes rather than a rate."""
+    def described(self, wildcards: Any) -> dict[str, Any]:
+        """How tables describe a network, beside its name and time constant."""
         network = self.networks[wildcards.network]
-        return neurons.spikes(network["neuron"], network["neuron_parameters"])
+        return {
+            "cnn": network["variant"],
+            **{key: network[key] for key in ("neuron", "max_rate_hz", "initial_voltage")},
+            "spiking": neurons.spikes(network["neuron"], network["neuron_parameters"]),
+        }
 
     def seed_matters(self, wildcards: Any) -> bool:
         """Whether anything of a network is drawn at random."""
@@ -493,27 +501,27 @@ class Sweep:
         chosen = {name: self.networks[name] for name in names}
         return [pattern.format(network=n, tau=t, seed=s) for n, t, s in configurations(chosen, seeds=1)]
 
-    def settings_of_configurations(self) -> list[str]:
-        """A short hash of what each configuration is made with, in their order."""
-        return [
-            digest_of(self.simulation_settings(SimpleNamespace(network=network, tau=tau, seed=seed)))
-            for network, tau, seed in configurations(self.networks)
-        ]
+    def hashes_of_settings(self, seeds: int | None = None) -> list[str]:
+        """A hash of what each configuration is made with, in the order of `each_configuration`."""
+        return list(map(self.hash_of_settings, configurations(self.networks, seeds)))
 
-    def chosen_files(self, choices: str | os.PathLike, pattern: str, seeds: int | None = None) -> list[str]:
-        """A file of every configuration that was chosen on validation images.
+    def hash_of_settings(self, configuration: tuple[str, str, int]) -> str:
+        """A hash of what a configuration (network, time constant as in paths, seed) is made with."""
+        network, tau, seed = configuration
+        return hash_of_json(self.simulation_settings(SimpleNamespace(network=network, tau=tau, seed=seed)))
+
+    def chosen(self, choices: str | os.PathLike, seeds: int | None = None) -> list[tuple[str, str, int]]:
+        """Network, time constant (as in paths) and seed of each configuration that was chosen on validation images.
 
         Parameters
         ----------
         choices
             The table of choices, with columns ``network`` and ``tau_syn_s``.
-        pattern
-            Path with ``{network}``, ``{tau}`` and ``{seed}``.
         seeds
             Of how many seeds at most; None for all.
         """
         return [
-            pattern.format(network=network, tau=tau, seed=seed)
+            (network, tau, seed)
             for network, tau in read_choices(choices)
             for seed in self.networks[network]["seeds"][:seeds]
         ]
