@@ -80,10 +80,6 @@ wildcard_constraints:
     taus=r"[none0-9.e+-]+",
     rates=r"[0-9.ex+-]+(-at-[0-9.]+)?",
     seed=r"\d+",
+    shard=r"\d+-of-\d+",
     images="test|validation|logit_image",
     table="[a-z0-9]+",
-
-
-scattergather:
-    test=sweep.number_of_shards("test"),
-    validation=sweep.number_of_shards("validation"),

@@ -8,6 +8,7 @@ under ``snn``. So a further value of a setting adds a folder and touches no othe
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -234,9 +235,11 @@ class Sweep:
         """How many images one job simulates."""
         return min(self.config["simulation"]["images_per_shard"], max(self.number_of_images.values()))
 
-    def number_of_shards(self, images: str) -> int:
-        """Into how many shards a set of images is cut."""
-        return -(-self.number_of_images[images] // self.shard)
+    def shards(self, wildcards: Any) -> list[str]:
+        """The shards that a set of images is cut into, for one configuration."""
+        number = math.ceil(self.number_of_images[wildcards.images] / self.shard)
+        folder = CONFIGURATION.format(network=wildcards.network, tau=wildcards.tau, seed=wildcards.seed)
+        return [f"{folder}/{wildcards.images}-{i}-of-{number}.npz" for i in range(1, number + 1)]
 
     def indices(self, wildcards: Any) -> dict[str, Any]:
         """Split of the data set and positions [first, end) in it of the images of a set; negative: from the end."""
@@ -251,7 +254,7 @@ class Sweep:
         """Which images of its set a job simulates: [first, end)."""
         if wildcards.images == "logit_image":
             return [0, 1]
-        position = int(wildcards.scatteritem.partition("-of-")[0])
+        position = int(wildcards.shard.partition("-of-")[0])
         return [(position - 1) * self.shard, min(position * self.shard, self.number_of_images[wildcards.images])]
 
     # ---- the CNN -----------------------------------------------------------------------------------------------------
