@@ -1,6 +1,8 @@
 """Files are written completely or not at all; responses hold together; logs say one sentence."""
 
 import errno
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -123,9 +125,15 @@ def test_content_is_on_the_disk_before_the_file_has_its_name(tmp_path, monkeypat
     assert temporary == renamed and folder == str(tmp_path)
 
 
+def job(log):
+    """Return code that makes the object ``snakemake`` of a job with this log."""
+    attributes = f"log=[{str(log)!r}], params={{}}, rule='rule', input=[], output=['file.txt']"
+    return f"from types import SimpleNamespace\nsnakemake = SimpleNamespace({attributes})\n"
+
+
 def test_a_job_that_is_told_to_end_clears_away_what_it_was_writing(tmp_path):
-    code = "import sys\nfrom csnn.job import logged\nout = sys.stdout\n"
-    code += f"with logged({str(tmp_path / 'job.log')!r}):\n" + textwrap.indent(WRITE, "    ").replace(
+    code = f"import sys\nfrom csnn.job import logged\nout = sys.stdout\n{job(tmp_path / 'job.log')}"
+    code += "with logged(snakemake):\n" + textwrap.indent(WRITE, "    ").replace(
         '    print("writing", flush=True)', '    os.write(saved, b"writing\\n")'
     )
     code = "import os\nsaved = os.dup(1)\n" + code
@@ -288,7 +296,7 @@ def test_objects_are_not_unpickled(tmp_path):
 def test_a_job_that_fails_says_one_sentence(tmp_path, work, sentence, traced):
     log = tmp_path / "job.log"
     script = "from csnn.job import logged\nfrom csnn.files import InputError\nimport os\n"
-    script += f"with logged({str(log)!r}):\n    os.system('echo from outside Python')\n    {work}\n"
+    script += f"{job(log)}with logged(snakemake):\n    os.system('echo from outside Python')\n    {work}\n"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     assert process.returncode == 1
@@ -296,6 +304,25 @@ def test_a_job_that_fails_says_one_sentence(tmp_path, work, sentence, traced):
     assert process.stdout == ""
     assert "from outside Python" in log.read_text()
     assert ("Traceback" in log.read_text()) is traced
+
+
+def test_a_job_that_goes_well_says_last_what_it_was_made_with(tmp_path):
+    log = tmp_path / "job.log"
+    script = f"from csnn.job import logged\n{job(log)}"
+    script += "snakemake.params = type('Params', (list,), {'get': lambda self, key: None})(['x', 2, {'a': None}])\n"
+    (tmp_path / "input.txt").write_text("abc")
+    script += f"snakemake.input = [{str(tmp_path / 'input.txt')!r}]\nwith logged(snakemake):\n    print('at work')\n"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+    *lines, last = log.read_text().splitlines()
+    assert lines == ["at work"]
+    assert json.loads(last) == {
+        "rule": "rule",
+        "output": ["file.txt"],
+        "params": ["'x'", "2", "{'a': None}"],
+        "input": [str(tmp_path / "input.txt")],
+        "input_checksums": {str(tmp_path / "input.txt"): hashlib.sha256(b"abc").hexdigest()},
+    }
 
 
 def test_progress_says_how_much_is_left(capsys):

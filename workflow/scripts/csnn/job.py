@@ -58,7 +58,8 @@ def logged(job: Snakemake) -> Iterator[None]:
         os._exit(1)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
-        _check_code(Path(sys.modules["__main__"].__file__ or "").name, job.params.get("code"))
+        if planned := job.params.get("code"):
+            _check_code(Path(str(sys.modules["__main__"].__file__)).name, planned)
         yield
         print(made_with(job.rule, job.input, job.output, job.params), flush=True)
     except InputError as error:
@@ -86,7 +87,7 @@ def _print_traceback() -> None:
         traceback.print_exc()
 
 
-def _check_code(script: str, planned: str | None) -> None:
+def _check_code(script: str, planned: str) -> None:
     """Check that a job runs the code with which its run was planned, and import it before it can change.
 
     Raises
@@ -94,8 +95,6 @@ def _check_code(script: str, planned: str | None) -> None:
     InputError
         If a file was changed since, as ``git pull`` does.
     """
-    if planned is None:
-        return
     times = {file: file.stat().st_mtime_ns for file in code.files(script)}
     same = code.digest(script) == planned
     if same:
