@@ -42,7 +42,7 @@ def rows(part, key):
     """
     described = schema.alternatives(part)
     sections = [one for one in described if "properties" in one]
-    if not sections:
+    if "description" in part:
         default = json.dumps(part["default"], ensure_ascii=False) if "default" in part else ""
         yield key, default, schema.words(part), part.get("description", "")
     for one in sections:

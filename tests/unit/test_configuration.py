@@ -163,6 +163,12 @@ CONFIGURATIONS = [
     ({"snn.tau_syn_s": [None, None]}, f"config key snn.tau_syn_s is [None, None]; {TWICE}"),
     ({"snn.max_rate_hz": 0}, f"config key snn.max_rate_hz is 0; {RATE}"),
     ({"snn.max_rate_hz": NAN}, "config key snn.max_rate_hz is nan; it must be a finite number"),
+    ({"snn.max_rate_hz": "fast"}, f"config key snn.max_rate_hz is 'fast'; {RATE}, a list of one for each layer"),
+    (
+        {"snn.max_rate_hz": {"percentile": 200}},
+        "config key snn.max_rate_hz.percentile is 200; it must be a number above",
+    ),
+    ({"snn.max_rate_hz": {"quantile": 1}}, "snn.max_rate_hz.quantile is unknown; snn.max_rate_hz takes percentile, hz"),
     ({"snn.max_rate_hz": []}, f"config key snn.max_rate_hz is []; {RATE}"),
     ({"snn.max_rate_hz": [100, -1, 100]}, f"config key snn.max_rate_hz[1] is -1; {RATE}"),
     (
@@ -407,7 +413,8 @@ def test_every_key_is_described_and_has_a_default():
     import configuration as reference
 
     rows = [row for key, part in schema.json_schema()["properties"].items() for row in reference.rows(part, key)]
-    assert len(rows) > 50
+    assert len({key for key, *_ in rows}) == len(rows) > 60
+    assert {"snn.max_rate_hz", "snn.max_rate_hz.percentile", "cnn.variants.<name>.from"} <= {key for key, *_ in rows}
     for key, default, allowed, description in rows:
         assert allowed and description, key
         assert default or ".<name>." in key or "[]." in key, key

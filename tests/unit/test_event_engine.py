@@ -91,6 +91,7 @@ def test_leaky_neurons_spike_at_the_times_of_the_exact_solution(tau_rc, tau_ref)
 # --- NengoDL in double precision --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("neuron", NEURONS)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_image_equals_nengodl_for_every_time_constant(neuron, seed):
@@ -542,6 +543,7 @@ print(kernel_cache.cache_folder(), misses)
 """
 
 
+@pytest.mark.slow
 def test_kernels_are_compiled_once_by_processes_that_start_together(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "CSNN_CACHE": str(tmp_path)}
     started = [

@@ -125,16 +125,23 @@ def test_content_is_on_the_disk_before_the_file_has_its_name(tmp_path, monkeypat
     assert temporary == renamed and folder == str(tmp_path)
 
 
-def job(log):
-    """Return code that makes the object ``snakemake`` of a job with this log."""
-    attributes = f"log=[{str(log)!r}], params={{}}, rule='rule', input=[], output=['file.txt']"
-    return f"from types import SimpleNamespace\nsnakemake = SimpleNamespace({attributes})\n"
+def job(log: Path) -> str:
+    """Return the first lines of a script that runs as a job, without Snakemake."""
+    return f"""
+from types import SimpleNamespace
+from csnn.job import logged
+__file__ = "script.py"
+job = SimpleNamespace(log=[{str(log)!r}], rule="rule", input=[], output=[], params={{}})
+"""
 
 
 def test_a_job_that_is_told_to_end_clears_away_what_it_was_writing(tmp_path):
-    code = f"import sys\nfrom csnn.job import logged\nout = sys.stdout\n{job(tmp_path / 'job.log')}"
-    code += "with logged(snakemake):\n" + textwrap.indent(WRITE, "    ").replace(
-        '    print("writing", flush=True)', '    os.write(saved, b"writing\\n")'
+    code = (
+        job(tmp_path / "job.log")
+        + "with logged(job):\n"
+        + textwrap.indent(WRITE, "    ").replace(
+            '    print("writing", flush=True)', '    os.write(saved, b"writing\\n")'
+        )
     )
     code = "import os\nsaved = os.dup(1)\n" + code
     with writer(tmp_path / "file.txt", code) as process:
@@ -295,8 +302,8 @@ def test_objects_are_not_unpickled(tmp_path):
 )
 def test_a_job_that_fails_says_one_sentence(tmp_path, work, sentence, traced):
     log = tmp_path / "job.log"
-    script = "from csnn.job import logged\nfrom csnn.files import InputError\nimport os\n"
-    script += f"{job(log)}with logged(snakemake):\n    os.system('echo from outside Python')\n    {work}\n"
+    script = job(log) + "from csnn.files import InputError\nimport os\n"
+    script += f"with logged(job):\n    os.system('echo from outside Python')\n    {work}\n"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     assert process.returncode == 1
@@ -308,10 +315,10 @@ def test_a_job_that_fails_says_one_sentence(tmp_path, work, sentence, traced):
 
 def test_a_job_that_goes_well_says_last_what_it_was_made_with(tmp_path):
     log = tmp_path / "job.log"
-    script = f"from csnn.job import logged\n{job(log)}"
-    script += "snakemake.params = type('Params', (list,), {'get': lambda self, key: None})(['x', 2, {'a': None}])\n"
     (tmp_path / "input.txt").write_text("abc")
-    script += f"snakemake.input = [{str(tmp_path / 'input.txt')!r}]\nwith logged(snakemake):\n    print('at work')\n"
+    script = job(log) + "class Params(list):\n    def get(self, key):\n        return None\n"
+    script += "job.params, job.output = Params(['x', 2, {'a': None}]), ['file.txt']\n"
+    script += f"job.input = [{str(tmp_path / 'input.txt')!r}]\nwith logged(job):\n    print('at work')\n"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", script], check=True, env=environment)
     *lines, last = log.read_text().splitlines()

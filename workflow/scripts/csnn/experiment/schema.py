@@ -295,7 +295,8 @@ class Snn(Section):
     max_rate_hz: Rates = Field(
         415,
         validate_default=True,
-        description="Firing rate of a neuron whose activation in the CNN is 1, in Hz; a list has one for each layer.",
+        description="Firing rate of a neuron whose activation in the CNN is 1, in Hz; a list has one for each layer; "
+        "percentile and hz set each layer's from its activations.",
     )
     initial_voltage: InitialVoltage = Field(
         "random",
