@@ -41,19 +41,20 @@ sys.path.insert(0, str(SCRIPTS))
 
 def model_and_images():
     """The paper's CNN with weights, and images with labels: (model, images, labels)."""
-    from csnn import data
+    from csnn.data.images import pixels, read_images
+    from csnn.data.sources import read
     from csnn.model import cnn
 
     cnn.seed_everything(SEED)
     path = os.environ.get("CSNN_TEST_NPZ")
-    dataset = data.read_images(path) if path else data.read_digits()
+    dataset = read_images(path) if path else read("digits", [])
     model = cnn.build(dataset.x_test.shape[1:], 10)
     if os.environ.get("CSNN_TEST_WEIGHTS"):
         cnn.load_weights(model, os.environ["CSNN_TEST_WEIGHTS"])
     else:
-        shown = data.pixels(dataset.x_train[:2000])
+        shown = pixels(dataset.x_train[:2000])
         cnn.train(model, shown, dataset.y_train[:2000], epochs=3, batch_size=32)
-    return model, data.pixels(dataset.x_test[:1000]), dataset.y_test[:1000]
+    return model, pixels(dataset.x_test[:1000]), dataset.y_test[:1000]
 
 
 def converted(model, neuron: str, precision: str = "double"):

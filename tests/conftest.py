@@ -29,7 +29,6 @@ SMALL = {
     "snn": {"neurons": {"RLR": {}, "LIF": {}}, "tau_syn_s": [0.005, 0.01], "steps": 12},
     "simulation": {"images_per_shard": 6},
     "verification": {"images": 2},
-    "tables": {"compare_with_paper": False},
     "figures": {"formats": ["png"]},
     "report": {"show_images": True},
 }

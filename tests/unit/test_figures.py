@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from csnn.data import Dataset
+from csnn.data.images import Dataset
 from csnn.evaluation import tables
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.figures import accuracy, agreement, responses, style

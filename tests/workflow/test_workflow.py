@@ -90,12 +90,12 @@ class TestDryRun:
         assert process.returncode == 0, process.stdout + process.stderr
         listed = dict(line.split() for line in (process.stdout + process.stderr).splitlines() if len(line.split()) == 2)
         # 4 neurons x 4 time constants, each with 4 shards and the image whose logits are shown
-        assert {key: listed[key] for key in ("simulate", "gather", "verify", "train_cnn", "download_cifar10")} == {
+        assert {key: listed[key] for key in ("simulate", "gather", "verify", "train_cnn", "download")} == {
             "simulate": "80",
             "gather": "16",
             "verify": "4",
             "train_cnn": "1",
-            "download_cifar10": "1",
+            "download": "1",
         }
 
     def test_only_what_takes_long_is_sent_to_a_cluster(self, tmp_path):
@@ -156,12 +156,12 @@ class TestRun:
 
     def test_the_terminal_tells_stages_and_the_log_every_job(self, tmp_path):
         workflow = Workflow(tmp_path)
-        process = workflow.run("data/digits.npz", "results/small/images/test.npz")
+        process = workflow.run("data/prepared/digits.npz", "results/small/images/test.npz")
         stages = re.findall(r"^(\w+) (\d+)/(\d+) +: +(\d+)%.*\| (\d)/2 \[", process.stderr, re.MULTILINE)
-        assert stages == [("read_digits", "1", "1", "50", "1"), ("select_images", "1", "1", "100", "2")]
-        assert "rule read_digits" not in process.stderr and "Select jobs" not in process.stderr
+        assert stages == [("prepare", "1", "1", "50", "1"), ("select_images", "1", "1", "100", "2")]
+        assert "rule prepare" not in process.stderr and "Select jobs" not in process.stderr
         (log,) = (tmp_path / ".snakemake" / "log").glob("*.log")
-        assert "rule read_digits" in log.read_text() and "2 of 2 steps (100%) done" in log.read_text()
+        assert "rule prepare" in log.read_text() and "2 of 2 steps (100%) done" in log.read_text()
 
     def test_a_job_that_fails_is_told_with_its_log(self, finished, tmp_path):
         workflow = finished.copy(tmp_path / "copy")
@@ -287,14 +287,14 @@ class TestCifar10:
 
     def test_downloads_are_planned_only_where_the_archive_is_missing(self, tmp_path, monkeypatch):
         workflow = Workflow(tmp_path)
-        assert workflow.planned(changes={"data.source": "cifar10"})["download_cifar10"] == 1
+        assert workflow.planned(changes={"data.source": "cifar10"})["download"] == 1
         archive = tmp_path / "elsewhere.tar.gz"
         archive.write_bytes(b"")
         named = workflow.planned(changes={"data.source": "cifar10", "data.archive": str(archive)})
-        assert (named["download_cifar10"], named["read_cifar10"]) == (0, 1)
+        assert (named["download"], named["prepare"]) == (0, 1)
         monkeypatch.setenv("CSNN_CIFAR10", str(archive))
         by_variable = workflow.planned(changes={"data.source": "cifar10"})
-        assert (by_variable["download_cifar10"], by_variable["read_cifar10"]) == (0, 1)
+        assert (by_variable["download"], by_variable["prepare"]) == (0, 1)
 
     def test_something_else_than_the_archive_is_refused_before_any_simulation(self, tmp_path):
         workflow = Workflow(tmp_path)
@@ -303,5 +303,5 @@ class TestCifar10:
         process = workflow.run(changes={"data.source": "cifar10"}, check=False)
         output = process.stdout + process.stderr
         assert process.returncode != 0
-        assert "Error: data/cifar-10-binary.tar.gz is not CIFAR-10's official binary archive" in output
+        assert "Error: data/cifar-10-binary.tar.gz is not CIFAR-10's official file" in output
         assert "rule train_cnn" not in output

@@ -20,7 +20,7 @@ if set("{}") & set(str(REPOSITORY)):
     sys.exit(f"Error: the workflow is in {REPOSITORY}; Snakemake reads braces in paths as its own: use a path without")
 # no file of the working folder stands for a module, be it called random.py: neither here nor in a job
 sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd(), str(REPOSITORY))]
-os.environ["PYTHONSAFEPATH"] = "1"
+os.environ.update(PYTHONSAFEPATH="1")
 # the package that holds the science lies beside the scripts, where they find it by themselves
 sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 

@@ -223,7 +223,7 @@ rule provenance:
     params:
         code=digest("provenance.py"),
         caption=ORIGINS.caption,
-        training_seed=CNN["training"]["seed"] if CNN["weights"] is None else f"unknown: weights of {CNN['weights']}",
+        training_seed=CNN["training"]["seed"] if sweep.trains else f"unknown: weights of {', '.join(sweep.cnn_files)}",
         seeds=sweep.seeds,
         versions={"snakemake": snakemake_version},
         benchmarks=f"results/{config['experiment']}/benchmarks",

@@ -5,7 +5,7 @@ from csnn.job import logged
 with logged(snakemake):
     import pandas as pd
 
-    from csnn.data import read_images
+    from csnn.data.images import read_images
     from csnn.evaluation import decisions, recording, tables
     from csnn.figures import accuracy, agreement, images, responses, style
     from csnn.files import read_json, read_npz

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from csnn.data import Dataset, pixels
+from csnn.data.images import Dataset, pixels
 from csnn.figures.style import PAGE_HEIGHT, PAGE_WIDTH, bare, laid_out, short, styled
 
 LAYER_COLOURS = {"Conv": "#D6E6F4", "Pool": "#FBE5CB", "Dense": "#D5ECDF"}
