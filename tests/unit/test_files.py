@@ -316,8 +316,7 @@ def test_a_job_that_fails_says_one_sentence(tmp_path, work, sentence, traced):
 def test_a_job_that_goes_well_says_last_what_it_was_made_with(tmp_path):
     log = tmp_path / "job.log"
     (tmp_path / "input.txt").write_text("abc")
-    script = job(log) + "class Params(list):\n    def get(self, key):\n        return None\n"
-    script += "job.params, job.output = Params(['x', 2, {'a': None}]), ['file.txt']\n"
+    script = job(log) + "job.params, job.output = {'a': 'x', 'b': {'c': None}}, ['file.txt']\n"
     script += f"job.input = [{str(tmp_path / 'input.txt')!r}]\nwith logged(job):\n    print('at work')\n"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", script], check=True, env=environment)
@@ -326,7 +325,7 @@ def test_a_job_that_goes_well_says_last_what_it_was_made_with(tmp_path):
     assert json.loads(last) == {
         "rule": "rule",
         "output": ["file.txt"],
-        "params": ["'x'", "2", "{'a': None}"],
+        "params": {"a": "'x'", "b": "{'c': None}"},
         "input": [str(tmp_path / "input.txt")],
         "input_checksums": {str(tmp_path / "input.txt"): hashlib.sha256(b"abc").hexdigest()},
     }

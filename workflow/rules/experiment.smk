@@ -50,7 +50,6 @@ if workflow.is_main_process:
         configuration.check_results_folder(Path("results", config["experiment"]))
     for warning in configuration.warnings(config):
         logger.warning(f"Warning: {warning}")
-    records.restore(Path("results", config["experiment"]))
 
 
 def digest(script):

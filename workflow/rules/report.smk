@@ -1,10 +1,7 @@
 """The report: its first lines, its pages, and the one HTML file that holds them and every figure."""
 
 import hashlib
-import subprocess
-import tempfile
 
-import yaml
 from snakemake import __version__ as snakemake_version
 
 PAPERS_TABLES = "Accuracy and loss (the paper's Tables 1 and 2)"
@@ -269,17 +266,6 @@ REQUESTED = [
 ]
 
 
-def make_report(path, shown, log):
-    """Make a report of files that are there: Snakemake itself, in a run of its own, with this run's configuration."""
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file, open(log, "w") as output:
-        yaml.safe_dump(config, file, sort_keys=False)  # the order of neurons is that of the configuration
-        file.flush()
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "1"]
-        command += ["--configfile", file.name, "--profile", "none", "--workflow-profile", "none", "--nolock"]
-        command += ["--report", path, "--report-stylesheet", str(REPOSITORY / "workflow" / "report" / "report.css")]
-        subprocess.run([*command, "--", *shown], check=True, stdout=output, stderr=subprocess.STDOUT)
-
-
 rule report:
     input:
         opening=rules.opening.output,
@@ -297,10 +283,11 @@ rule report:
         mem_mb=2000,
         runtime=20,
     params:
+        code=digest("report.py"),
         configuration=config,
         style=hashlib.sha256((REPOSITORY / "workflow" / "report" / "report.css").read_bytes()).hexdigest()[:16],
-    run:
-        make_report(output[0], input.shown, log[0])
+    script:
+        "../scripts/report.py"
 
 
 rule archive:  # for publication: snakemake --profile profiles/local archive
