@@ -54,6 +54,13 @@ def digest(script: str) -> str:
     return content.hexdigest()[:16]
 
 
+def digest_of_rules() -> str:
+    """Return a short hash of the files that a run is planned from: the rules, and what computes their parameters."""
+    folder = FOLDER.parent
+    planning = [folder / "Snakefile", *folder.glob("rules/*.smk"), *FOLDER.glob("csnn/experiment/*.py")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(planning))).hexdigest()[:16]
+
+
 def files(script: str) -> set[Path]:
     """Return every file that `digest` depends on."""
     keys = reached(script)
