@@ -387,23 +387,15 @@ class Sweep:
 
     # ---- a network ---------------------------------------------------------------------------------------------------
 
-    def network(self, wildcards: Any) -> dict[str, Any]:
-        """The settings of a network but its time constants and seeds, so that a further one changes no other's jobs."""
-        network = self.networks[wildcards.network]
-        return {key: value for key, value in network.items() if key not in ("tau_syn_s", "seeds")}
-
     def conversion(self, wildcards: Any) -> dict[str, Any]:
-        """How a network is converted, and from which CNN."""
-        network = self.network(wildcards)
-        return {"cnn": self.cnn_settings(network.pop("variant")), **network}
+        """How a network is converted, and from which CNN; its time constants and seeds have jobs of their own."""
+        network = self.networks[wildcards.network]
+        settings = ("neuron", "neuron_parameters", "max_rate_hz", "initial_voltage")
+        return {"cnn": self.cnn_settings(network["variant"]), **{key: network[key] for key in settings}}
 
     def model_of_network(self, wildcards: Any) -> str:
         """The CNN that a network is converted from."""
         return model_file(self.networks[wildcards.network]["variant"])
-
-    def cnn_settings_of_network(self, wildcards: Any) -> dict[str, Any]:
-        """What the CNN that a network is converted from was made with."""
-        return self.cnn_settings(self.networks[wildcards.network]["variant"])
 
     def cnn_outputs(self, name: str):
         """A function of the wildcards that names outputs of a network's own CNN for the same images."""
