@@ -195,6 +195,14 @@ def test_the_package_registers_nothing_in_ways_that_the_digest_does_not_follow()
             assert not (isinstance(node, ast.ImportFrom) and node.level), path
             assert getattr(node, "name", "") != "__init_subclass__", path
             assert not (isinstance(node, ast.keyword) and node.arg == "metaclass"), path
+            if "import_module" in (getattr(node, "attr", None), getattr(node, "id", None)):
+                assert path.name in ("__init__.py", "code.py", "compat.py"), path
+
+
+def test_training_does_not_depend_on_neurons_and_engine():
+    modules = {module for module, _ in code.reached("train_cnn.py")}
+    assert {"csnn.model.cnn", "csnn.data.images", "csnn.files"} <= modules
+    assert not [module for module in modules if module.startswith(("csnn.neurons.l", "csnn.event", "csnn.evaluation"))]
 
 
 def test_simulation_does_not_depend_on_figures_and_tables():

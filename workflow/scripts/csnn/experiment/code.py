@@ -18,7 +18,8 @@ import ast
 import hashlib
 import importlib
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -29,9 +30,6 @@ FOLDER = Path(__file__).resolve().parents[2]
 _ONLY_LOGS = "csnn.job"
 _REST = ""
 """Name of the part of a module that runs whenever the module is imported."""
-
-_DYNAMIC = {"importlib.import_module", "pkgutil.iter_modules"}
-"""Functions that import modules of the package they are used in without naming them: then all of them count."""
 
 Key = tuple[str, str]
 """A module, or the file name of a script, and the name of one of its parts."""
@@ -142,6 +140,8 @@ class _Part:
         Dotted paths of what they import themselves, in order.
     files
         Files beside the module that they name.
+    dynamic
+        Whether they import modules without naming them: then all those beside theirs count.
     """
 
     code: str = ""
@@ -149,6 +149,7 @@ class _Part:
     imports: dict[str, str] = field(default_factory=dict)
     imported: list[str] = field(default_factory=list)
     files: set[Path] = field(default_factory=set)
+    dynamic: bool = False
 
     @property
     def text(self) -> str:
@@ -162,16 +163,19 @@ def _parts(module: str) -> dict[str, _Part]:
     body = _Counted().visit(ast.parse(_file(module).read_text(encoding="utf-8"))).body
     top = {name: path for statement in body if _is_import(statement) for name, path in _imports(statement)}
     parts = {_REST: _Part(imported=list(top.values()))}
+    used = Counter(root for statement in body for root in {_root(name) for name in _names(statement)})
     for statement in body:
         if _is_import(statement):
             continue
-        part = parts.setdefault(_REST if module.endswith(".py") else _defined_name(statement, top), _Part())
+        name = _REST if module.endswith(".py") else _defined_name(statement, top, used)
+        part = parts.setdefault(name, _Part())
         own = {name: path for node in ast.walk(statement) if _is_import(node) for name, path in _imports(node)}
         names = set(_names(statement))
         part.code += f"{ast.dump(statement)}\n"
         part.names |= names
         part.imports |= {name: top[name] for name in map(_root, names) if name in top} | own
         part.imported += own.values()
+        part.dynamic |= any(_is_dynamic_import(node) for node in ast.walk(statement))
         part.files |= set(_data_files(statement, _file(module).parent))
     unused = set(top) - {name for part in parts.values() for name in part.imports}
     parts[_REST].imports |= {name: top[name] for name in unused}  # for others, or for what their import does
@@ -186,13 +190,13 @@ def _references(module: str, name: str) -> set[Key]:
     keys = {(module, _REST)}
     for path in part.imported:
         keys |= {key for key in _resolve(path) if key[1] == _REST}
+    if part.dynamic:
+        keys |= {key for beside in _file(module).parent.glob("*.py") for key in _whole(_module(beside))}
     for dotted in part.names:
         root = _root(dotted)
         if root in part.imports:
             path = part.imports[root] + dotted.removeprefix(root)
             keys |= _resolve(path)
-            if path in _DYNAMIC:
-                keys |= {key for beside in _file(module).parent.glob("*.py") for key in _whole(_module(beside))}
         elif root in parts:
             keys.add((module, root))
         elif root == "globals" and not module.endswith(".py"):
@@ -238,7 +242,7 @@ def _module(file: Path) -> str:
     return ".".join(file.relative_to(FOLDER).with_suffix("").parts).removesuffix(".__init__")
 
 
-def _defined_name(statement: ast.stmt, imports: dict[str, str]) -> str:
+def _defined_name(statement: ast.stmt, imports: dict[str, str], used: Mapping[str, int]) -> str:
     """Return the name by which a statement is used, if it does nothing until then; else `_REST`."""
     match statement:
         case ast.FunctionDef() | ast.ClassDef():
@@ -246,12 +250,21 @@ def _defined_name(statement: ast.stmt, imports: dict[str, str]) -> str:
             decorators = [_root(name) for decorator in statement.decorator_list for name in _names(decorator)]
             return _REST if any(_root(imports.get(name, "csnn")) == "csnn" for name in decorators) else statement.name
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-            return _REST if any(isinstance(node, ast.Call) for node in ast.walk(statement)) else name
+            # a call whose result no other statement uses may be there for what it does
+            return _REST if isinstance(statement.value, ast.Call) and used[name] == 1 else name
     return _REST
 
 
 def _is_import(node: ast.AST) -> bool:
     return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def _is_dynamic_import(node: ast.AST) -> bool:
+    """Whether code imports a module of this package whose name is computed."""
+    if not (isinstance(node, ast.Call) and "".join(_names(node.func)).endswith("import_module")):
+        return False
+    parts = {getattr(part, "id", None) or str(getattr(part, "value", "")) for part in ast.walk(node)}
+    return any(part in ("__name__", "__package__") or part.startswith("csnn.") for part in parts)
 
 
 def _imports(node: ast.AST) -> Iterator[tuple[str, str]]:
