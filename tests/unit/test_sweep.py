@@ -212,6 +212,19 @@ def test_certificates_cover_each_configuration_once(small, tmp_path):
     assert many.verified_taus(Wildcards(taus="none+0.01")) == [None, 0.01]
 
 
+def test_with_choices_only_what_was_chosen_is_reported_on_the_test_images(tmp_path):
+    pattern = "{network}/tau-{tau}/seed-{seed}"
+    every = Sweep(CONFIG | {"analyses": ["paper", "claims"]}).reported(lambda: "no table", pattern, seeds=1)
+    assert every == ["RLR/tau-0.005/seed-0", "RLR/tau-none/seed-0", "LIF/tau-0.005/seed-0", "LIF/tau-none/seed-0"]
+    choices = tmp_path / "choices.csv"
+    choices.write_text("network,tau_syn_s,readout\nLIF,,final step\nLIF,,mean of last 5\nRLR,0.005,final step\n")
+    gap = Sweep(CONFIG | {"analyses": ["gap"]}, digest=lambda script: "")
+    files = gap.reported(lambda: choices, pattern)(None)
+    assert files == ["LIF/tau-none/seed-0", "LIF/tau-none/seed-1", "RLR/tau-0.005/seed-0", "RLR/tau-0.005/seed-1"]
+    hashes = [gap.hash_of_settings(configuration) for configuration in gap.chosen(choices, seeds=1)]
+    assert set(hashes) < set(gap.hashes_of_settings()) and len(set(gap.hashes_of_settings())) == 2 * 2 * 2
+
+
 def test_limits_grow_with_each_attempt():
     limit = scaled_by_attempt(10.5)
     assert [limit(None, attempt) for attempt in (1, 2, 3)] == [11, 21, 32]

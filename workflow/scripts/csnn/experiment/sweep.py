@@ -219,6 +219,11 @@ class Sweep:
         return "RLR" if "RLR" in self.networks else next(iter(self.networks))
 
     @property
+    def networks_of_first_cnn(self) -> list[str]:
+        """The networks that are converted from the same CNN as the first: their neurons can be compared one by one."""
+        return [name for name, network in self.networks.items() if network["variant"] == self.cnns[0]]
+
+    @property
     def first_tau(self) -> str:
         """The first time constant of the first network, as in paths."""
         return next(configurations(self.networks))[1]
@@ -506,6 +511,26 @@ class Sweep:
         pattern = f"{CONFIGURATION}/logit_image-1-of-1.npz"
         chosen = {name: self.networks[name] for name in names}
         return [pattern.format(network=n, tau=t, seed=s) for n, t, s in configurations(chosen, seeds=1)]
+
+    def reported(
+        self, choices: Callable[[], str | os.PathLike], pattern: str, seeds: int | None = None
+    ) -> list[str] | Callable[[Any], list[str]]:
+        """A file of every configuration that is reported on the test images.
+
+        With the analysis ``gap`` these are the chosen ones, which only a function of the wildcards can tell.
+
+        Parameters
+        ----------
+        choices
+            Returns the table of choices when it is there.
+        pattern, seeds
+            See `each_configuration`.
+        """
+        if "gap" not in self.config["analyses"]:
+            return self.each_configuration(pattern, seeds)
+        return lambda wildcards: [
+            pattern.format(network=network, tau=tau, seed=seed) for network, tau, seed in self.chosen(choices(), seeds)
+        ]
 
     def hashes_of_settings(self, seeds: int | None = None) -> list[str]:
         """A hash of what each configuration is made with, in the order of `each_configuration`."""
