@@ -1,142 +1,122 @@
-"""A CNN as people bring one, from its file to the table: with what is left out, folded and refused on the way."""
+"""With a variant of the CNN, every number in tables, figures and the report is of each network's own CNN."""
 
 import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
-import yaml
 
-from conftest import REPOSITORY, SMALL, Workflow, changed
+from conftest import SMALL, changed, run_once, unpacked
+from csnn.evaluation import decisions
 
-RNG = np.random.default_rng(0)
-SHAPE, CLASSES = (28, 28, 1), 10
-
-
-def images_with_bars(path):
-    """Write images of Fashion-MNIST's shape whose class is where a bright bar lies."""
-    arrays = {}
-    for part, count in (("train", 200), ("test", 20)):
-        labels = np.arange(count) % CLASSES
-        images = RNG.integers(0, 60, (count, *SHAPE))
-        for image, label in zip(images, labels, strict=True):
-            image[2 * label + 4 : 2 * label + 6] += 180
-        arrays |= {f"x_{part}": images.astype(np.uint8), f"y_{part}": labels}
-    np.savez(path, **arrays)
-    return arrays["x_train"] / np.float32(255), arrays["y_train"], arrays["x_test"] / np.float32(255)
-
-
-def in_readme():
-    """Return the configuration that the README shows for a CNN of one's own."""
-    (text,) = re.findall(r"```yaml\n# own-cnn.yaml\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
-    assert len(text.splitlines()) < 15
-    return yaml.safe_load(text)
-
-
-def trained(images, labels):
-    """Return a trained CNN with dropout, batch normalization, a residual block, a nested model and a softmax."""
-    from csnn.nengodl.compat import tf
-
-    layers = tf.keras.layers
-    tf.keras.utils.set_random_seed(0)
-    image = layers.Input(SHAPE)
-    stem = tf.keras.Sequential(
-        [layers.Conv2D(6, 3, use_bias=False), layers.BatchNormalization(), layers.ReLU(), layers.AveragePooling2D(2)]
-    )
-    x = layers.Dropout(0.1)(stem(layers.RandomFlip("horizontal")(image)))
-    y = layers.BatchNormalization()(layers.Conv2D(6, 3, padding="same")(x))
-    x = layers.AveragePooling2D(2)(layers.ReLU()(x + y))
-    x = layers.Dense(16, activation="relu")(layers.Flatten()(x))
-    model = tf.keras.Model(image, layers.Dense(CLASSES, activation="softmax")(layers.Dropout(0.2)(x)))
-    model.compile(tf.keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    model.fit(images, labels, epochs=25, verbose=0)
-    return model
+# neurons not in alphabetical order: everything keeps the order of the configuration
+VARIANT = changed(
+    SMALL,
+    {
+        "experiment": "variant",
+        "data.test_images": 120,
+        "cnn.training.epochs": 8,
+        "cnn.variants": {"small": {"architecture": {"dense_units": 2}, "tune": {"epochs": 1, "images": 300}}},
+        "snn.neurons": {"SRL": {}, "RLR": {}},
+        "snn.networks": [{"cnn": ["base"], "neurons": ["SRL", "RLR"]}, {"cnn": ["small"], "neurons": ["SRL"]}],
+        "snn.tau_syn_s": [0.002],
+        "snn.steps": 40,
+        "simulation.images_per_shard": 120,
+        "analyses": ["paper", "readouts"],
+    },
+)
+NETWORKS = {"SRL": "cnn", "RLR": "cnn", "small/SRL": "cnn/small"}
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("own")
-    train_images, labels, test_images = images_with_bars(folder / "bars.npz")
-    model = trained(train_images, labels)
-    model.save(folder / "mine.keras")
-    config = in_readme()
-    config["snn"]["networks"].append({"neurons": ["RLR"], "max_rate_hz": [{"percentile": 99, "hz": 200}]})
-    config["snn"] |= {"tau_syn_s": [0.005], "steps": 60}
-    config |= {
-        "data": {"source": "bars.npz", "test_images": 20},
-        "simulation": {"images_per_shard": 20},
-        "verification": {"images": 2},
-        "tables": {"compare_with_paper": False},
-        "figures": {"formats": ["png"]},
-    }
-    workflow = Workflow(folder, config=config)
-    workflow.run()
-    return workflow, model, test_images
+def variant(tmp_path_factory):
+    return run_once(tmp_path_factory, "variant", VARIANT)
 
 
-def read(path):
-    return json.loads(path.read_text())
+@pytest.fixture(scope="module")
+def right(variant) -> dict[str, dict[str, float]]:
+    """Accuracies and agreement at the final step, computed here from the stored logits."""
+    values = {}
+    for network, cnn in NETWORKS.items():
+        with np.load(variant.results / network / "tau-0.002" / "seed-0" / "test.npz") as file:
+            labels, decided = file["labels"], file["logits"][:, -1].argmax(1)
+        with np.load(variant.results / cnn / "test-logits.npz") as file:
+            of_cnn = file["logits"].argmax(1)
+        values[network] = {
+            "accuracy": np.mean(decided == labels),
+            "cnn_accuracy": np.mean(of_cnn == labels),
+            "agreement": np.mean(decided == of_cnn),
+        }
+    assert values["SRL"]["cnn_accuracy"] > values["small/SRL"]["cnn_accuracy"] + 0.1  # or nothing would be tested
+    return values
 
 
-def test_the_networks_decide_as_the_users_own_cnn(run):
-    workflow, model, test_images = run
-    logits = np.load(workflow.results / "cnn" / "test-logits.npz")["logits"]
-    own = model(test_images, training=False).numpy()
-    np.testing.assert_allclose(np.exp(logits) / np.exp(logits).sum(1, keepdims=True), own, atol=1e-5)
-    responses = np.load(workflow.results / "RLR" / "tau-0.005" / "seed-0" / "test.npz")["logits"]
-    assert (responses[:, -1].argmax(1) == own.argmax(1)).mean() > 0.9
+def test_the_table_of_scores(variant, right):
+    scores = pd.read_csv(variant.results / "tables" / "scores.csv")
+    assert list(scores["network"].unique()) == ["CNN", "small/CNN", *NETWORKS]
+    cnns = scores[scores["neuron"] == "CNN"].set_index("cnn")
+    final = scores[scores["readout"] == "final step"].set_index("network")
+    for network, values in right.items():
+        row = final.loc[network]
+        assert row["accuracy"] == pytest.approx(values["accuracy"])
+        assert row["cnn_accuracy"] == cnns.loc[row["cnn"], "accuracy"] == pytest.approx(values["cnn_accuracy"])
+        assert row["agreement"] == pytest.approx(values["agreement"])
+        gap = 100 * (values["cnn_accuracy"] - values["accuracy"])
+        assert row["gap_points"] == pytest.approx(gap)
+        assert row["gap_points_low"] <= gap <= row["gap_points_high"]
 
 
-def test_each_cnn_is_certified_at_its_rates_before_simulation(run):
-    workflow, *_ = run
-    folder = workflow.results / "verification"
-    names = ["cnn-rate-415.json", "cnn-rate-200-at-99.json", "cnn/lif-rate-415.json"]
-    certificates = [read(folder / name) for name in names]
-    for certificate in certificates:
-        assert certificate["largest_difference"] < 1e-5 * max(1, certificate["largest_logit"])
-        assert len(certificate["rates_hz"]) == 3
-    assert set(certificates[0]["rates_hz"].values()) == {415}
-    assert len(set(certificates[1]["rates_hz"].values())) == 3
-    page = (workflow.results / "report" / "provenance.html").read_text()
-    assert "Before anything was simulated, each CNN was converted to rectified linear rate neurons" in page
+def test_the_papers_tables(variant, right):
+    table = pd.read_csv(variant.results / "tables" / "table2.csv", dtype=str)
+    assert list(table.columns[1::2]) == [f"{name} accuracy (%)" for name in ("CNN", "small/CNN", *NETWORKS)]
+    assert table["CNN accuracy (%)"][0] == f"{100 * right['SRL']['cnn_accuracy']:.2f}"
+    assert table["small/CNN accuracy (%)"][0] == f"{100 * right['small/SRL']['cnn_accuracy']:.2f}"
 
 
-def test_tuning_brings_lif_neurons_close_to_the_cnn(run):
-    workflow, *_ = run
-    cnn = np.load(workflow.results / "cnn" / "test-logits.npz")["logits"].argmax(1)
-    agreement = {}
-    for network in ("LIF", "lif/LIF"):
-        logits = np.load(workflow.results / network / "tau-0.005" / "seed-0" / "test.npz")["logits"]
-        agreement[network] = (logits[:, -1].argmax(1) == cnn).mean()
-    assert agreement["lif/LIF"] >= max(0.8, agreement["LIF"])
+def test_what_the_figures_are_drawn_from(variant, right):
+    for network, values in right.items():
+        decided = decisions.read(variant.results / network / "tau-0.002" / "seed-0" / "test-decisions.npz")
+        assert decided.cnn_right.mean() == pytest.approx(values["cnn_accuracy"])
+        kinds = decisions.agreement(decided.leaders[:, -1], decided.cnn_classes, decided.labels)
+        assert kinds[:2].sum() == pytest.approx(values["agreement"])
 
 
-def test_a_further_rate_trains_and_simulates_nothing_else(run):
-    workflow, *_ = run
-    assert not workflow.planned()
-    networks = [*workflow.config["snn"]["networks"], {"neurons": ["RLR"], "max_rate_hz": [300]}]
-    planned = workflow.planned(changes={"snn.networks": networks})
-    assert {rule: planned[rule] for rule in ("check_cnn", "load_cnn", "verify_cnn", "compile_network", "simulate")} == {
-        "check_cnn": 0, "load_cnn": 0, "verify_cnn": 1, "compile_network": 1, "simulate": 1,
-    }  # fmt: skip
+def test_the_opening_names_the_best_spiking_network_and_its_gap(variant, right):
+    text = (variant.results / "report" / "opening.rst").read_text()
+    for name, network in (("CNN", "SRL"), ("small/CNN", "small/SRL")):
+        assert f"{name} {100 * right[network]['cnn_accuracy']:.1f} %" in text
+    best = max(("SRL", "small/SRL"), key=lambda network: right[network]["accuracy"])
+    assert f"Of the 2 spiking networks, {best} at τ = 2 ms is right most often at the final step" in text
+    difference = 100 * (right[best]["accuracy"] - right[best]["cnn_accuracy"])
+    sentence = text.partition("is right most often")[2].partition(". ")[0]
+    interval = decisions.read(variant.results / best / "tau-0.002/seed-0/test-decisions.npz").scores[1]
+    if interval["gap_points_low"] <= 0 <= interval["gap_points_high"]:
+        assert "no difference from its CNN is shown" in text
+    else:
+        assert f"{abs(difference):.1f} points (" in text and "its CNN" in text, sentence
 
 
-def test_a_builder_that_cannot_be_converted_or_has_other_layers_than_rates_is_refused_before_training(tmp_path):
-    (tmp_path / "blocks.py").write_text("ACTIVATION = 'tanh'\n")
-    (tmp_path / "mine.py").write_text(
-        "from blocks import ACTIVATION\nfrom csnn.nengodl_compat import tf\nL = tf.keras.layers\n"
-        "def build(shape, classes):\n"
-        "    return tf.keras.Sequential([L.Conv2D(2, 3), L.ReLU(name='first'), L.Flatten(),\n"
-        "        L.Dense(4, activation=ACTIVATION, name='second'), L.Dense(classes)])\n"
-    )
-    changes = {"cnn.architecture": {"builder": "mine.py:build"}, "snn.max_rate_hz": [100]}
-    workflow = Workflow(tmp_path, config=changed(SMALL, changes))
-    sentences = {
-        "tanh": "layer 'second' (Dense) has the activation tanh; spiking neurons take the place of plain ReLUs only",
-        "relu": "config key snn.max_rate_hz is [100]; this CNN has 2 layers of neurons (first, second), so it must be",
-    }
-    for activation, sentence in sentences.items():
-        (tmp_path / "blocks.py").write_text(f"ACTIVATION = '{activation}'\n")
-        process = workflow.run("results/small/cnn/model.h5", check=False)
-        assert sentence in process.stdout + process.stderr
-        assert not (workflow.results / "logs" / "train_cnn.log").exists()
+def test_the_interactive_page(variant, right):
+    html = unpacked(variant.results / "report" / "explorer.html")
+    records = json.loads(re.search(r'"records": (\[.*?\])}', html)[1])
+    labels = np.load(variant.results / "images" / "test.npz")["labels"]
+    for network, cnn in NETWORKS.items():
+        answers = np.load(variant.results / cnn / "test-logits.npz")["logits"].argmax(1)
+        of_network = [record for record in records if record["network"] == network]
+        assert of_network
+        for record in of_network:
+            image = int(record["image"].partition(":")[0])
+            outcome = "right" if answers[image] == labels[image] else "wrong"
+            assert f"CNN: {answers[image]} ({outcome})" in record["description"]
+    for values in right.values():
+        assert f"{100 * values['agreement']:.1f}" in html
+        assert f"{100 * (values['cnn_accuracy'] - values['accuracy']):.2f}" in html
+
+
+def test_one_more_time_constant_neuron_or_seed_decides_nothing_anew(variant):
+    changes = {"analyses": ["paper", "readouts", "activity"], "activity.images": 2}
+    assert variant.planned(changes=changes)["record_activity"] == 3
+    for change in ({"snn.tau_syn_s": [0.002, 0.01]}, {"snn.seeds": [0, 1]}):
+        planned = variant.planned(changes=change)
+        assert (planned["decide"], planned["gather"], planned["cnn_outputs"]) == (3, 3, 0)
