@@ -9,5 +9,5 @@ with logged(snakemake):
     from csnn.files import write_text
     from csnn.report import pages
 
-    table = words.readable(pd.read_csv(snakemake.input.table))
+    table = words.readable(pd.read_csv(snakemake.input[0]))
     write_text(snakemake.output[0], pages.table_page(snakemake.params.title, snakemake.params.caption, table))
