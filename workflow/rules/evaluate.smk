@@ -13,7 +13,9 @@ def reported(file, seeds=None):
 
 def chosen(seeds=None):
     """Configurations that were chosen on validation images: no other network ever sees the test images."""
-    return sweep.chosen(checkpoints.choose.get().output[0], seeds)
+    choices = checkpoints.choose.get().output[0]
+    with exit_on_input_error():
+        return sweep.chosen(choices, seeds)
 
 
 def logits_of_cnns(images):

@@ -31,7 +31,7 @@ with logged(snakemake):
             "images": provenance.hashes([given.images]),
             "weights": provenance.hashes(given.models),
             "networks": provenance.hashes(given.networks),
-            "tables": provenance.hashes(given.tables),
+            "tables": provenance.hashes_of_tables(given.tables),
         },
         "code": provenance.code(),
         "machine": provenance.machine(),

@@ -19,7 +19,7 @@ from typing import Any
 
 from csnn import neurons
 from csnn.experiment.code import digest
-from csnn.files import InputError, hash_of_json
+from csnn.files import InputError, hash_of_json, read_text
 
 BASE = "base"
 """Name of the CNN of ``cnn.architecture``, from which variants are made."""
@@ -539,6 +539,5 @@ def variant_in(folder: str) -> str:
 
 def read_choices(path: str | os.PathLike) -> Iterable[tuple[str, str]]:
     """Return network and time constant, as in paths, of each row of a table of choices, each pair once."""
-    with open(path, encoding="utf-8") as file:
-        rows = [(row["network"], row["tau_syn_s"]) for row in csv.DictReader(file)]
+    rows = [(row["network"], row["tau_syn_s"]) for row in csv.DictReader(read_text(path).splitlines())]
     return dict.fromkeys((network, tau_text(float(tau) if tau else None)) for network, tau in rows)
