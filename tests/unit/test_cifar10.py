@@ -16,6 +16,7 @@ from csnn.evaluation import metrics
 from csnn.event import simulator as event
 from csnn.event.compiler import compile_network
 from csnn.model import cnn
+from csnn.model.keras_file import load_weights
 from csnn.nengodl import simulator as nengodl
 from csnn.nengodl.conversion import convert
 
@@ -35,7 +36,7 @@ def images():
 @pytest.fixture(scope="module")
 def model():
     model = cnn.build((32, 32, 3), 10)
-    cnn.load_weights(model, WEIGHTS)
+    load_weights(model, WEIGHTS)
     return model
 
 

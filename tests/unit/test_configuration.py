@@ -93,7 +93,10 @@ CONFIGURATIONS = [
     ({"cnn.architecture.dense_units": HUGE}, "9...; it must be an integer from 1 to 1000000"),
     ({"cnn.architecture.builder": "mine.py"}, "config key cnn.architecture.builder is 'mine.py'; it must be path/to"),
     ({"cnn.architecture.builder": "no.py:f"}, "config key cnn.architecture.builder names no.py, which does not exist"),
-    ({"cnn.weights": "weights.txt"}, "config key cnn.weights is 'weights.txt'; it must be the path of an .h5 file"),
+    (
+        {"cnn.weights": "weights.txt"},
+        "config key cnn.weights is 'weights.txt'; it must be the path of an .h5 or .keras file",
+    ),
     ({"cnn.weights": "absent.h5"}, "config key cnn.weights names absent.h5, which does not exist"),
     ({"cnn.weights": "w{1}.h5"}, "config key cnn.weights names 'w{1}.h5', which has '{' in it"),
     ({"cnn.training.epochs": 1.5}, f"config key cnn.training.epochs is 1.5; {FROM_1}"),
@@ -130,7 +133,19 @@ CONFIGURATIONS = [
         {"cnn.variants": {"a": {"tune": {"images": 1298}}}},
         "a.tune.images is 1298, but the train set of digits has 1297",
     ),
-    ({"cnn": {"variants": {"a": {}}, "architecture": {"builder": "b.py:f"}}}, "it cannot go with a builder"),
+    (
+        {"cnn": {"variants": {"a": {"architecture": {"kernel": 2}}}, "architecture": {"builder": "b.py:f"}}},
+        "config key cnn.variants.a.architecture changes kernel; of a CNN of cnn.architecture.builder it can be",
+    ),
+    (
+        {"cnn": {"model": "m.keras", "variants": {"a": {"from": None}}}},
+        "config key cnn.variants.a.from is null, but cnn.model brings its weights; it must be base or another variant",
+    ),
+    ({"cnn.model": "absent.keras"}, "config key cnn.model names absent.keras, which does not exist"),
+    (
+        {"cnn": {"model": "m.keras", "weights": "w.h5"}},
+        "config keys cnn.model and cnn.weights are both there; cnn.model brings architecture and weights",
+    ),
     # ---- spiking networks
     ({"snn.neurons": {}}, "config key snn.neurons names no neuron"),
     ({"snn.neurons": {"LIF": None}}, "config key snn.neurons names no neuron; it must name at least one"),

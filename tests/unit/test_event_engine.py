@@ -281,7 +281,7 @@ def test_neurons_at_the_output_are_filtered_by_their_probe():
 @pytest.mark.slow
 @pytest.mark.parametrize("neuron", NEURONS)
 def test_the_papers_network_with_its_weights_equals_nengodl(neuron):
-    from csnn.model import cnn
+    from csnn.model.keras_file import load_weights
     from csnn.nengodl import simulator as nengodl
     from csnn.nengodl.conversion import convert
 
@@ -296,7 +296,7 @@ def test_the_papers_network_with_its_weights_equals_nengodl(neuron):
             signal = LAYERS.MaxPooling2D(2)(signal)
     signal = LAYERS.Dense(64, activation="relu")(LAYERS.Flatten()(signal))
     model = tf.keras.Model(inputs, LAYERS.Dense(10)(signal))
-    cnn.load_weights(model, os.environ["CSNN_TEST_WEIGHTS"])
+    load_weights(model, os.environ["CSNN_TEST_WEIGHTS"])
     for tau_syn_s in (0.005, None):
         options = {"tau_syn_s": tau_syn_s, "max_rate_hz": 415, "seed": 3}
         converter = convert(model, neurons.build(neuron, {}), **options)

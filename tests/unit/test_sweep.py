@@ -101,6 +101,7 @@ CONFIG = {
     "data": {"source": "digits", "test_images": 10, "validation_images": 5},
     "cnn": {
         "architecture": {"builder": None, "pooling": "max", "dense_units": 64},
+        "model": None,
         "weights": None,
         "training": {"epochs": 3},
         "variants": VARIANTS,
@@ -151,11 +152,32 @@ def test_settings_of_a_cnn_tell_every_step_of_its_making(small):
     assert small.rate_curve_of_cnn(Wildcards(cnn="cnn/wide"))["max_rate_hz"] == 415
 
 
-def test_a_builder_stands_for_all_sizes():
-    cnn = CONFIG["cnn"] | {"architecture": {"builder": "mine.py:build", "pooling": "max"}}
-    own = Sweep(CONFIG | {"cnn": cnn})
-    assert own.architecture == {"builder": "mine.py:build"}
-    assert own.builder_file == ["mine.py"]
+def test_a_builder_stands_for_all_sizes_and_counts_with_what_it_imports(tmp_path):
+    builder, blocks = tmp_path / "mine.py", tmp_path / "blocks.py"
+    builder.write_text("import os\nfrom blocks import block\ndef build(shape, classes):\n    return block(shape)\n")
+    (tmp_path / "unused.py").write_text("x = 1\n")
+
+    def settings(code):
+        blocks.write_text(code)
+        cnn = CONFIG["cnn"] | {"architecture": {"builder": f"{builder}:build", "pooling": "max"}}
+        own = Sweep(CONFIG | {"cnn": cnn})
+        assert own.architecture == {"builder": f"{builder}:build"}
+        assert own.cnn_files == []
+        return own.cnn_settings("base")
+
+    before = settings("def block(shape):\n    return 1\n")
+    assert settings("# a comment\ndef block(shape):\n    return 1\n") == before
+    assert settings("def block(shape):\n    return 2\n") != before
+    builder.write_text("def build(:\n")  # refused when it is run
+    assert settings("") != before
+
+
+def test_a_model_file_stands_for_architecture_and_weights():
+    own = Sweep(CONFIG | {"cnn": CONFIG["cnn"] | {"model": "mine.keras"}})
+    assert own.architecture == {"model": "mine.keras"}
+    assert own.cnn_files == ["mine.keras"]
+    assert not own.trains
+    assert "training" not in own.cnn_settings("base")
 
 
 def test_settings_of_a_simulation_do_not_know_other_configurations(small):

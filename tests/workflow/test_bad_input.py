@@ -324,7 +324,8 @@ def h5(path, arrays, **attributes):
     """Write arrays as Keras 3 does, with attributes of the file."""
     with h5py.File(path, "w") as file:
         for number, array in enumerate(arrays):
-            file.create_dataset(f"layers/{number:02}/vars/0", data=array)
+            layer = ("conv2d", "conv2d_1", "dense", "dense_1")[number // 2]
+            file.create_dataset(f"layers/{layer}/vars/{number % 2}", data=array)
         file.attrs.update(attributes)
 
 
@@ -335,36 +336,45 @@ def right(fill=0.0):
 
 
 WEIGHTS = [
-    (lambda path: path.write_bytes(b"no HDF5"), "weights.h5 is not a readable .h5 file of weights ("),
+    (lambda path: path.write_bytes(b"no HDF5"), "weights.h5 is not a readable file of Keras ("),
     (
         lambda path: h5(path, right()[:-1]),
-        "does not fit cnn.architecture: it has 7 arrays where 8 are wanted; both must",
+        "does not fit the CNN: it has 7 arrays where 8 are wanted; both must",
     ),
     (lambda path: h5(path, [np.zeros(3), *right()[1:]]), "array 1 is (3,) where (3, 3, 3, 4) is wanted; both must be"),
-    (lambda path: h5(path, right(np.nan)), "weights.h5 holds NaN or infinite weights; they must be finite"),
+    (
+        lambda path: h5(path, right(np.nan)),
+        "weights.h5 holds weights that are NaN, infinite or beyond single precision; they must",
+    ),
     (lambda path: h5(path, [a.astype("S1") for a in right()]), "weights.h5 holds something else than floating-point"),
-    (lambda path: h5(path, right(), layer_names=["absent"]), "weights.h5 is not a readable .h5 file of weights ("),
-    (lambda path: h5(path, right(), layer_names=7), "weights.h5 is not a readable .h5 file of weights ("),
+    (
+        lambda path: h5(path, right(), layer_names=["absent"]),
+        "weights.h5 holds no layer absent, which it lists; it must",
+    ),
+    (lambda path: h5(path, right(), layer_names=7), "weights.h5 is not a readable file of Keras ("),
 ]
 
 
 @pytest.mark.parametrize(("write", "sentence"), WEIGHTS, ids=[sentence[:40] for _, sentence in WEIGHTS])
 def test_weights(tmp_path, write, sentence):
     from csnn.model import cnn
+    from csnn.model.keras_file import load_weights
 
     model = cnn.build((32, 32, 3), 10, **SMALL["cnn"]["architecture"])
     h5(tmp_path / "weights.h5", right())
-    cnn.load_weights(model, tmp_path / "weights.h5")
+    load_weights(model, tmp_path / "weights.h5")
     write(tmp_path / "weights.h5")
     with pytest.raises(InputError) as refusal:
-        cnn.load_weights(model, tmp_path / "weights.h5")
+        load_weights(model, tmp_path / "weights.h5")
     assert sentence in str(refusal.value)
 
 
 def test_weights_that_do_not_fit_in_a_run(tmp_path):
     h5(tmp_path / "weights.h5", right()[:-2])
     process = Workflow(tmp_path, config=changed(SMALL, {"cnn.weights": "weights.h5"})).run(MODEL, check=False)
-    sentence = "cnn.weights weights.h5 does not fit cnn.architecture: it has 6 arrays where 8 are wanted"
+    sentence = (
+        "weights.h5 does not fit the CNN: it has 0 layers dense with weights of (8, 10), (10,) where 1 are wanted"
+    )
     refused(process.returncode, process.stdout + process.stderr, sentence)
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import sys
 import tarfile
 
 import h5py
@@ -15,6 +16,7 @@ from csnn.data import images, sources
 from csnn.event import network
 from csnn.files import InputError
 from csnn.model import cnn
+from csnn.model.keras_file import load_weights
 from csnn.nengodl.compat import tf
 
 # what a shell, Python's format or a glob would take apart
@@ -67,7 +69,7 @@ def test_no_model_brings_code(tmp_path, ran):
     assert ran.exists()  # what the file holds does run, where it is let
     ran.unlink()
     with pytest.raises(
-        InputError, match=r"holds code \(a Lambda of .*\), which is not run; delete it to make it again"
+        InputError, match=r"holds the layer 'mine' of class Lambda, which is none of Keras' own .* code is not run"
     ):
         cnn.load(path)
     assert not ran.exists()
@@ -83,7 +85,14 @@ def test_no_model_names_code(tmp_path, module):
         config["config"]["layers"][1]["config"]["kernel_initializer"]["module"] = module
         file.attrs["model_config"] = json.dumps(config)
     cnn.write_checksum(path, path, {})
-    with pytest.raises(InputError, match=rf"holds code \(a GlorotUniform of {module}\), which is not run"):
+    imported = set(sys.modules)
+    assert cnn.load(path).output_shape == (None, 3)  # initializers are left out
+    assert set(sys.modules) == imported
+    config["config"]["layers"][1]["class_name"] = f"{module}.Conv2D"
+    with h5py.File(path, "a") as file:
+        file.attrs["model_config"] = json.dumps(config)
+    cnn.write_checksum(path, path, {})
+    with pytest.raises(InputError, match=rf"holds the layer 'conv2d.*' of class {module}.Conv2D, .* code is not run"):
         cnn.load(path)
 
 
@@ -91,7 +100,7 @@ def test_weights_are_read_as_arrays(tmp_path, ran):
     model_with_code(tmp_path / "weights.h5", ran)
     model = cnn.build((4, 4, 1), 3, filters=[2], dense_units=5)
     before = model.get_weights()[0]
-    cnn.load_weights(model, tmp_path / "weights.h5")
+    load_weights(model, tmp_path / "weights.h5")
     assert (model.get_weights()[0] != before).any()
     assert not ran.exists()
 
@@ -192,8 +201,9 @@ def test_paths_are_taken_as_they_are(tmp_path):
     np.savez(folder / f"{NAME}.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     (folder / f"{NAME}.py").write_text(BUILDER)
     with h5py.File(folder / f"{NAME}.h5", "w") as file:
-        for name, shape in {"0": (3, 3, 1, 2), "1": (2,), "2": (72, 4), "3": (4,), "4": (4, 3), "5": (3,)}.items():
-            file[f"layers/{name}/vars/0"] = rng.random(shape)
+        shapes = {"conv2d": [(3, 3, 1, 2), (2,)], "dense": [(72, 4), (4,)], "dense_1": [(4, 3), (3,)]}
+        for name, (kernel, bias) in shapes.items():
+            file[f"layers/{name}/vars/0"], file[f"layers/{name}/vars/1"] = rng.random(kernel), rng.random(bias)
     changes = {
         "data": {"source": f"{NAME}.npz", "test_images": 5},
         "cnn": {"architecture": {"builder": f"{NAME}.py:build"}, "weights": f"{NAME}.h5"},

@@ -83,6 +83,7 @@ rule select_images:
         runtime=10,
     params:
         code=digest("select_images.py"),
+        dataset=sweep.dataset,
         indices=sweep.indices,
     script:
         "../scripts/select_images.py"

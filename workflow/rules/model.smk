@@ -6,7 +6,7 @@ CNN = config["cnn"]
 rule check_cnn:  # what cannot be converted, simulated or held in memory is refused before a CNN is trained
     input:
         dataset=DATASET,
-        builder=sweep.builder_file,
+        files=ancient(sweep.cnn_files),  # whose content counts
     output:
         "<results>/{cnn}/checked.json",
     log:
@@ -22,18 +22,20 @@ rule check_cnn:  # what cannot be converted, simulated or held in memory is refu
     params:
         # not its code: no number depends on it, and what it checks is checked again before anything is simulated
         architecture=sweep.architecture_of_cnn,
+        builder_code=sweep.builder_code,
+        content=sweep.cnn_content,
+        dataset=sweep.dataset,
         networks=sweep.networks_of_cnn,
         engine=sweep.engine,
     script:
         "../scripts/check_cnn.py"
 
 
-if CNN["weights"] is None:
+if sweep.trains:
 
     rule train_cnn:
         input:
             dataset=DATASET,
-            builder=sweep.builder_file,
             checked="<results>/cnn/checked.json",
         output:
             model="<results>/cnn/model.h5",
@@ -62,8 +64,7 @@ else:
     rule load_cnn:
         input:
             dataset=DATASET,
-            weights=CNN["weights"],
-            builder=sweep.builder_file,
+            files=ancient(sweep.cnn_files),  # whose content counts
             checked="<results>/cnn/checked.json",
         output:
             model="<results>/cnn/model.h5",
@@ -81,6 +82,7 @@ else:
             code=digest("load_cnn.py"),
             cnn=sweep.cnn_settings(BASE),
             architecture=sweep.architecture,
+            weights=CNN["weights"],
         script:
             "../scripts/load_cnn.py"
 

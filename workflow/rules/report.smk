@@ -140,10 +140,10 @@ ORIGINS = Item(
         "networks": COMPILED,
         "certificates": CERTIFICATES,
         "cnn_certificates": sweep.cnn_certificates,
-        # any one, for the versions that it names
-        "responses": sweep.each_configuration(
-            f"{CONFIGURATION}/{'validation' if 'gap' in ANALYSES else 'test'}.npz", seeds=1
-        )[0],
+        # for the versions that they name
+        "decisions": reported("test-decisions.npz") if set(ANALYSES) - {"activity"} else [],
+        "validation": of("gap", sweep.each_configuration(f"{CONFIGURATION}/validation-decisions.npz", seeds=1)),
+        "activity": of("activity", reported("activity.json", seeds=1)),
         # when they are there, so is every simulation's benchmark
         "tables": [TABLES[analysis] for analysis in ANALYSES],
     },
@@ -223,11 +223,12 @@ rule provenance:
     params:
         code=digest("provenance.py"),
         caption=ORIGINS.caption,
-        training_seed=CNN["training"]["seed"] if CNN["weights"] is None else f"unknown: weights of {CNN['weights']}",
+        training_seed=CNN["training"]["seed"] if sweep.trains else f"unknown: weights of {', '.join(sweep.cnn_files)}",
         seeds=sweep.seeds,
         versions={"snakemake": snakemake_version},
         benchmarks=f"results/{config['experiment']}/benchmarks",
         configuration=config,
+        files={path: content.digest(path) for _, path in configuration.named_files(config) if path},
     script:
         "../scripts/provenance.py"
 

@@ -8,18 +8,17 @@ with logged(snakemake):
     from csnn.event.compiler import compile_network
     from csnn.files import write_json
     from csnn.model import cnn
-    from csnn.model.equivalent import CHECKED_IMAGES, equivalent
+    from csnn.model.equivalent import CHECKED_IMAGES
     from csnn.model.graph import neuron_layers, with_average_pooling
     from csnn.nengodl.compat import use_threads
     from csnn.nengodl.conversion import convert_to, rate_logits, rates_by_layer
 
     params = snakemake.params
     use_threads(snakemake.threads)
-    dataset = read_images(snakemake.input.dataset)
+    dataset = read_images(snakemake.input.dataset, params.dataset)
     images = pixels(dataset.x_test[:CHECKED_IMAGES])
-    original = cnn.build(images.shape[1:], len(dataset.class_names), **params.architecture)
-    original.summary(line_length=100)
-    model = equivalent(original, images)
+    model = cnn.build_equivalent(images, len(dataset.class_names), params.architecture)
+    model.summary(line_length=100)
     layers = neuron_layers(model)
     for network in params.networks:
         rates_by_layer(network["max_rate_hz"], layers)

@@ -12,7 +12,7 @@ with logged(snakemake):
     MODULES = {"accuracy": accuracy, "agreement": agreement, "images": images, "responses": responses}
     READERS = {
         "activity": lambda paths: list(map(read_json, paths)),
-        "dataset": read_images,
+        "dataset": lambda path: read_images(path, snakemake.params.dataset),
         "decisions": decisions.read_all,
         "gap": read_table,
         "image": read_npz,

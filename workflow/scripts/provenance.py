@@ -8,16 +8,20 @@ with logged(snakemake):
 
     from csnn.report import pages
     from csnn.report import provenance
-    from csnn import responses
-    from csnn.files import read_json, write_json, write_text
+    from csnn.evaluation import decisions
+    from csnn.files import check_content, read_json, write_json, write_text
 
     given, params = snakemake.input, snakemake.params
     certificates = [read_json(path) for path in given.certificates]
     cnn_certificates = [read_json(path) for path in given.cnn_certificates]
-    about = responses.read(given.responses).provenance
+    decided = decisions.read_all([*given.decisions, *given.validation])
+    simulations = [configuration.about["versions"] for configuration in decided]
+    simulations += [read_json(path)["versions"] for path in given.activity]
+    for path, content in params.files.items():
+        check_content(path, content)
     record = {
         "configuration": params.configuration,
-        "engine": about["engine"],
+        "engine": params.configuration["simulation"]["engine"],
         "largest_difference_from_nengo_dl": max((one["largest_difference"] for one in certificates), default=None),
         "certificates": {
             path: {key: one[key] for key in ("largest_difference", "tolerance", "images", "steps")}
@@ -29,13 +33,14 @@ with logged(snakemake):
         },
         "sha256": {
             "images": provenance.hashes([given.images]),
+            "files": {path: content.removeprefix("sha256:") for path, content in params.files.items()},
             "weights": provenance.hashes(given.models),
             "networks": provenance.hashes(given.networks),
             "tables": provenance.hashes_of_tables(given.tables),
         },
         "code": provenance.code(),
         "machine": provenance.machine(),
-        "versions": {"snakemake": params.versions["snakemake"], "simulation": about["versions"]},
+        "versions": {"snakemake": params.versions["snakemake"], "simulation": provenance.versions(simulations)},
         "packages": provenance.packages(),
     }
     write_json(snakemake.output.record, record)
@@ -54,7 +59,7 @@ with logged(snakemake):
     )
     files = [(path, sum_) for kind in record["sha256"].values() for path, sum_ in kind.items()]
     made_by = {key: str(value) for key, value in (record["code"] | record["machine"]).items()}
-    versions = provenance.versions([about["versions"], *(one["versions"] for one in certificates), params.versions])
+    versions = provenance.versions([*simulations, *(one["versions"] for one in certificates), params.versions])
     sections = [
         pages.Section(
             "The conversion",
@@ -66,7 +71,9 @@ with logged(snakemake):
         pages.Section("The engine", engine, pages.table(provenance.certificates(certificates)) if certificates else ""),
         pages.Section("Seeds", "", pages.table(seeds, words=True)),
         pages.Section("Code and machine", "", pages.table(pd.DataFrame(made_by.items(), columns=["", ""]), words=True)),
-        pages.Section("Versions", "", pages.table(versions, words=True)),
+        pages.Section(
+            "Versions", "", pages.table(pd.DataFrame(versions.items(), columns=["package", "version"]), words=True)
+        ),
         pages.Section("Files", "", pages.table(pd.DataFrame(files, columns=["file", "SHA-256"]), words=True)),
         pages.Section(
             "Run times",

@@ -329,10 +329,11 @@ def _check_images(config: dict[str, Any]) -> None:
     """Check that the data set has as many images as the configuration wants, before anything is made of them."""
     source, figure = config["data"]["source"], config["figures"]["logit_image"]
     overview = sources.overview(source)
-    if len(overview.shape) != 3 and not config["cnn"]["architecture"]["builder"]:
+    if len(overview.shape) != 3 and not (config["cnn"]["architecture"]["builder"] or config["cnn"]["model"]):
         raise InputError(
             f"config key data.source names {source}, which holds samples of shape {overview.shape}; the CNN of "
-            "cnn.architecture takes images (height, width, channels), so cnn.architecture.builder must name another"
+            "cnn.architecture takes images (height, width, channels), so cnn.model or cnn.architecture.builder must "
+            "name another"
         )
     config["tables"]["compare_with_paper"] = _compares_with_paper(config, overview)
     sizes = {"train": overview.train, "test": overview.test}
@@ -378,7 +379,7 @@ def _check_rates(config: Mapping, networks: Mapping[str, Mapping]) -> None:
     architecture = config["cnn"]["architecture"]
     for name, network in networks.items():
         rates = network["max_rate_hz"]
-        if isinstance(rates, list) and not architecture["builder"]:
+        if isinstance(rates, list) and not (architecture["builder"] or config["cnn"]["model"]):
             sizes = sweep.architecture(config["cnn"]["variants"], architecture, network["variant"])
             layers = len(sizes["filters"]) + 1
             if len(rates) != layers:
@@ -413,8 +414,29 @@ def _check_variants(config: Mapping, neurons: Mapping) -> None:
                 f"config key cnn.variants.{name}.tune.activation is {variant['tune']['activation']!r}; "
                 f"it must be {' or '.join(['relu', *curves])}"
             )
-    if variants and config["cnn"]["architecture"]["builder"]:
-        raise InputError("config key cnn.variants changes the sizes of cnn.architecture; it cannot go with a builder")
+    _check_changes(config["cnn"])
+
+
+def _check_changes(cnn: Mapping) -> None:
+    """Check that variants of a CNN that is not given by its sizes change nothing but its pooling, and are possible."""
+    for key in ("weights", "architecture.builder"):
+        if cnn["model"] and (cnn["weights"] if key == "weights" else cnn["architecture"]["builder"]):
+            raise InputError(
+                f"config keys cnn.model and cnn.{key} are both there; cnn.model brings architecture and weights, so it "
+                "must be the only one"
+            )
+    own = "cnn.model" if cnn["model"] else "cnn.architecture.builder" if cnn["architecture"]["builder"] else None
+    for name, variant in cnn["variants"].items():
+        if own and variant["architecture"] not in ({}, {"pooling": "average"}):
+            raise InputError(
+                f"config key cnn.variants.{name}.architecture changes {', '.join(variant['architecture'])}; of a "
+                f"CNN of {own} it can be pooling: average only"
+            )
+        if cnn["model"] and variant["from"] is None:
+            raise InputError(
+                f"config key cnn.variants.{name}.from is null, but cnn.model brings its weights; it must be base or "
+                "another variant"
+            )
 
 
 def _check_analyses(config: Mapping) -> None:
@@ -448,5 +470,6 @@ def named_files(config: Mapping) -> Iterator[tuple[str, str | None]]:
             yield key, str(path)
     else:
         yield key, archive
+    yield "cnn.model", config["cnn"]["model"]
     yield "cnn.weights", config["cnn"]["weights"]
     yield "cnn.architecture.builder", builder and builder.rpartition(":")[0]

@@ -150,8 +150,8 @@ class Architecture(Section):
         Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$"), _allowed("path/to/file.py:function")]
     ] = Field(
         None,
-        description="path/to/file.py:function, a function of (input_shape, classes) that returns a Keras model ending "
-        "in logits; then the sizes below do not count. The file is run.",
+        description="path/to/file.py:function, a function of (input_shape, classes) that returns a Keras model; then "
+        "the sizes below do not count. The file is run; it may import modules that lie beside it.",
     )
     filters: Filters = Field(
         [32, 64, 64], description="Number of filters of each convolution; pooling stands between two convolutions."
@@ -173,7 +173,7 @@ class Training(Section):
 
 
 class ChangedArchitecture(TypedDict, total=False):
-    """What changes, of pooling, dense_units, filters, kernel and pool."""
+    """What changes, of pooling, dense_units, filters, kernel, pool; with a builder or cnn.model, the pooling only."""
 
     __pydantic_config__ = _CONFIG  # type: ignore[misc]
 
@@ -221,9 +221,22 @@ class Cnn(Section):
     """The network that is trained and converted."""
 
     architecture: Architecture = Architecture()
+    model: Annotated[
+        OrNull[Annotated[str, Field(pattern=r"^.+\.(h5|hdf5|keras)$")]],
+        _allowed("the path of an .h5 or .keras file, or null"),
+    ] = Field(
+        None,
+        description="A CNN that is trained already: a .keras or .h5 file that model.save of Keras 2 or 3 wrote. It "
+        "brings architecture and weights; cnn.architecture and cnn.training then do not count. No code in it is run.",
+    )
     weights: Annotated[
-        OrNull[Annotated[str, Field(pattern=r"^.+\.(h5|hdf5)$")]], _allowed("the path of an .h5 file, or null to train")
-    ] = Field(None, description="An .h5 file of weights to load instead of training; null trains.")
+        OrNull[Annotated[str, Field(pattern=r"^.+\.(h5|hdf5|keras)$")]],
+        _allowed("the path of an .h5 or .keras file, or null to train"),
+    ] = Field(
+        None,
+        description="An .h5, .weights.h5 or .keras file of weights for cnn.architecture, to load instead of training; "
+        "null trains.",
+    )
     training: Training = Training()
     variants: Annotated[
         dict[Name, Variant], _allowed("a mapping of names (letters, digits, dashes and underscores) to variants")

@@ -18,7 +18,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from csnn import neurons
-from csnn.experiment.code import digest
+from csnn.data.sources import SOURCES, identity
+from csnn.experiment import content
+from csnn.experiment.code import digest, digest_of_builder
 from csnn.files import InputError, hash_of_json, read_text
 
 BASE = "base"
@@ -222,6 +224,12 @@ class Sweep:
         """The first time constant of the first network, as in paths."""
         return next(configurations(self.networks))[1]
 
+    @cached_property
+    def dataset(self) -> str:
+        """What tells the data set from others: a public one by its files, a user's own by its content."""
+        source = self.config["data"]["source"]
+        return identity(source) if source in SOURCES else content.digest(source)
+
     # ---- images ------------------------------------------------------------------------------------------------------
 
     @property
@@ -258,27 +266,42 @@ class Sweep:
 
     @cached_property
     def architecture(self) -> dict[str, Any]:
-        """The base CNN's sizes, or its builder alone."""
+        """The base CNN's sizes, or its file or builder alone."""
         sizes = dict(self.config["cnn"]["architecture"])
-        builder = sizes.pop("builder")
-        return {"builder": builder} if builder else sizes
+        builder, model = sizes.pop("builder"), self.config["cnn"]["model"]
+        return {"model": model} if model else {"builder": builder} if builder else sizes
 
     @property
-    def builder_file(self) -> list[str]:
-        """The file of the builder, if there is one."""
+    def trains(self) -> bool:
+        """Whether the base CNN is trained, rather than read with its weights."""
+        return not (self.config["cnn"]["model"] or self.config["cnn"]["weights"])
+
+    @property
+    def cnn_files(self) -> list[str]:
+        """The files that the base CNN or its weights are read from, without its builder."""
+        return [path for path in (self.config["cnn"]["model"], self.config["cnn"]["weights"]) if path]
+
+    @cached_property
+    def cnn_content(self) -> list[str]:
+        """The content of `cnn_files`."""
+        return list(map(content.digest, self.cnn_files))
+
+    @cached_property
+    def builder_code(self) -> str | None:
+        """Digest of the builder's file and of what it imports beside it, if there is one."""
         builder = self.architecture.get("builder")
-        return [builder.rpartition(":")[0]] if builder else []
+        return digest_of_builder(builder.rpartition(":")[0]) if builder else None
 
     def cnn_settings(self, name: str) -> dict[str, Any]:
         """What a CNN is made with, step by step: it stands in the model's file, and its readers compare."""
-        cnn, source = self.config["cnn"], self.config["data"]["source"]
         if name == BASE:
-            training = {"training": cnn["training"], "held_out": self.number_of_images["validation"]}
-            made = {"weights": cnn["weights"]} if cnn["weights"] else training
-            return {"data": source, "architecture": self.architecture} | made
+            training = {"training": self.config["cnn"]["training"], "held_out": self.number_of_images["validation"]}
+            made: dict[str, Any] = training if self.trains else {"files": self.cnn_content}
+            code = {"builder_code": self.builder_code} if self.builder_code else {}
+            return {"dataset": self.dataset, "architecture": self.architecture} | code | made
         parent = self.variants[name]["from"]
         return {
-            "data": source,
+            "dataset": self.dataset,
             "architecture": architecture(self.variants, self.architecture, name),
             "tune": self._tuning(name),
             "held_out": self.number_of_images["validation"],

@@ -130,12 +130,10 @@ def run_times(folder: str | os.PathLike) -> pd.DataFrame:
     ).reset_index()
 
 
-def versions(sources: Iterable[Mapping[str, str]]) -> pd.DataFrame:
-    """Return every package and its version, as the results themselves and their certificates name them."""
+def versions(sources: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return every package with its version, or with all of them where sources name several."""
     merged: dict[str, set[str]] = {}
     for source in sources:
         for package, version in source.items():
             merged.setdefault(package, set()).add(version)
-    return pd.DataFrame(
-        {"package": list(merged), "version": [", ".join(sorted(versions)) for versions in merged.values()]}
-    )
+    return {package: ", ".join(sorted(known)) for package, known in merged.items()}
