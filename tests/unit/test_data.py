@@ -240,7 +240,7 @@ def test_prepared_data_sets_are_read_as_the_one_that_they_are(tmp_path, monkeypa
     dataset = sources.read("digits", [])
     images.write_images(path, dataset, identity)
     np.testing.assert_array_equal(images.read_images(path, identity).x_test, dataset.x_test)
-    with pytest.raises(InputError, match="was changed after this run had been planned"):
+    with pytest.raises(InputError, match="data/prepared/digits.npz is another data set than belongs here; delete it"):
         images.read_images(path, sources.identity("mnist"))
 
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace as Wildcards
 
 import pytest
 
+from csnn.data.sources import identity
 from csnn.experiment import sweep
 from csnn.experiment.resources import megabytes, minutes, scaled_by_attempt
 from csnn.experiment.sweep import Sweep
@@ -137,7 +138,7 @@ def test_images_of_each_set(small, images, indices):
 
 def test_settings_of_a_cnn_tell_every_step_of_its_making(small):
     assert small.cnn_settings("base") == {
-        "data": "digits",
+        "dataset": identity("digits"),
         "architecture": {"pooling": "max", "dense_units": 64},
         "training": {"epochs": 3},
         "held_out": 5,
@@ -172,12 +173,17 @@ def test_a_builder_stands_for_all_sizes_and_counts_with_what_it_imports(tmp_path
     assert settings("") != before
 
 
-def test_a_model_file_stands_for_architecture_and_weights():
+def test_a_model_file_stands_for_architecture_and_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.keras").write_text("a model")
     own = Sweep(CONFIG | {"cnn": CONFIG["cnn"] | {"model": "mine.keras"}})
     assert own.architecture == {"model": "mine.keras"}
     assert own.cnn_files == ["mine.keras"]
     assert not own.trains
     assert "training" not in own.cnn_settings("base")
+    (content,) = own.cnn_settings("base")["files"]
+    (tmp_path / "mine.keras").write_text("another")
+    assert Sweep(own.config).cnn_settings("base")["files"] != [content]
 
 
 def test_settings_of_a_simulation_do_not_know_other_configurations(small):

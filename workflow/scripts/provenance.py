@@ -60,6 +60,7 @@ with logged(snakemake):
     files = [(path, sum_) for kind in record["sha256"].values() for path, sum_ in kind.items()]
     made_by = {key: str(value) for key, value in (record["code"] | record["machine"]).items()}
     versions = provenance.versions([*simulations, *(one["versions"] for one in certificates), params.versions])
+    versions = pd.DataFrame(versions.items(), columns=["package", "version"])
     sections = [
         pages.Section(
             "The conversion",
@@ -71,9 +72,7 @@ with logged(snakemake):
         pages.Section("The engine", engine, pages.table(provenance.certificates(certificates)) if certificates else ""),
         pages.Section("Seeds", "", pages.table(seeds, words=True)),
         pages.Section("Code and machine", "", pages.table(pd.DataFrame(made_by.items(), columns=["", ""]), words=True)),
-        pages.Section(
-            "Versions", "", pages.table(pd.DataFrame(versions.items(), columns=["package", "version"]), words=True)
-        ),
+        pages.Section("Versions", "", pages.table(versions, words=True)),
         pages.Section("Files", "", pages.table(pd.DataFrame(files, columns=["file", "SHA-256"]), words=True)),
         pages.Section(
             "Run times",
