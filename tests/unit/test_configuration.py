@@ -4,6 +4,7 @@ They are read by the function that the workflow calls; tests/workflow/test_bad_i
 """
 
 import sys
+import typing
 
 import jsonschema
 import pytest
@@ -12,6 +13,7 @@ import yaml
 from conftest import REPOSITORY, SMALL, changed
 from csnn.experiment import configuration, schema, sweep
 from csnn.files import InputError
+from csnn.neurons import INITIAL_VOLTAGES
 
 sys.path.insert(0, str(REPOSITORY / "docs"))
 
@@ -431,6 +433,10 @@ def test_editors_take_the_files_of_the_repository(path):
 def test_editors_mark_mistakes(changes):
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(changed(SMALL, changes), schema.json_schema())
+
+
+def test_initial_voltages_are_those_of_the_neurons():
+    assert set(typing.get_args(schema.InitialVoltage)) == set(INITIAL_VOLTAGES)
 
 
 def test_every_key_is_described_and_has_a_default():

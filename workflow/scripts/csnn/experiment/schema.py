@@ -252,7 +252,8 @@ def _with_parameters(schema: dict[str, Any]) -> None:
     schema.pop("title", None)
     for neuron in NEURONS.values():
         for name, parameter in neuron.parameters.items():
-            schema["properties"].setdefault(name, {"type": "number", "allowed": parameter.allowed})
+            described = {"description": parameter.description, "unit": parameter.unit, "allowed": parameter.allowed}
+            schema["properties"].setdefault(name, {"type": "number", **described})
 
 
 class Neuron(Section):
@@ -300,8 +301,9 @@ class Snn(Section):
         {"RLR": {}, "SRL": {}, "LIF": {}, "A-LIF": {}},
         validate_default=True,
         description="Neuron types with their parameters (times in seconds); what is left out takes its default, a "
-        "neuron that is left out or null is skipped. The types and their parameters are listed at the end of this "
-        "page. A neuron of another name says its `type`, so that one type can stand there with several parameters.",
+        "neuron that is left out or null is skipped. The types and their parameters are at the end of "
+        "docs/configuration.md. A neuron of another name says its `type`, so that one type can stand there with "
+        "several parameters.",
     )
     tau_syn_s: TimeConstants = Field(
         [0.005, 0.010, 0.015, 0.020], description="Synaptic time constants, in seconds; null for no filter."
