@@ -20,7 +20,7 @@ import yaml
 from pydantic import ValidationError
 
 from csnn.data import sources
-from csnn.data.images import Overview
+from csnn.data.images import PREPARED, Overview
 from csnn.experiment import schema, sweep
 from csnn.experiment.messages import one_line, sentence, shortened, shown
 from csnn.files import InputError
@@ -203,6 +203,7 @@ def check(config: dict[str, Any]) -> None:
     for key, path in named_files(config):
         if path is not None:
             _check_path(key, path)
+            _check_own(key, path, config["experiment"])
     _check_images(config)
 
 
@@ -323,6 +324,16 @@ def _check_path(key: str, path: str) -> None:
         raise InputError(f"config key {key} names {shortened(path)}, which {what}; it must be the path of a file")
     if not os.access(path, os.R_OK):
         raise InputError(f"config key {key} names {path}, which is not readable; it must be a file that you may read")
+
+
+def _check_own(key: str, path: str, experiment: str) -> None:
+    """Check that a named file lies where no job writes: Snakemake deletes the outputs of a job before it runs."""
+    for folder in (Path("results", experiment), PREPARED, sources.DOWNLOADS):
+        if Path(path).resolve().is_relative_to(folder.resolve()):
+            raise InputError(
+                f"config key {key} names {path}, but in {folder} the workflow writes, and replaces, files of its own; "
+                "copy it elsewhere, and name the copy"
+            )
 
 
 def _check_images(config: dict[str, Any]) -> None:
