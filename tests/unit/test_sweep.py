@@ -120,12 +120,13 @@ def small():
 
 
 def test_images_are_cut_into_shards(small):
-    assert small.number_of_shards("test") == 3
-    assert small.number_of_shards("validation") == 2
-    shards = [Wildcards(images="test", scatteritem=f"{i}-of-3") for i in (1, 2, 3)]
+    folder = "<results>/LIF/tau-0.005/seed-1"
+    assert small.shards(Wildcards(**vars(LIF), images="test")) == [f"{folder}/test-{i}-of-3.npz" for i in (1, 2, 3)]
+    assert len(small.shards(Wildcards(**vars(LIF), images="validation"))) == 2
+    shards = [Wildcards(images="test", shard=f"{i}-of-3") for i in (1, 2, 3)]
     assert [small.positions(shard) for shard in shards] == [[0, 4], [4, 8], [8, 10]]
-    assert small.positions(Wildcards(images="validation", scatteritem="2-of-2")) == [4, 5]
-    assert small.positions(Wildcards(images="logit_image", scatteritem="1-of-1")) == [0, 1]
+    assert small.positions(Wildcards(images="validation", shard="2-of-2")) == [4, 5]
+    assert small.positions(Wildcards(images="logit_image", shard="1-of-1")) == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -215,6 +216,19 @@ def test_certificates_cover_each_configuration_once(small, tmp_path):
     many = Sweep(CONFIG | {"snn": CONFIG["snn"] | {"tau_syn_s": [i / 1000 for i in range(1, 12)]}})
     assert [len(name.split("+")) for name in names(many, seeds=1)[:2]] == [8, 3]
     assert many.verified_taus(Wildcards(taus="none+0.01")) == [None, 0.01]
+
+
+def test_with_choices_only_what_was_chosen_is_reported_on_the_test_images(tmp_path):
+    pattern = "{network}/tau-{tau}/seed-{seed}"
+    every = Sweep(CONFIG | {"analyses": ["paper", "claims"]}).reported(lambda: "no table", pattern, seeds=1)
+    assert every == ["RLR/tau-0.005/seed-0", "RLR/tau-none/seed-0", "LIF/tau-0.005/seed-0", "LIF/tau-none/seed-0"]
+    choices = tmp_path / "choices.csv"
+    choices.write_text("network,tau_syn_s,readout\nLIF,,final step\nLIF,,mean of last 5\nRLR,0.005,final step\n")
+    gap = Sweep(CONFIG | {"analyses": ["gap"]}, digest=lambda script: "")
+    files = gap.reported(lambda: choices, pattern)(None)
+    assert files == ["LIF/tau-none/seed-0", "LIF/tau-none/seed-1", "RLR/tau-0.005/seed-0", "RLR/tau-0.005/seed-1"]
+    hashes = [gap.hash_of_settings(configuration) for configuration in gap.chosen(choices, seeds=1)]
+    assert set(hashes) < set(gap.hashes_of_settings()) and len(set(gap.hashes_of_settings())) == 2 * 2 * 2
 
 
 def test_limits_grow_with_each_attempt():

@@ -119,7 +119,6 @@ class TestDryRun:
             "verify",
             "simulate",
             "gather",
-            "gather_validation",
             "record",
             "record_activity",
         }
@@ -276,7 +275,7 @@ class TestSharding:
         assert list(runs[0]) == [target]
         assert runs[0] == runs[1]
         ours, theirs = (decisions.read(run.results / target / "test-decisions.npz") for run in (finished, workflow))
-        assert ours.about["neuron"] == theirs.about["neuron"] == "LIF"
+        assert ours.configuration["neuron"] == theirs.configuration["neuron"] == "LIF"
         for our, their in zip(ours.scores, theirs.scores, strict=True):
             numbers = [key for key, value in our.items() if isinstance(value, float)]
             assert len(numbers) > 8

@@ -9,10 +9,10 @@ with logged(snakemake):
     from csnn.files import read_json, write_table
 
     counted = [read_json(path) for path in snakemake.input.metrics]
-    layers = [activity["about"] | layer for activity in counted for layer in activity["layers"]]
+    layers = [activity["configuration"] | layer for activity in counted for layer in activity["layers"]]
     write_table(snakemake.output.layers, pd.DataFrame(layers))
     costs = [
-        activity["about"]
+        activity["configuration"]
         | {key: value for key, value in activity["cost"].items() if not key.endswith("energy_j")}
         | {
             "device": device,

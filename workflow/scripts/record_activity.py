@@ -35,7 +35,11 @@ with logged(snakemake):
     write_json(
         snakemake.output.metrics,
         {
-            "about": {"network": snakemake.wildcards.network, **params.described, "tau_syn_s": params.tau_syn_s},
+            "configuration": {
+                "network": snakemake.wildcards.network,
+                **params.described,
+                "tau_syn_s": params.tau_syn_s,
+            },
             "seed": int(snakemake.wildcards.seed),
             "dt_s": params.dt_s,
             "images": len(images),

@@ -1,4 +1,4 @@
-"""What the report shows: one entry for each figure and each page with a table, and the headings that follow."""
+"""What the report shows: an entry for each figure and each page with a table."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Item:
         Items of one part that share a title, and all labels but one, stand behind a switch.
     analyses
         It is shown where one of these is asked for; see ``analyses`` in the configuration.
-    input
-        Files by the names of the arguments that they are read for.
     caption
         What is shown, of how many images, and with which intervals.
+    input
+        Files by the names of the arguments that they are read for.
     draw
         Of a figure: the function that draws it, as ``module.function`` of `csnn.figures`.
     labels
-        Of which networks, time constants and seeds it is.
+        Of which networks, time constants and seeds it is, where not of all.
     with_images
         Whether it shows images of the data set, which stay out of the report unless that is wanted.
     """
@@ -37,8 +37,8 @@ class Item:
     heading: str
     title: str
     analyses: Collection[str]
-    input: Mapping[str, Any]
     caption: str
+    input: Mapping[str, Any] = field(default_factory=dict)
     draw: str = ""
     part: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
