@@ -8,7 +8,7 @@ from csnn.data.sources import identity
 from csnn.experiment import sweep
 from csnn.experiment.resources import megabytes, minutes, scaled_by_attempt
 from csnn.experiment.sweep import Sweep
-from csnn.files import InputError
+from csnn.files import InputError, write_text
 
 SNN = {
     "neurons": {"RLR": {}, "LIF": {"tau_rc_s": 0.02}},
@@ -223,7 +223,8 @@ def test_with_choices_only_what_was_chosen_is_reported_on_the_test_images(tmp_pa
     every = Sweep(CONFIG | {"analyses": ["paper", "claims"]}).reported(lambda: "no table", pattern, seeds=1)
     assert every == ["RLR/tau-0.005/seed-0", "RLR/tau-none/seed-0", "LIF/tau-0.005/seed-0", "LIF/tau-none/seed-0"]
     choices = tmp_path / "choices.csv"
-    choices.write_text("network,tau_syn_s,readout\nLIF,,final step\nLIF,,mean of last 5\nRLR,0.005,final step\n")
+    rows = "network,tau_syn_s,readout\nLIF,,final step\nLIF,,mean of last 5\nRLR,0.005,final step\n"
+    write_text(choices, rows, checksum=True)
     gap = Sweep(CONFIG | {"analyses": ["gap"]}, digest=lambda script: "")
     files = gap.reported(lambda: choices, pattern)(None)
     assert files == ["LIF/tau-none/seed-0", "LIF/tau-none/seed-1", "RLR/tau-0.005/seed-0", "RLR/tau-0.005/seed-1"]

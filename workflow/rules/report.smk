@@ -117,8 +117,10 @@ ORIGINS = Item(
         "cnn_certificates": sweep.cnn_certificates,
         # for the versions that they name
         "decisions": reported(DECISIONS) if set(ANALYSES) - {"activity"} else [],
-        "validation": of("gap", sweep.each_configuration(f"{CONFIGURATION}/validation-decisions.npz", seeds=1)),
-        "activity": of("activity", reported(ACTIVITY, seeds=1)),
+        "validation": (
+            sweep.each_configuration(f"{CONFIGURATION}/validation-decisions.npz", seeds=1) if "gap" in ANALYSES else []
+        ),
+        "activity": reported(ACTIVITY, seeds=1) if "activity" in ANALYSES else [],
         # when they are there, so is every simulation's benchmark
         "tables": [TABLES[analysis] for analysis in ANALYSES],
     },
