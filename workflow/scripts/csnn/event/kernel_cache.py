@@ -9,6 +9,7 @@ change in a module that a kernel calls.
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import hashlib
 import os
@@ -24,11 +25,6 @@ from llvmlite.binding import get_host_cpu_name
 from numba.core import config
 
 from csnn import neurons
-
-try:
-    import fcntl
-except ImportError:  # not a POSIX system
-    fcntl = None
 
 
 def _is_writable(folder: Path) -> bool:
@@ -74,12 +70,12 @@ def kernel(function: Callable) -> Callable:
 
     Multiplications and additions may be contracted to one rounding; nothing else that changes a result is allowed.
     """
-    previous = config.CACHE_DIR
-    config.CACHE_DIR = str(cache_folder())
+    previous = config.CACHE_DIR  # type: ignore[attr-defined]
+    config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
     try:
         return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function)
     finally:
-        config.CACHE_DIR = previous
+        config.CACHE_DIR = previous  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -94,7 +90,7 @@ def compiling_alone(what: str) -> Iterator[None]:
         Name of the set of kernels, for example their precision. Once it was compiled nobody waits any more.
     """
     done = cache_folder() / f"{what}-{get_host_cpu_name()}.compiled"
-    if fcntl is None or done.exists():
+    if done.exists():
         yield
         return
     with open(cache_folder() / "lock", "w") as lock:
