@@ -22,7 +22,7 @@ from csnn import neurons
 from csnn.data.sources import SOURCES, identity
 from csnn.experiment import content
 from csnn.experiment.code import digest, digest_of_builder
-from csnn.files import InputError, hash_of_json, read_text
+from csnn.files import InputError, exit_on_input_error, hash_of_json, read_text
 
 BASE = "base"
 """Name of the CNN of ``cnn.architecture``, from which variants are made."""
@@ -581,6 +581,11 @@ def variant_in(folder: str) -> str:
 
 
 def read_choices(path: str | os.PathLike) -> Iterable[tuple[str, str]]:
-    """Return network and time constant, as in paths, of each row of a table of choices, each pair once."""
-    rows = [(row["network"], row["tau_syn_s"]) for row in csv.DictReader(read_text(path).splitlines())]
+    """Return network and time constant, as in paths, of each row of a table of choices, each pair once.
+
+    Snakemake asks while it plans: a table that was changed ends it in one sentence.
+    """
+    with exit_on_input_error():
+        text = read_text(path)
+    rows = [(row["network"], row["tau_syn_s"]) for row in csv.DictReader(text.splitlines())]
     return dict.fromkeys((network, tau_text(float(tau) if tau else None)) for network, tau in rows)
