@@ -191,3 +191,21 @@ def test_rates_at_a_percentile_of_the_activations():
         InputError, match="has a percentile, but layer 'dense.*' of the CNN has no activation above zero"
     ):
         rates_at_percentile(model, images, percentile=90, hz=200)
+
+
+@pytest.mark.parametrize("rate", [0, -1.0, float("nan"), float("inf"), [100.0, 200.0, -3.0]])
+def test_rates_must_be_finite_and_above_zero(rate):
+    with pytest.raises(InputError, match="config key snn.max_rate_hz is .*; rates must be finite and above 0"):
+        convert(small_cnn(), neurons.build("SRL", {}), tau_syn_s=None, max_rate_hz=rate, seed=0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_and_pixels_must_be_finite(value):
+    model, images = small_cnn(), IMAGES.copy()
+    images[0, 0, 0, 0] = value
+    converter = convert(model, neurons.build("RLR", {}), tau_syn_s=None, max_rate_hz=1, seed=0)
+    with pytest.raises(InputError, match="images hold pixels that are NaN or infinite"):
+        simulate(converter, images, dt_s=0.001, steps=1, minibatch=3)
+    model.layers[0].kernel.assign(np.full(model.layers[0].kernel.shape, value))
+    with pytest.raises(InputError, match="the CNN has weights that are NaN or infinite; they must be finite"):
+        convert(model, neurons.build("RLR", {}), tau_syn_s=None, max_rate_hz=1, seed=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -58,9 +59,12 @@ def convert(
     Raises
     ------
     InputError
-        If a layer has no native Nengo form, or there are not as many rates as layers of neurons.
+        If a layer has no native Nengo form, there are not as many rates as layers of neurons, or a rate or weight is
+        not finite.
     """
     model = equivalent(model)
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise InputError("the CNN has weights that are NaN or infinite; they must be finite")
     layers = neuron_layers(model)
     rates = rates_by_layer(max_rate_hz, layers)
     converted = converter(
@@ -169,8 +173,11 @@ def rates_by_layer(max_rate_hz: float | Sequence[float], layers: Sequence[tf.ker
     Raises
     ------
     InputError
-        If there are not as many rates as layers.
+        If there are not as many rates as layers, or one is not a finite number above 0.
     """
+    rates = max_rate_hz if isinstance(max_rate_hz, Sequence) else [max_rate_hz]
+    if not all(math.isfinite(rate) and rate > 0 for rate in rates):
+        raise InputError(f"config key snn.max_rate_hz is {max_rate_hz}; rates must be finite and above 0")
     if not isinstance(max_rate_hz, Sequence):
         return [max_rate_hz] * len(layers)
     if len(max_rate_hz) != len(layers):
