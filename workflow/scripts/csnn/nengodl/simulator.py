@@ -48,7 +48,7 @@ def simulate(
         If a pixel is not finite.
     """
     if not np.isfinite(images).all():
-        raise InputError("images hold pixels that are NaN or infinite; they must be finite")
+        raise InputError("images hold pixels that are NaN or infinite; every pixel must be finite")
     source = converter.inputs[converter.model.input]
     probe = converter.outputs[converter.model.output]
     flat = images.reshape(len(images), 1, -1)
