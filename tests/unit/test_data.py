@@ -134,7 +134,7 @@ def test_files_that_were_brought_are_found(official, tmp_path, monkeypatch):
     there.parent.mkdir(exist_ok=True)
     (elsewhere / paths[0].name).rename(there)
     assert sources.brought(source, None) == {files[0]: there.relative_to(tmp_path)}
-    assert sources.located(source, None) == [f"data/{files[0]}", *(f"data/downloads/{file}" for file in files[1:])]
+    assert sources.files_of(source, None) == [f"data/{files[0]}", *(f"data/downloads/{file}" for file in files[1:])]
     assert {sources.source_of(file) for file in files} == {source}
 
 

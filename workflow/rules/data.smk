@@ -1,11 +1,13 @@
 """Images: where they come from, and which of them the spiking networks see. Data are shared by all experiments."""
 
 from csnn.data.images import PREPARED
-from csnn.data.sources import DOWNLOADS, SOURCES, identity, located, source_of
+from csnn.data.sources import DOWNLOADS, SOURCES, files_of, identity, source_of
 
 SOURCE = config["data"]["source"]
 # a user's own file is no output of any rule; its content counts (see csnn/experiment/content.py), not its time
 DATASET = f"{PREPARED}/{SOURCE}.npz" if SOURCE in SOURCES else ancient(SOURCE)
+
+
 ARCHIVES = {SOURCE: config["data"]["archive"]}
 
 
@@ -35,8 +37,8 @@ rule download:
 
 rule prepare:
     input:
-        # brought by hand, or else downloaded; each must have its official SHA-256, whatever its time
-        ancient(lambda wildcards: located(wildcards.source, ARCHIVES.get(wildcards.source))),
+        # each must have its official SHA-256
+        ancient(lambda wildcards: files_of(wildcards.source, ARCHIVES.get(wildcards.source))),
     output:
         f"{PREPARED}/{{source}}.npz",
     log:
@@ -73,7 +75,6 @@ rule select_images:
         runtime=10,
     params:
         code=digest("select_images.py"),
-        dataset=sweep.dataset,
         indices=sweep.indices,
     script:
         "../scripts/select_images.py"

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from csnn.report.contents import make_report
 from snakemake import __version__ as snakemake_version
 
 PAPERS_TABLES = "Accuracy and loss (the paper's Tables 1 and 2)"
@@ -264,11 +265,10 @@ rule report:
         mem_mb=2000,
         runtime=20,
     params:
-        code=digest("report.py"),
         configuration=config,
         style=hashlib.sha256((REPOSITORY / "workflow" / "report" / "report.css").read_bytes()).hexdigest()[:16],
-    script:
-        "../scripts/report.py"
+    run:
+        make_report(input, output, params, log[0], REPOSITORY)
 
 
 rule archive:  # for publication: snakemake --profile profiles/local archive

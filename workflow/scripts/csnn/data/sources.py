@@ -123,14 +123,14 @@ def brought(source: str, archive: str | None) -> dict[str, Path]:
     return {file: Path(archive, Path(file).name) for file in files}
 
 
-def located(source: str, archive: str | None) -> list[str]:
-    """Return the paths of a source's files: where they were brought (see `brought`), or else will be downloaded."""
+def files_of(source: str, archive: str | None) -> list[str]:
+    """Return the files of a source: brought by hand (see `brought`), or else downloaded."""
     there = brought(source, archive)
     return [str(there.get(file, DOWNLOADS / file)) for file in SOURCES[source].files]
 
 
 def source_of(file: str) -> str:
-    """Return the key in `SOURCES` of the data set that a file belongs to."""
+    """Return the source that a file belongs to."""
     return next(name for name, source in SOURCES.items() if file in source.files)
 
 
