@@ -77,12 +77,10 @@ def test_results_of_other_images_are_refused_by_whoever_reads_them(copy):
     target = "results/small/RLR/tau-0.005/seed-0/test-1-of-1.npz"
     process = copy.run("--allowed-rules", "simulate", "--force", target, check=False)
     assert process.returncode != 0
-    assert "results/small/images/test.npz holds images of another data set than belongs here" in process.stderr or (
-        "made with another cnn than belongs here" in process.stderr
-    )
+    assert "Error: results/small/images/test.npz holds images of another data set than belongs here" in process.stderr
     images.write_bytes(now)
     process = copy.run("--allowed-rules", "simulate", "--force", target, check=False)
-    assert "made with another cnn than belongs here; delete it" in process.stderr  # the compiled network
+    assert "RLR/networks/seed-0.npz was made with another cnn than belongs here" in process.stderr
 
 
 def test_no_command_touches_a_users_own_files(copy):

@@ -6,8 +6,6 @@ from csnn.data.sources import DOWNLOADS, SOURCES, files_of, identity, source_of
 SOURCE = config["data"]["source"]
 # a user's own file is no output of any rule; its content counts (see csnn/experiment/content.py), not its time
 DATASET = f"{PREPARED}/{SOURCE}.npz" if SOURCE in SOURCES else ancient(SOURCE)
-
-
 ARCHIVES = {SOURCE: config["data"]["archive"]}
 
 
@@ -75,6 +73,7 @@ rule select_images:
         runtime=10,
     params:
         code=digest("select_images.py"),
+        dataset=sweep.dataset,
         indices=sweep.indices,
     script:
         "../scripts/select_images.py"
