@@ -1,6 +1,7 @@
 """The event-driven engine against NengoDL in double precision, Nengo's own simulator, and closed forms."""
 
 import dataclasses
+import getpass
 import os
 import subprocess
 import sys
@@ -626,3 +627,27 @@ def test_where_the_cache_cannot_be_written_another_place_is_found(tmp_path):
     assert Path(process.stdout.strip()).is_relative_to(tmp_path), process.stderr
     process = run_python(code, CSNN_CACHE="", XDG_CACHE_HOME=str(tmp_path / "xdg"))
     assert Path(process.stdout.strip()).parent == tmp_path / "xdg" / "csnn", process.stderr
+
+
+@pytest.mark.parametrize("prepared_by", ["nobody", "the user", "another user", "a link", "the user, open to all"])
+def test_kernels_in_the_folder_for_temporary_files_are_the_users_own(tmp_path, prepared_by):
+    """They are code that is run, and anybody can make folders there."""
+    (tmp_path / "file").write_text("not a folder")
+    folder = tmp_path / f"csnn-{getpass.getuser()}"
+    if prepared_by == "a link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        folder.symlink_to("elsewhere")
+    elif prepared_by != "nobody":
+        folder.mkdir(mode=0o700)
+        folder.chmod(0o777 if prepared_by.endswith("all") else 0o700)
+    if prepared_by == "another user":
+        if os.getuid() != 0:
+            pytest.skip("only root can give a folder to another user")
+        os.chown(folder, 65534, 65534)
+    code = "from csnn.event import kernel_cache\nprint(kernel_cache.cache_folder())"
+    process = run_python(code, CSNN_CACHE=str(tmp_path / "file" / "cache"), TMPDIR=str(tmp_path))
+    used = Path(process.stdout.strip())
+    assert used.is_dir() and used.is_relative_to(tmp_path), process.stderr
+    assert used.is_relative_to(folder) == (prepared_by in ("nobody", "the user"))
+    top = tmp_path / used.relative_to(tmp_path).parts[0]
+    assert (top.stat().st_mode & 0o777, top.stat().st_uid) == (0o700, os.getuid())

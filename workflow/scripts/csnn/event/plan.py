@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,7 @@ CHANNELS_PER_TILE = 64
 FUSED = 2
 """Connections of a layer that are computed together with its neurons, at most."""
 
-PRECISIONS = {"double": np.float64, "single": np.float32}
+PRECISIONS: dict[str, Any] = {"double": np.float64, "single": np.float32}
 
 
 class Lowpass(NamedTuple):
