@@ -7,8 +7,8 @@ from csnn.evaluation import decisions, readouts
 LABELS = np.arange(400) % 4
 
 
-def about(network="LIF", cnn="base", tau=0.005, seed=0, **other) -> dict:
-    """Return what decisions say about their configuration."""
+def configuration(network="LIF", cnn="base", tau=0.005, seed=0, **other) -> dict:
+    """Return a configuration as decisions name it."""
     neuron = network.split("/")[-1]
     described = {"network": network, "cnn": cnn, "neuron": neuron, "spiking": neuron != "RLR", "seed_matters": True}
     described |= {"max_rate_hz": 415, "initial_voltage": "random", "tau_syn_s": tau, "seed": seed, "dt_s": 0.001}
@@ -33,4 +33,4 @@ def decided(accuracy=0.5, cnn_accuracy=0.9, steps=5, configured=(), leaders=None
         leaders = np.repeat(classes(accuracy)[:, np.newaxis], steps, axis=1)
     configured = list(configured) or readouts.configured([], [], 1)
     cnn_logits = logits_of(classes(cnn_accuracy))
-    return decisions.decide(about(**described), logits_of(leaders), LABELS, cnn_logits, configured)
+    return decisions.decide(configuration(**described), logits_of(leaders), LABELS, cnn_logits, configured)

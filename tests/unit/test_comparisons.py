@@ -7,7 +7,7 @@ import pytest
 from csnn import words
 from csnn.evaluation import comparisons, decisions, metrics, readouts, tables
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
-from example_decisions import LABELS, about, classes
+from example_decisions import LABELS, classes, configuration
 
 READOUTS = readouts.configured([2, 3], [1], hold=1)
 
@@ -17,7 +17,7 @@ def decided(accuracy, *, windows=(0.0, 0.0), latency=3, **described) -> decision
     leaders = np.repeat(classes(accuracy)[:, np.newaxis], 4, axis=1)
     leaders[:, :2] = (LABELS[:, np.newaxis] + 1) % 4  # wrong in half of the steps
     made = decisions.Decided(
-        about(**described),
+        configuration(**described),
         [readout.name for readout in READOUTS],
         np.array([classes(accuracy), *(classes(accuracy + more) for more in windows), classes(accuracy - 0.0025)]),
         np.array([[4] * 400] * 3 + [[latency] * 400]),

@@ -7,7 +7,7 @@ from csnn import neurons
 from csnn.evaluation import decisions, metrics, readouts
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.files import InputError
-from example_decisions import LABELS, about, classes, decided, logits_of
+from example_decisions import LABELS, classes, configuration, decided, logits_of
 
 RANDOM = np.random.default_rng(0)
 READOUTS = readouts.configured([2, 3], [1], hold=1)
@@ -17,7 +17,7 @@ READOUTS = readouts.configured([2, 3], [1], hold=1)
 def noisy():
     """Logits that change at every step, of a network and of its CNN, and the decisions made from them."""
     logits = RANDOM.random((400, 6, 4)).astype(np.float32)
-    return logits, decisions.decide(about(tau=None), logits, LABELS, logits[:, 0], READOUTS)
+    return logits, decisions.decide(configuration(tau=None), logits, LABELS, logits[:, 0], READOUTS)
 
 
 def test_decisions_are_read_as_they_were_written(tmp_path, noisy):
@@ -88,7 +88,7 @@ def test_seeds_of_a_network_and_time_constant_stand_together():
     configurations = [decided(seed=0), decided(tau=None), decided(seed=3)]
     groups = decisions.by_network(configurations)
     assert list(groups) == [("LIF", 0.005), ("LIF", None)]
-    assert [seed.about["seed"] for seed in groups["LIF", 0.005]] == [0, 3]
+    assert [seed.configuration["seed"] for seed in groups["LIF", 0.005]] == [0, 3]
 
 
 class TestRefused:
@@ -98,9 +98,7 @@ class TestRefused:
         path = tmp_path / "test-decisions.npz"
         decisions.write(path, decided(settings="a"))
         assert len(decisions.read_all([path], ["a"])) == len(decisions.read_all([path])) == 1
-        with pytest.raises(
-            InputError, match=r"test-decisions.npz was made with other settings than belong here; delete"
-        ):
+        with pytest.raises(InputError, match=r"test-decisions.npz was made with other settings than belong here; give"):
             decisions.read_all([path], ["b"])
 
     def test_seeds_with_the_same_logits(self):

@@ -101,7 +101,7 @@ def test_tables_have_a_row_for_each_layer_and_the_summary_each_finding_once():
     layers = [{"layer": 1, "neurons": 7, **HEALTHY}, {"layer": 2, "neurons": 3, **HEALTHY, "saturated_share": 0.9}]
     activities = [
         {
-            "about": {"network": name, "cnn": cnn, "neuron": name, "tau_syn_s": 0.005, "spiking": True},
+            "configuration": {"network": name, "cnn": cnn, "neuron": name, "tau_syn_s": 0.005, "spiking": True},
             "steps": 100,
             "dt_s": 0.001,
             "layers": layers,

@@ -4,10 +4,11 @@ from types import SimpleNamespace as Wildcards
 
 import pytest
 
+from csnn.data.sources import identity
 from csnn.experiment import sweep
 from csnn.experiment.resources import megabytes, minutes, scaled_by_attempt
 from csnn.experiment.sweep import Sweep
-from csnn.files import InputError
+from csnn.files import InputError, write_text
 
 SNN = {
     "neurons": {"RLR": {}, "LIF": {"tau_rc_s": 0.02}},
@@ -119,12 +120,13 @@ def small():
 
 
 def test_images_are_cut_into_shards(small):
-    assert small.number_of_shards("test") == 3
-    assert small.number_of_shards("validation") == 2
-    shards = [Wildcards(images="test", scatteritem=f"{i}-of-3") for i in (1, 2, 3)]
+    folder = "<results>/LIF/tau-0.005/seed-1"
+    assert small.shards(Wildcards(**vars(LIF), images="test")) == [f"{folder}/test-{i}-of-3.npz" for i in (1, 2, 3)]
+    assert len(small.shards(Wildcards(**vars(LIF), images="validation"))) == 2
+    shards = [Wildcards(images="test", shard=f"{i}-of-3") for i in (1, 2, 3)]
     assert [small.positions(shard) for shard in shards] == [[0, 4], [4, 8], [8, 10]]
-    assert small.positions(Wildcards(images="validation", scatteritem="2-of-2")) == [4, 5]
-    assert small.positions(Wildcards(images="logit_image", scatteritem="1-of-1")) == [0, 1]
+    assert small.positions(Wildcards(images="validation", shard="2-of-2")) == [4, 5]
+    assert small.positions(Wildcards(images="logit_image", shard="1-of-1")) == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ def test_images_of_each_set(small, images, indices):
 
 def test_settings_of_a_cnn_tell_every_step_of_its_making(small):
     assert small.cnn_settings("base") == {
-        "data": "digits",
+        "dataset": identity("digits"),
         "architecture": {"pooling": "max", "dense_units": 64},
         "training": {"epochs": 3},
         "held_out": 5,
@@ -172,12 +174,17 @@ def test_a_builder_stands_for_all_sizes_and_counts_with_what_it_imports(tmp_path
     assert settings("") != before
 
 
-def test_a_model_file_stands_for_architecture_and_weights():
+def test_a_model_file_stands_for_architecture_and_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.keras").write_text("a model")
     own = Sweep(CONFIG | {"cnn": CONFIG["cnn"] | {"model": "mine.keras"}})
     assert own.architecture == {"model": "mine.keras"}
     assert own.cnn_files == ["mine.keras"]
     assert not own.trains
     assert "training" not in own.cnn_settings("base")
+    (content,) = own.cnn_settings("base")["files"]
+    (tmp_path / "mine.keras").write_text("another")
+    assert Sweep(own.config).cnn_settings("base")["files"] != [content]
 
 
 def test_settings_of_a_simulation_do_not_know_other_configurations(small):
@@ -209,6 +216,20 @@ def test_certificates_cover_each_configuration_once(small, tmp_path):
     many = Sweep(CONFIG | {"snn": CONFIG["snn"] | {"tau_syn_s": [i / 1000 for i in range(1, 12)]}})
     assert [len(name.split("+")) for name in names(many, seeds=1)[:2]] == [8, 3]
     assert many.verified_taus(Wildcards(taus="none+0.01")) == [None, 0.01]
+
+
+def test_with_choices_only_what_was_chosen_is_reported_on_the_test_images(tmp_path):
+    pattern = "{network}/tau-{tau}/seed-{seed}"
+    every = Sweep(CONFIG | {"analyses": ["paper", "claims"]}).reported(lambda: "no table", pattern, seeds=1)
+    assert every == ["RLR/tau-0.005/seed-0", "RLR/tau-none/seed-0", "LIF/tau-0.005/seed-0", "LIF/tau-none/seed-0"]
+    choices = tmp_path / "choices.csv"
+    rows = "network,tau_syn_s,readout\nLIF,,final step\nLIF,,mean of last 5\nRLR,0.005,final step\n"
+    write_text(choices, rows, checksum=True)
+    gap = Sweep(CONFIG | {"analyses": ["gap"]}, digest=lambda script: "")
+    files = gap.reported(lambda: choices, pattern)(None)
+    assert files == ["LIF/tau-none/seed-0", "LIF/tau-none/seed-1", "RLR/tau-0.005/seed-0", "RLR/tau-0.005/seed-1"]
+    hashes = [gap.hash_of_settings(configuration) for configuration in gap.chosen(choices, seeds=1)]
+    assert set(hashes) < set(gap.hashes_of_settings()) and len(set(gap.hashes_of_settings())) == 2 * 2 * 2
 
 
 def test_limits_grow_with_each_attempt():

@@ -1,24 +1,14 @@
 """From logits to tables: decisions and scores of each configuration, and the tables that are made from all of them."""
 
-DECISIONS = f"{CONFIGURATION}/test-decisions.npz"
+from functools import partial
+
+DECISIONS, ACTIVITY = f"{CONFIGURATION}/test-decisions.npz", f"{CONFIGURATION}/activity.json"
+SCORES = "<results>/tables/scores.csv"
 
 
-def reported(file, seeds=None):
-    """Files of the configurations that are reported on the test images: all, or with `gap` only what was chosen."""
-    pattern = f"{CONFIGURATION}/{file}"
-    if "gap" not in ANALYSES:
-        return sweep.each_configuration(pattern, seeds)
-    return lambda wildcards: [pattern.format(network=n, tau=t, seed=s) for n, t, s in chosen(seeds)]
-
-
-def chosen(seeds=None):
-    """Configurations that were chosen on validation images: no other network ever sees the test images."""
-    return sweep.chosen(checkpoints.choose.get().output[0], seeds)
-
-
-def logits_of_cnns(images):
-    """Logits of every CNN that networks are converted from."""
-    return [f"<results>/{cnn_folder(cnn)}/{images}-logits.npz" for cnn in sweep.cnns]
+# on test images, all configurations, or what was chosen on validation images: no other network ever sees the test images
+choices = lambda: checkpoints.choose.get().output[0]
+reported = partial(sweep.reported, choices)
 
 
 rule decide:
@@ -46,54 +36,33 @@ rule decide:
         "../scripts/decide.py"
 
 
-rule scores:
-    input:
-        cnns=logits_of_cnns("test"),
-        decisions=sweep.each_configuration(DECISIONS),
-        certificates=CERTIFICATES,
-    output:
-        "<results>/tables/scores.csv",
-    log:
-        "<logs>/scores.log",
-    benchmark:
-        "<benchmarks>/scores.tsv"
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=20,
-    params:
-        code=digest("scores.py"),
-        cnns=sweep.cnns,
-        settings=sweep.hashes_of_settings(),
-    script:
-        "../scripts/scores.py"
+for table, images, seeds in (("scores", "test", None), ("validation", "validation", 1)):
 
-
-rule validation:
-    input:
-        cnns=logits_of_cnns("validation"),
-        decisions=sweep.each_configuration(f"{CONFIGURATION}/validation-decisions.npz", seeds=1),
-        certificates=CERTIFICATES,
-    output:
-        "<results>/tables/validation.csv",
-    log:
-        "<logs>/validation.log",
-    benchmark:
-        "<benchmarks>/validation.tsv"
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=20,
-    params:
-        code=digest("scores.py"),
-        cnns=sweep.cnns,
-        settings=sweep.hashes_of_settings(seeds=1),
-    script:
-        "../scripts/scores.py"
+    rule:
+        name:
+            table
+        input:
+            cnns=[f"<results>/{cnn_folder(cnn)}/{images}-logits.npz" for cnn in sweep.cnns],
+            decisions=sweep.each_configuration(f"{CONFIGURATION}/{images}-decisions.npz", seeds),
+            certificates=CERTIFICATES,
+        output:
+            f"<results>/tables/{table}.csv",
+        log:
+            f"<logs>/{table}.log",
+        benchmark:
+            f"<benchmarks>/{table}.tsv"
+        localrule: True
+        conda:
+            "../../envs/analysis.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=20,
+        params:
+            code=digest("scores.py"),
+            cnns=sweep.cnns,
+            settings=sweep.hashes_of_settings(seeds),
+        script:
+            "../scripts/scores.py"
 
 
 checkpoint choose:
@@ -120,7 +89,7 @@ checkpoint choose:
 rule gap_table:
     input:
         choices="<results>/tables/choices.csv",
-        decisions=reported("test-decisions.npz"),
+        decisions=reported(DECISIONS),
     output:
         csv="<results>/tables/gap.csv",
         markdown="<results>/tables/gap.md",
@@ -136,7 +105,7 @@ rule gap_table:
         runtime=10,
     params:
         code=digest("gap.py"),
-        settings=lambda wildcards: list(map(sweep.hash_of_settings, chosen())),
+        settings=lambda wildcards: list(map(sweep.hash_of_settings, sweep.chosen(choices()))),
         validation_images=VALIDATION_IMAGES,
     script:
         "../scripts/gap.py"
@@ -144,7 +113,7 @@ rule gap_table:
 
 rule tables:
     input:
-        scores="<results>/tables/scores.csv",
+        scores=SCORES,
         published=(
             workflow.source_path("../resources/published_table2.csv") if config["tables"]["compare_with_paper"] else []
         ),
@@ -201,7 +170,7 @@ rule record_activity:
         activations=sweep.cnn_outputs("activations"),
     output:
         activity=f"{CONFIGURATION}/activity.npz",
-        metrics=f"{CONFIGURATION}/activity.json",
+        metrics=ACTIVITY,
     log:
         "<logs>/record_activity/{network}/tau-{tau}/seed-{seed}.log",
     benchmark:
@@ -217,6 +186,7 @@ rule record_activity:
         tau_syn_s=sweep.tau_syn_s,
         dt_s=SNN["dt_s"],
         steps=SNN["steps"],
+        dataset=sweep.dataset,
         images=config["activity"]["images"],
     script:
         "../scripts/record_activity.py"
@@ -226,11 +196,7 @@ if sweep.engine == "event":
 
     rule health:  # what explains a loss of accuracy
         input:
-            metrics=(
-                reported("activity.json", seeds=1)
-                if "gap" in ANALYSES
-                else sweep.first_configurations(f"{CONFIGURATION}/activity.json")
-            ),
+            metrics=(reported(ACTIVITY, seeds=1) if "gap" in ANALYSES else sweep.first_configurations(ACTIVITY)),
             architectures=[f"<results>/{cnn_folder(cnn)}/architecture.json" for cnn in sweep.cnns],
         output:
             layers="<results>/tables/health.csv",
@@ -254,7 +220,7 @@ if sweep.engine == "event":
 
 rule cost_tables:
     input:
-        metrics=reported("activity.json", seeds=1),
+        metrics=reported(ACTIVITY, seeds=1),
     output:
         layers="<results>/tables/layers.csv",
         costs="<results>/tables/costs.csv",
@@ -279,7 +245,10 @@ if sweep.engine == "event":  # NengoDL keeps no record of single neurons here
     rule record:
         input:
             image="<results>/images/logit_image.npz",
-            networks=sweep.each_network("<results>/{network}/networks/seed-{seed}.npz", seeds=1),
+            networks=[
+                f"<results>/{name}/networks/seed-{sweep.networks[name]['seeds'][0]}.npz"
+                for name in sweep.networks_of_first_cnn
+            ],
         output:
             "<results>/recording.npz",
         log:
@@ -293,7 +262,7 @@ if sweep.engine == "event":  # NengoDL keeps no record of single neurons here
             runtime=scaled_by_attempt(15),
         params:
             code=digest("record.py"),
-            neurons=list(sweep.networks),
+            neurons=sweep.networks_of_first_cnn,
             tau_syn_s=parse_tau(sweep.first_tau),
             dt_s=SNN["dt_s"],
             steps=SNN["steps"],
@@ -304,9 +273,9 @@ if sweep.engine == "event":  # NengoDL keeps no record of single neurons here
 # the tables that each analysis ends in
 HEALTH = rules.health.output if sweep.engine == "event" else []
 TABLES = {
-    "paper": [rules.scores.output, rules.tables.output, HEALTH],
-    "readouts": [rules.scores.output, HEALTH],
-    "claims": [rules.scores.output, rules.claims.output, HEALTH],
+    "paper": [SCORES, rules.tables.output, HEALTH],
+    "readouts": [SCORES, HEALTH],
+    "claims": [SCORES, rules.claims.output, HEALTH],
     "activity": [rules.cost_tables.output, HEALTH],
     "gap": [rules.validation.output, rules.choose.output, rules.gap_table.output, HEALTH],
 }

@@ -9,22 +9,19 @@ from csnn.report.contents import Item, numbered
 IMAGES = f"{TEST_IMAGES} test images"
 OF_SEEDS = f"With several seeds (here: {', '.join(map(str, sweep.seeds))})"
 SHOWN_IMAGE = "image {index} of the {split} set".format(**config["figures"]["logit_image"])
+FIRST_CNN = f", the first of several ({sweep.cnns[0]})" if len(sweep.cnns) > 1 else ""
 EVERYWHERE = {"paper", "readouts", "claims", "gap"}
-
-
-def of_networks(neurons="all", tau="all"):
-    """Labels of an item: of which neurons, synaptic time constants and seeds it is."""
-    return {"neurons": neurons, "tau": tau, "seeds": ", ".join(map(str, sweep.seeds))}
 
 
 def in_report(path, item):
     """A file as the report shows it; its caption is the parameter `caption` of its rule."""
+    of_networks = {"neurons": "all", "tau": "all", "seeds": ", ".join(map(str, sweep.seeds))}
     return report(
         path,
         category=lambda wildcards: numbered(item.heading, ITEMS.values(), ANALYSES),
         subcategory=item.part,
         caption="../report/item.rst",
-        labels={"item": item.title} | dict(item.labels),
+        labels={"item": item.title} | (of_networks if item.heading != "Provenance" else {}) | dict(item.labels),
     )
 
 
@@ -43,8 +40,8 @@ FIGURES = {
         title="Against τ",
         analyses={"paper"},
         draw="accuracy.accuracy_vs_tau",
-        input={"scores": "<results>/tables/scores.csv"},
-        labels={"measure": "accuracy"} | of_networks(),
+        input={"scores": SCORES},
+        labels={"measure": "accuracy"},
         caption=f"Accuracy of every network against the synaptic time constant τ, on {IMAGES}. Left: time-averaged, "
         f"over all {SNN['steps']} time steps, which is what the paper reports. Right: at the final step. Bars, and the "
         "band of the CNN, are 95 % intervals over images: Wilson's where each image is right or wrong, otherwise the "
@@ -56,8 +53,8 @@ FIGURES = {
         title="Against τ",
         analyses={"paper"},
         draw="accuracy.loss_vs_tau",
-        input={"scores": "<results>/tables/scores.csv"},
-        labels={"measure": "loss"} | of_networks(),
+        input={"scores": SCORES},
+        labels={"measure": "loss"},
         caption=f"Cross-entropy loss, in nats, of every network against the synaptic time constant τ, on {IMAGES}. "
         f"Left: time-averaged, over all {SNN['steps']} time steps, which is what the paper reports. Right: at the "
         "final step. Bars, and the band of the CNN, are 95 % bootstrap intervals over images. "
@@ -70,7 +67,6 @@ FIGURES = {
         analyses={"readouts", "claims", "gap"},
         draw="accuracy.readouts_vs_tau",
         input={"scores": f"<results>/tables/{'validation' if 'gap' in ANALYSES else 'scores'}.csv"},
-        labels=of_networks(),
         caption="Accuracy of each readout against the synaptic time constant; means over seeds, bars are 95 % "
         "intervals over images, the dashed line is the CNN of each row.",
     ),
@@ -81,7 +77,6 @@ FIGURES = {
         analyses={"gap"},
         draw="accuracy.gap_to_cnn",
         input={"gap": "<results>/tables/gap.csv"},
-        labels=of_networks(),
         caption="How far each chosen network is behind the CNN that it was made from, in percentage points, by "
         f"readout; bars are 95 % intervals over {IMAGES}. Everything was chosen on validation images.",
     ),
@@ -91,8 +86,7 @@ FIGURES = {
         title="Accuracy over time",
         analyses=EVERYWHERE,
         draw="accuracy.accuracy_over_time",
-        input={"decisions": reported("test-decisions.npz")},
-        labels=of_networks(),
+        input={"decisions": reported(DECISIONS)},
         caption=f"Accuracy of the decision at each time step (the class of the largest logit), on {IMAGES}: the curve "
         "that a time average hides, and what a decision after fewer steps would be worth. Bands are 95 % intervals "
         "(Wilson's) over images at each step by itself; the dashed line is the CNN that the network was made from. "
@@ -104,8 +98,7 @@ FIGURES = {
         title="Settling time",
         analyses={"paper"},
         draw="agreement.settling_time",
-        input={"decisions": reported("test-decisions.npz")},
-        labels=of_networks(),
+        input={"decisions": reported(DECISIONS)},
         caption=f"How settling times are distributed: the share of {IMAGES} whose decision does not change any more "
         "until the end, whether it is right or wrong; all seeds together. A decision that changes at the final step "
         "counts as settled there, since later steps were not simulated: it may not have settled at all.",
@@ -116,8 +109,8 @@ FIGURES = {
         title="Confusion matrices",
         analyses={"paper"},
         draw="agreement.confusion_matrices",
-        input={"decisions": reported("test-decisions.npz"), "images": "<results>/images/test.npz"},
-        labels=of_networks(tau="best"),
+        input={"decisions": reported(DECISIONS), "images": "<results>/images/test.npz"},
+        labels={"tau": "best"},
         caption="What is decided for the images of each class (rows; each row adds up to 100 %), by the CNN and, at "
         f"the final step, by each network at its most accurate time constant; {IMAGES}, all seeds together. Shares "
         "below 0.5 % are left blank. The time constant was chosen on these same images.",
@@ -128,8 +121,7 @@ FIGURES = {
         title="Agreement with the CNN",
         analyses={"paper"},
         draw="agreement.agreement_with_cnn",
-        input={"decisions": reported("test-decisions.npz")},
-        labels=of_networks(),
+        input={"decisions": reported(DECISIONS)},
         caption="What a spiking network decides at the final step and what the CNN that it was made from decides about "
         f"the same {IMAGES}, all seeds together. The two lowest parts are agreement, with its sum written on them in "
         "percent; the others say who is right where they differ. Numbers of images, without intervals: as an accuracy "
@@ -144,7 +136,7 @@ FIGURES = {
             "image": "<results>/images/logit_image.npz",
             "responses": sweep.shown_responses([sweep.first_network]),
         },
-        labels=of_networks(sweep.first_network),
+        labels={"neurons": sweep.first_network},
         caption=f"Logits over time for {SHOWN_IMAGE}, one panel for each time constant, seed {sweep.seeds[0]}; the true "
         "class in black. One image: it says how logits move, not how accurate a network is.",
     ),
@@ -154,7 +146,7 @@ FIGURES = {
         analyses={"paper"},
         draw="images.labelled_image",
         input={"image": "<results>/images/logit_image.npz"},
-        labels=of_networks("none", "none"),
+        labels={"neurons": "none", "tau": "none"},
         with_images=True,
         caption="The image for which logits and spikes are shown here.",
     ),
@@ -164,7 +156,6 @@ FIGURES = {
         analyses={"paper"},
         draw="responses.logits_grid",
         input={"image": "<results>/images/logit_image.npz", "responses": sweep.shown_responses(sweep.networks)},
-        labels=of_networks(),
         caption=f"Logits over time for {SHOWN_IMAGE}, of every neuron (rows) and time constant (columns), seed "
         f"{sweep.seeds[0]}; the true class in black. One image: it says how logits move, not how accurate a network is.",
     ),
@@ -174,9 +165,9 @@ FIGURES = {
         analyses={"paper"} if sweep.engine == "event" else set(),
         draw="responses.spikes_and_voltages",
         input={"recording": "<results>/recording.npz"},
-        labels=of_networks(tau=sweep.first_tau),
+        labels={"tau": sweep.first_tau},
         caption=f"What single neurons do while {SHOWN_IMAGE} is shown, at the first configured time constant (τ = "
-        f"{sweep.first_tau} s), seed {sweep.seeds[0]}. Above: spikes of some neurons of every layer, the same ones in "
+        f"{sweep.first_tau} s), seed {sweep.seeds[0]}{FIRST_CNN}. Above: spikes of some neurons of every layer, the same ones in "
         "every column, drawn among those that fire at all; of rate neurons (RLR) the rate. Below: one neuron of the "
         "first layer, which receives the same constant current in every column, with its membrane potential. One "
         "image; nothing is averaged.",
@@ -187,10 +178,9 @@ FIGURES = {
         analyses={"activity"},
         draw="accuracy.accuracy_vs_operations",
         input={
-            "decisions": reported("test-decisions.npz", seeds=1),
-            "activity": reported("activity.json", seeds=1),
+            "decisions": reported(DECISIONS, seeds=1),
+            "activity": reported(ACTIVITY, seeds=1),
         },
-        labels=of_networks(),
         caption="Accuracy at each step against the effective synaptic operations spent up to that step, on a "
         "logarithmic scale: accumulates of spikes, multiply-accumulates of rates and of the image (NeuroBench's "
         f"definitions). Operations are counted on {config['activity']['images']} images, accuracy on {IMAGES}, first "
@@ -211,8 +201,8 @@ FIGURES = {
         title="The CNN, layer by layer",
         analyses={"paper"},
         draw="images.architecture",
-        input={"layers": "<results>/cnn/architecture.json"},
-        caption="The CNN that is converted, layer by layer; at each arrow the shape of what is passed on. The "
+        input={"layers": f"<results>/{cnn_folder(sweep.cnns[0])}/architecture.json"},
+        caption=f"The CNN that is converted{FIRST_CNN}, layer by layer; at each arrow the shape of what is passed on. The "
         "conversion replaces each ReLU by spiking neurons and max pooling by average pooling.",
     ),
 }
@@ -239,6 +229,7 @@ for name, item in FIGURES.items():
         params:
             code=digest("figure.py"),
             draw=item.draw,
+            dataset=sweep.dataset if "dataset" in item.input else None,
             caption=item.caption,
         script:
             "../scripts/figure.py"

@@ -1,19 +1,12 @@
 """The report: its first lines, its pages, and the one HTML file that holds them and every figure."""
 
 import hashlib
-import subprocess
-import tempfile
 
-import yaml
+from csnn.report.contents import make_report
 from snakemake import __version__ as snakemake_version
 
 PAPERS_TABLES = "Accuracy and loss (the paper's Tables 1 and 2)"
 INTERVALS = "Intervals are of 95 % and over images. A click on a column's head sorts by it."
-
-
-def of(analysis, paths):
-    """Paths, where an analysis is asked for."""
-    return paths if analysis in ANALYSES else []
 
 
 # Pages with a table of the same name, each an entry from which one loop makes the rules.
@@ -23,8 +16,7 @@ PAGES = {
         part="Tables",
         title=PAPERS_TABLES,
         analyses={"paper"},
-        input={"table": "<results>/tables/table1.csv"},
-        labels=of_networks(sweep.first_network),
+        labels={"neurons": sweep.first_network},
         caption="The paper's Table 1: accuracy and cross-entropy loss of the CNN and of its first neuron, averaged "
         f"over all {SNN['steps']} time steps as in the paper, on {IMAGES}. Intervals of 95 %, and the values at the "
         "final step, are in the sortable table of the interactive page and in tables/scores.csv.",
@@ -34,8 +26,6 @@ PAGES = {
         part="Tables",
         title=PAPERS_TABLES,
         analyses={"paper"},
-        input={"table": "<results>/tables/table2.csv"},
-        labels=of_networks(),
         caption="The paper's Table 2: accuracy and cross-entropy loss of the CNN and of every neuron, averaged over "
         f"all {SNN['steps']} time steps as in the paper, on {IMAGES}; with several seeds, mean ± standard deviation "
         f"over the seeds. Intervals of 95 %, and the values at the final step, are in the sortable table of the "
@@ -46,8 +36,6 @@ PAGES = {
         part="Tables",
         title="Every configuration under every readout",
         analyses={"readouts", "claims"},
-        input={"table": "<results>/tables/scores.csv"},
-        labels=of_networks(),
         caption=f"All are shown on {IMAGES}; picking the best row would be choosing on the test set. {INTERVALS}",
     ),
     "gap": Item(
@@ -55,8 +43,6 @@ PAGES = {
         part="Tables",
         title="The gap between the CNN and each network",
         analyses={"gap"},
-        input={"table": "<results>/tables/gap.csv"},
-        labels=of_networks(),
         caption="Time constants and readouts were chosen on validation images and are reported here once, on "
         f"{IMAGES}; accuracies are means over seeds, whose spread is seed_sd_points. gap_points is the CNN's accuracy "
         "minus the network's; p is McNemar's exact test, first seed, adjusted by Holm's method. A non-significant "
@@ -67,8 +53,6 @@ PAGES = {
         part="Tables",
         title="What the choices were made from: validation images",
         analyses={"gap"},
-        input={"table": "<results>/tables/validation.csv"},
-        labels=of_networks(),
         caption=f"Every configuration under every readout on {VALIDATION_IMAGES} images held out of training, first "
         f"seed. {INTERVALS}",
     ),
@@ -90,8 +74,6 @@ PAGES = {
         part="Tables",
         title="Firing rates, silent neurons and operations by layer",
         analyses={"activity"},
-        input={"table": "<results>/tables/layers.csv"},
-        labels=of_networks(),
         caption=f"Counted on {config['activity']['images']} of the test images (activity.images), first seed, over all "
         "steps. A click on a column's head sorts by it.",
     ),
@@ -100,8 +82,6 @@ PAGES = {
         part="Tables",
         title="Synaptic operations, neuron updates and estimates of energy",
         analyses={"activity"},
-        input={"table": "<results>/tables/costs.csv"},
-        labels=of_networks(),
         caption="Operations are NeuroBench's effective ones, per image over all steps, on "
         f"{config['activity']['images']} of the test images. Energy is an estimate under the assumptions that each row "
         "names. A click on a column's head sorts by it.",
@@ -111,8 +91,6 @@ PAGES = {
         part="Tables",
         title="The paper's claims, tested",
         analyses={"claims"},
-        input={"table": "<results>/tables/claims.csv"},
-        labels=of_networks(),
         caption=f"Paired tests on the same {IMAGES}; p is adjusted by Holm's method. A non-significant difference does "
         f"not prove equality; the interval shows how large it could be. {INTERVALS}",
     ),
@@ -120,7 +98,6 @@ PAGES = {
         heading="Comparison with the paper",
         title="Published and here",
         analyses={"paper"} if config["tables"]["compare_with_paper"] else set(),
-        input={"table": "<results>/tables/comparison.csv"},
         caption="The numbers that the paper prints beside those of this experiment, for each configuration that both "
         "have; accuracy in percent, loss in nats, both averaged over all time steps, which is how the paper's numbers "
         f"were made. Here: {IMAGES}. Differences are ours minus the paper's. The paper gives no intervals and set no "
@@ -133,11 +110,10 @@ INTERACTIVE = Item(
     analyses={"paper"},
     input={
         "images": "<results>/images/test.npz",
-        "scores": "<results>/tables/scores.csv",
+        "scores": SCORES,
         "decisions": sweep.each_configuration(DECISIONS, seeds=1),
         "responses": sweep.each_configuration(f"{CONFIGURATION}/test.npz", seeds=1),
     },
-    labels=of_networks(),
     caption="Choose a network, a synaptic time constant and an image: logits over time, the running decision, the "
     "CNN's decision and, where the licence of the images allows, the image itself. The images are a sample, the first "
     f"ones of each class. The table below has every configuration on all {IMAGES}, time-averaged and final-step "
@@ -153,10 +129,12 @@ ORIGINS = Item(
         "networks": COMPILED,
         "certificates": CERTIFICATES,
         "cnn_certificates": sweep.cnn_certificates,
-        # any one, for the versions that it names
-        "responses": sweep.each_configuration(
-            f"{CONFIGURATION}/{'validation' if 'gap' in ANALYSES else 'test'}.npz", seeds=1
-        )[0],
+        # for the versions that they name
+        "decisions": reported(DECISIONS) if set(ANALYSES) - {"activity"} else [],
+        "validation": (
+            sweep.each_configuration(f"{CONFIGURATION}/validation-decisions.npz", seeds=1) if "gap" in ANALYSES else []
+        ),
+        "activity": reported(ACTIVITY, seeds=1) if "activity" in ANALYSES else [],
         # when they are there, so is every simulation's benchmark
         "tables": [TABLES[analysis] for analysis in ANALYSES],
     },
@@ -172,7 +150,7 @@ for name, item in PAGES.items():
         name:
             f"{name}_page"
         input:
-            **item.input,
+            f"<results>/tables/{name}.csv",
         output:
             in_report(f"<results>/report/{name}.html", item),
         log:
@@ -241,17 +219,18 @@ rule provenance:
         versions={"snakemake": snakemake_version},
         benchmarks=f"results/{config['experiment']}/benchmarks",
         configuration=config,
+        files={path: content.digest(path) for _, path in configuration.named_files(config) if path},
     script:
         "../scripts/provenance.py"
 
 
 rule opening:  # the report's first lines
     input:
-        scores=of("paper", "<results>/tables/scores.csv"),
-        decisions=of("paper", sweep.each_configuration(DECISIONS)),
-        gap=of("gap", "<results>/tables/gap.csv"),
-        claims=of("claims", "<results>/tables/claims.csv"),
-        costs=of("activity", "<results>/tables/costs.csv"),
+        scores=SCORES if "paper" in ANALYSES else [],
+        decisions=sweep.each_configuration(DECISIONS) if "paper" in ANALYSES else [],
+        gap="<results>/tables/gap.csv" if "gap" in ANALYSES else [],
+        claims="<results>/tables/claims.csv" if "claims" in ANALYSES else [],
+        costs="<results>/tables/costs.csv" if "activity" in ANALYSES else [],
         findings=rules.health.output.findings if sweep.engine == "event" else [],
     output:
         "<results>/report/opening.rst",
@@ -283,17 +262,6 @@ REQUESTED = [
 ]
 
 
-def make_report(path, shown, log):
-    """Make a report of files that are there: Snakemake itself, in a run of its own, with this run's configuration."""
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file, open(log, "w") as output:
-        yaml.safe_dump(config, file, sort_keys=False)  # the order of neurons is that of the configuration
-        file.flush()
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "1"]
-        command += ["--configfile", file.name, "--profile", "none", "--workflow-profile", "none", "--nolock"]
-        command += ["--report", path, "--report-stylesheet", str(REPOSITORY / "workflow" / "report" / "report.css")]
-        subprocess.run([*command, "--", *shown], check=True, stdout=output, stderr=subprocess.STDOUT)
-
-
 rule report:
     input:
         opening=rules.opening.output,
@@ -314,7 +282,7 @@ rule report:
         configuration=config,
         style=hashlib.sha256((REPOSITORY / "workflow" / "report" / "report.css").read_bytes()).hexdigest()[:16],
     run:
-        make_report(output[0], input.shown, log[0])
+        make_report(input, output, params, log[0], REPOSITORY)
 
 
 rule archive:  # for publication: snakemake --profile profiles/local archive

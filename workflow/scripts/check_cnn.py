@@ -15,17 +15,17 @@ with logged(snakemake):
 
     params = snakemake.params
     use_threads(snakemake.threads)
-    dataset = read_images(snakemake.input.dataset)
+    dataset = read_images(snakemake.input.dataset, params.dataset)
     images = pixels(dataset.x_test[:CHECKED_IMAGES])
     model = cnn.build_equivalent(images, len(dataset.class_names), params.architecture)
     model.summary(line_length=100)
     layers = neuron_layers(model)
     for network in params.networks:
-        rates_by_layer(network["max_rate_hz"], layers)
+        if not isinstance(network["max_rate_hz"], dict):  # rates at a percentile follow from the trained CNN
+            rates_by_layer(network["max_rate_hz"], layers)
     verification.cnn_certificate(cnn.logits(with_average_pooling(model), images), rate_logits(model, images, 1.0))
     if params.engine == "event":
-        # of networks of one neuron type, the first stands for all
-        for network in {network["neuron"]: network for network in reversed(params.networks)}.values():
+        for network in params.networks[:1]:  # all of them have the same layers
             converter = convert_to(model, network, max_rate_hz=1.0, tau_syn_s=0.005, seed=0)
             compile_network(
                 converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], 0

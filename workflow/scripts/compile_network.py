@@ -14,14 +14,13 @@ with logged(snakemake):
     from csnn import spiking, verification
     from csnn.event.network import save_network
     from csnn.event.simulator import simulate
-    from csnn.files import read_json
+    from csnn.files import hash_of_file, read_json
     from csnn.model import cnn
     from csnn.nengodl.compat import use_threads
-    from csnn.responses import source
 
     conversion = snakemake.params.conversion
     use_threads(snakemake.threads)
-    origin = source(snakemake.input.model)
+    origin = hash_of_file(snakemake.input.model)
     certificate = read_json(snakemake.input.certificate)
     network = spiking.convert(
         cnn.load(snakemake.input.model, conversion["cnn"]),

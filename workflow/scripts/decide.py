@@ -13,14 +13,15 @@ with logged(snakemake):
     cnn = read_npz(snakemake.input.cnn)
     if str(cnn["images"]) != answers.provenance["images"]:
         raise InputError(f"{snakemake.input.cnn} is of other images than {snakemake.input.responses}; {AGAIN}")
-    about = {
+    configuration = {
         **params.described,
         **{key: params.settings[key] for key in ("network", "tau_syn_s", "seed", "dt_s")},
         "seed_matters": params.seed_matters,
         "settings": hash_of_json(params.settings),
         "compiled_network": answers.provenance.get("compiled_network"),
+        "versions": answers.provenance["versions"],
         "logits_sha256": decisions.fingerprint(answers.logits),
     }
     configured = readouts.configured(**params.readouts)
-    decided = decisions.decide(about, answers.logits, answers.labels, cnn["logits"], configured)
+    decided = decisions.decide(configuration, answers.logits, answers.labels, cnn["logits"], configured)
     decisions.write(snakemake.output[0], decided)

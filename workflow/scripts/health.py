@@ -4,7 +4,7 @@ from csnn.job import logged
 
 with logged(snakemake):
     from csnn.evaluation import health
-    from csnn.files import read_json, write_text
+    from csnn.files import read_json, write_table
 
     has_max_pooling = {
         cnn: any("Max" in layer["type"] for layer in read_json(path)["layers"])
@@ -12,5 +12,5 @@ with logged(snakemake):
     }
     layers, causes = health.tables(map(read_json, snakemake.input.metrics), has_max_pooling)
     print(layers.to_string(index=False), *health.summary(causes), sep="\n")
-    write_text(snakemake.output.layers, layers.to_csv(index=False))
-    write_text(snakemake.output.findings, causes.to_csv(index=False))
+    write_table(snakemake.output.layers, layers)
+    write_table(snakemake.output.findings, causes)

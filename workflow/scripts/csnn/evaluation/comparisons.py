@@ -99,7 +99,7 @@ def gap_table(choices: pd.DataFrame, test: Iterable[Decided]) -> pd.DataFrame:
         first, row = seeds[0], seeds[0].readouts.index(readout)
         right = np.array([decided.right(readout) for decided in seeds])
         shares, spread = statistics.mean_over_seeds(right)
-        dt_ms = 1000 * first.about["dt_s"]
+        dt_ms = 1000 * first.configuration["dt_s"]
         rows.append(
             settings(first)
             | {"readout": readout}
@@ -140,10 +140,10 @@ def claims(configurations: Sequence[Decided]) -> pd.DataFrame:
     """
     groups: dict[str, list[Decided]] = {}
     for decided in configurations:
-        groups.setdefault(str([decided.about[key] for key in CONVERSION]), []).append(decided)
+        groups.setdefault(str([decided.configuration[key] for key in CONVERSION]), []).append(decided)
     families = []
     for members in groups.values():
-        conversion = {key: members[0].about[key] for key in CONVERSION}
+        conversion = {key: members[0].configuration[key] for key in CONVERSION}
         for readout in (*members[0].readouts, TIME_AVERAGED):
             right = _right_by_configuration(members, readout)
             for claim, comparisons in (
@@ -188,7 +188,7 @@ def _right_by_configuration(
 ) -> dict[tuple[str, float], NDArray[np.float64]]:
     """Share of seeds (and of steps, if time-averaged) with which each image is right, by neuron and tau."""
     return {
-        (seeds[0].about["neuron"], tau_syn_s): np.mean([decided.right(readout) for decided in seeds], axis=0)
+        (seeds[0].configuration["neuron"], tau_syn_s): np.mean([decided.right(readout) for decided in seeds], axis=0)
         for (_, tau_syn_s), seeds in by_network(configurations).items()
         if tau_syn_s is not None
     }

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from csnn.evaluation import metrics, readouts, statistics
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
-from csnn.files import AGAIN, InputError, read_npz_with_metadata, write_npz
+from csnn.files import ALL_AGAIN, InputError, read_npz_with_metadata, write_npz
 
 
 ARRAYS = ("classes", "steps", "leaders", "labels", "cnn_classes")
@@ -23,8 +23,8 @@ class Decided(NamedTuple):
 
     Attributes
     ----------
-    about : dict
-        The configuration: ``network``, ``cnn``, ``neuron``, ``tau_syn_s``, ``seed`` and so on.
+    configuration : dict
+        What was simulated: ``network``, ``cnn``, ``neuron``, ``tau_syn_s``, ``seed`` and so on.
     readouts : list of str
         Names of the readouts; see `csnn.evaluation.readouts`.
     classes, steps : (readouts, images) int
@@ -38,7 +38,7 @@ class Decided(NamedTuple):
         One row of the table of scores for each readout, the time-averaged scores first; see `score_readouts`.
     """
 
-    about: dict[str, Any]
+    configuration: dict[str, Any]
     readouts: list[str]
     classes: NDArray[np.int64]
     steps: NDArray[np.int64]
@@ -50,7 +50,7 @@ class Decided(NamedTuple):
     @property
     def network(self) -> tuple[str, float | None]:
         """Name and synaptic time constant (s): what several seeds share."""
-        return self.about["network"], self.about["tau_syn_s"]
+        return self.configuration["network"], self.configuration["tau_syn_s"]
 
     @property
     def cnn_right(self) -> NDArray[np.bool_]:
@@ -75,7 +75,7 @@ class Decided(NamedTuple):
 
 
 def decide(
-    about: Mapping[str, Any],
+    configuration: Mapping[str, Any],
     logits: NDArray,
     labels: NDArray,
     cnn_logits: NDArray,
@@ -85,8 +85,8 @@ def decide(
 
     Parameters
     ----------
-    about
-        The configuration; ``dt_s`` is its time step in seconds.
+    configuration
+        What was simulated; ``dt_s`` is its time step in seconds.
     logits : (images, steps, classes) float
     labels : (images,) int
     cnn_logits : (images, classes) float
@@ -96,7 +96,7 @@ def decide(
     """
     decisions = [readout.decide(logits) for readout in configured]
     decided = Decided(
-        about=dict(about),
+        configuration=dict(configuration),
         readouts=[readout.name for readout in configured],
         classes=np.array([decision.classes for decision in decisions]),
         steps=np.array([decision.steps for decision in decisions]),
@@ -130,7 +130,7 @@ def score_readouts(
         ``latency_ms_median``) and ``settling_ms_median``. Averages over time are no decisions, so they have neither
         latency nor agreement; only the time-averaged and final-step losses are defined.
     """
-    dt_ms = 1000 * decided.about["dt_s"]
+    dt_ms = 1000 * decided.configuration["dt_s"]
     shared = {
         "cnn_accuracy": float(decided.cnn_right.mean()),
         "settling_ms_median": dt_ms * float(np.median(decided.settling_steps)),
@@ -183,8 +183,8 @@ def read_all(paths: Iterable[str | os.PathLike], settings: Sequence[str] | None 
     paths = list(paths)
     configurations = [read(path) for path in paths]
     for path, decided, wanted in zip(paths, configurations, settings or [], strict=settings is not None):
-        if decided.about["settings"] != wanted:
-            raise InputError(f"{path} was made with other settings than belong here; {AGAIN}")
+        if decided.configuration["settings"] != wanted:
+            raise InputError(f"{path} was made with other settings than belong here; {ALL_AGAIN}")
     check_seeds(configurations)
     return configurations
 
@@ -205,22 +205,23 @@ def check_seeds(configurations: Iterable[Decided]) -> None:
         Naming two seeds with the same logits.
     """
     known: dict[tuple, int] = {}
-    for about in (decided.about for decided in configurations):
-        if not about["seed_matters"] or about["logits_sha256"] is None:
+    for decided in configurations:
+        logits, seed = decided.configuration["logits_sha256"], decided.configuration["seed"]
+        if not decided.configuration["seed_matters"] or logits is None:
             continue
-        other = known.setdefault((about["network"], about["tau_syn_s"], about["logits_sha256"]), about["seed"])
-        if other != about["seed"]:
+        other = known.setdefault((*decided.network, logits), seed)
+        if other != seed:
+            network, tau_syn_s = decided.network
             raise InputError(
-                f"{about['network']}, tau_syn_s {about['tau_syn_s']}, has the very same logits with the seeds {other} "
-                f"and {about['seed']}, though its initial membrane potentials are random; delete the results of both "
-                "and give the same command again"
+                f"{network}, tau_syn_s {tau_syn_s}, has the very same logits with the seeds {other} and {seed}, though "
+                "its initial membrane potentials are random; delete the results of both and give the same command again"
             )
 
 
 def compiled_networks(configurations: Iterable[Decided]) -> dict[tuple[str, int], str | None]:
     """Return the hash of the compiled network that each network and seed was simulated from; None for NengoDL's."""
     return {
-        (decided.about["network"], decided.about["seed"]): decided.about["compiled_network"]
+        (decided.configuration["network"], decided.configuration["seed"]): decided.configuration["compiled_network"]
         for decided in configurations
     }
 

@@ -194,7 +194,7 @@ def tables(
     """
     layers, causes = [], []
     for activity in activities:
-        network = {key: activity["about"][key] for key in ("network", "cnn", "neuron", "tau_syn_s")}
+        network = {key: activity["configuration"][key] for key in ("network", "cnn", "neuron", "tau_syn_s")}
         layers += [network | {key: layer[key] for key in COLUMNS} for layer in activity["layers"]]
         causes += [
             {"network": network["network"], "layer": number, "finding": sentence}

@@ -44,7 +44,7 @@ def sample(
     tau_syn_s: float | None,
     dt_s: float,
 ) -> Recording:
-    """Keep of everything that the neurons did under one image what a figure can show.
+    """Draw a sample of neurons, small enough for a figure, from everything that they did under one image.
 
     Parameters
     ----------
@@ -63,15 +63,15 @@ def sample(
     rng = np.random.default_rng(0)
     chosen = []
     for layer in next(iter(spikes.values())):
-        fires = np.flatnonzero(sum(one[layer].sum(axis=0) for one in spikes.values()))
+        fires = np.flatnonzero(sum(trains[layer].sum(axis=0) for trains in spikes.values()))
         chosen.append(np.sort(rng.permutation(fires)[:PER_LAYER]))
     first = next((name for name in spikes if not np.isnan(voltages[name]).all()), next(iter(spikes)))
     rates_hz = spikes[first][0].mean(axis=0) / dt_s
     example = int(np.abs(rates_hz - 30).argmin())
     return Recording(
-        {name: [one[layer][:, neurons] for layer, neurons in enumerate(chosen)] for name, one in spikes.items()},
-        {name: one[:, example] for name, one in voltages.items()},
-        {name: one[0][:, example] for name, one in spikes.items()},
+        {name: [trains[layer][:, shown] for layer, shown in enumerate(chosen)] for name, trains in spikes.items()},
+        {name: potentials[:, example] for name, potentials in voltages.items()},
+        {name: trains[0][:, example] for name, trains in spikes.items()},
         tau_syn_s,
         dt_s,
     )

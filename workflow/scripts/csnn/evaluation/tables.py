@@ -16,6 +16,7 @@ from csnn.evaluation import metrics
 from csnn.evaluation.decisions import Decided
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.experiment.sweep import BASE
+from csnn.files import read_table
 from csnn.words import CNN, milliseconds
 
 SETTINGS = ["network", "cnn", "neuron", "max_rate_hz", "initial_voltage", "tau_syn_s", "spiking"]
@@ -31,7 +32,7 @@ VALUES = [f"{measure}{bound}" for measure in MEASURES for bound in ("", "_low", 
 
 def settings(decided: Decided) -> dict:
     """Return the columns that name a configuration, without its seed."""
-    return {key: decided.about[key] for key in SETTINGS}
+    return {key: decided.configuration[key] for key in SETTINGS}
 
 
 def cnn_name(cnn: str) -> str:
@@ -57,11 +58,11 @@ def scores(cnns: Mapping[str, tuple[NDArray, NDArray]], configurations: Iterable
     rows = []
     for cnn, (logits, labels) in cnns.items():
         scored = metrics.score(logits, labels)[FINAL_STEP]
-        about = {"network": cnn_name(cnn), "cnn": cnn, "neuron": CNN, "images": len(labels)}
-        rows.append(about | scored | {"cnn_accuracy": scored["accuracy"]})
+        model = {"network": cnn_name(cnn), "cnn": cnn, "neuron": CNN, "images": len(labels)}
+        rows.append(model | scored | {"cnn_accuracy": scored["accuracy"]})
     for decided in configurations:
-        about = settings(decided) | {"seed": decided.about["seed"], "images": len(decided.labels)}
-        rows += [about | row for row in decided.scores]
+        model = settings(decided) | {"seed": decided.configuration["seed"], "images": len(decided.labels)}
+        rows += [model | row for row in decided.scores]
     return typed(pd.DataFrame(rows, columns=COLUMNS))
 
 
@@ -73,8 +74,8 @@ def typed(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def read(path: str | os.PathLike) -> pd.DataFrame:
-    """Read the table of scores from its file."""
-    return typed(pd.read_csv(path))
+    """Read the table of scores from its file, and check its checksum."""
+    return typed(read_table(path))
 
 
 def over_seeds(scores: pd.DataFrame) -> pd.DataFrame:

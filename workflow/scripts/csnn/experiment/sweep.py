@@ -8,6 +8,7 @@ under ``snn``. So a further value of a setting adds a folder and touches no othe
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from csnn import neurons
+from csnn.data.sources import SOURCES, identity
+from csnn.experiment import content
 from csnn.experiment.code import digest, digest_of_builder
-from csnn.files import InputError, hash_of_json
+from csnn.files import InputError, exit_on_input_error, hash_of_json, read_text
 
 BASE = "base"
 """Name of the CNN of ``cnn.architecture``, from which variants are made."""
@@ -218,9 +221,20 @@ class Sweep:
         return "RLR" if "RLR" in self.networks else next(iter(self.networks))
 
     @property
+    def networks_of_first_cnn(self) -> list[str]:
+        """The networks that are converted from the same CNN as the first: their neurons can be compared one by one."""
+        return [name for name, network in self.networks.items() if network["variant"] == self.cnns[0]]
+
+    @property
     def first_tau(self) -> str:
         """The first time constant of the first network, as in paths."""
         return next(configurations(self.networks))[1]
+
+    @cached_property
+    def dataset(self) -> str:
+        """What tells the data set from others: a public one by its files, a user's own by its content."""
+        source = self.config["data"]["source"]
+        return identity(source) if source in SOURCES else content.digest(source)
 
     # ---- images ------------------------------------------------------------------------------------------------------
 
@@ -234,9 +248,11 @@ class Sweep:
         """How many images one job simulates."""
         return min(self.config["simulation"]["images_per_shard"], max(self.number_of_images.values()))
 
-    def number_of_shards(self, images: str) -> int:
-        """Into how many shards a set of images is cut."""
-        return -(-self.number_of_images[images] // self.shard)
+    def shards(self, wildcards: Any) -> list[str]:
+        """The shards that a set of images is cut into, for one configuration."""
+        number = math.ceil(self.number_of_images[wildcards.images] / self.shard)
+        folder = CONFIGURATION.format(network=wildcards.network, tau=wildcards.tau, seed=wildcards.seed)
+        return [f"{folder}/{wildcards.images}-{i}-of-{number}.npz" for i in range(1, number + 1)]
 
     def indices(self, wildcards: Any) -> dict[str, Any]:
         """Split of the data set and positions [first, end) in it of the images of a set; negative: from the end."""
@@ -251,7 +267,7 @@ class Sweep:
         """Which images of its set a job simulates: [first, end)."""
         if wildcards.images == "logit_image":
             return [0, 1]
-        position = int(wildcards.scatteritem.partition("-of-")[0])
+        position = int(wildcards.shard.partition("-of-")[0])
         return [(position - 1) * self.shard, min(position * self.shard, self.number_of_images[wildcards.images])]
 
     # ---- the CNN -----------------------------------------------------------------------------------------------------
@@ -274,6 +290,11 @@ class Sweep:
         return [path for path in (self.config["cnn"]["model"], self.config["cnn"]["weights"]) if path]
 
     @cached_property
+    def cnn_content(self) -> list[str]:
+        """The content of `cnn_files`."""
+        return list(map(content.digest, self.cnn_files))
+
+    @cached_property
     def builder_code(self) -> str | None:
         """Digest of the builder's file and of what it imports beside it, if there is one."""
         builder = self.architecture.get("builder")
@@ -281,15 +302,14 @@ class Sweep:
 
     def cnn_settings(self, name: str) -> dict[str, Any]:
         """What a CNN is made with, step by step: it stands in the model's file, and its readers compare."""
-        cnn, source = self.config["cnn"], self.config["data"]["source"]
         if name == BASE:
-            training = {"training": cnn["training"], "held_out": self.number_of_images["validation"]}
-            made: dict[str, Any] = training if self.trains else {"weights": cnn["weights"]}
+            training = {"training": self.config["cnn"]["training"], "held_out": self.number_of_images["validation"]}
+            made: dict[str, Any] = training if self.trains else {"files": self.cnn_content}
             code = {"builder_code": self.builder_code} if self.builder_code else {}
-            return {"data": source, "architecture": self.architecture} | code | made
+            return {"dataset": self.dataset, "architecture": self.architecture} | code | made
         parent = self.variants[name]["from"]
         return {
-            "data": source,
+            "dataset": self.dataset,
             "architecture": architecture(self.variants, self.architecture, name),
             "tune": self._tuning(name),
             "held_out": self.number_of_images["validation"],
@@ -384,23 +404,15 @@ class Sweep:
 
     # ---- a network ---------------------------------------------------------------------------------------------------
 
-    def network(self, wildcards: Any) -> dict[str, Any]:
-        """The settings of a network but its time constants and seeds, so that a further one changes no other's jobs."""
-        network = self.networks[wildcards.network]
-        return {key: value for key, value in network.items() if key not in ("tau_syn_s", "seeds")}
-
     def conversion(self, wildcards: Any) -> dict[str, Any]:
-        """How a network is converted, and from which CNN."""
-        network = self.network(wildcards)
-        return {"cnn": self.cnn_settings(network.pop("variant")), **network}
+        """How a network is converted, and from which CNN; its time constants and seeds have jobs of their own."""
+        network = self.networks[wildcards.network]
+        settings = ("neuron", "neuron_parameters", "max_rate_hz", "initial_voltage")
+        return {"cnn": self.cnn_settings(network["variant"]), **{key: network[key] for key in settings}}
 
     def model_of_network(self, wildcards: Any) -> str:
         """The CNN that a network is converted from."""
         return model_file(self.networks[wildcards.network]["variant"])
-
-    def cnn_settings_of_network(self, wildcards: Any) -> dict[str, Any]:
-        """What the CNN that a network is converted from was made with."""
-        return self.cnn_settings(self.networks[wildcards.network]["variant"])
 
     def cnn_outputs(self, name: str):
         """A function of the wildcards that names outputs of a network's own CNN for the same images."""
@@ -519,6 +531,26 @@ class Sweep:
         chosen = {name: self.networks[name] for name in names}
         return [pattern.format(network=n, tau=t, seed=s) for n, t, s in configurations(chosen, seeds=1)]
 
+    def reported(
+        self, choices: Callable[[], str | os.PathLike], pattern: str, seeds: int | None = None
+    ) -> list[str] | Callable[[Any], list[str]]:
+        """A file of every configuration that is reported on the test images.
+
+        With the analysis ``gap`` these are the chosen ones, which only a function of the wildcards can tell.
+
+        Parameters
+        ----------
+        choices
+            Returns the table of choices when it is there.
+        pattern, seeds
+            See `each_configuration`.
+        """
+        if "gap" not in self.config["analyses"]:
+            return self.each_configuration(pattern, seeds)
+        return lambda wildcards: [
+            pattern.format(network=network, tau=tau, seed=seed) for network, tau, seed in self.chosen(choices(), seeds)
+        ]
+
     def hashes_of_settings(self, seeds: int | None = None) -> list[str]:
         """A hash of what each configuration is made with, in the order of `each_configuration`."""
         return list(map(self.hash_of_settings, configurations(self.networks, seeds)))
@@ -556,7 +588,11 @@ def variant_in(folder: str) -> str:
 
 
 def read_choices(path: str | os.PathLike) -> Iterable[tuple[str, str]]:
-    """Return network and time constant, as in paths, of each row of a table of choices, each pair once."""
-    with open(path, encoding="utf-8") as file:
-        rows = [(row["network"], row["tau_syn_s"]) for row in csv.DictReader(file)]
+    """Return network and time constant, as in paths, of each row of a table of choices, each pair once.
+
+    Snakemake asks while it plans: a table that was changed ends it in one sentence.
+    """
+    with exit_on_input_error():
+        text = read_text(path)
+    rows = [(row["network"], row["tau_syn_s"]) for row in csv.DictReader(text.splitlines())]
     return dict.fromkeys((network, tau_text(float(tau) if tau else None)) for network, tau in rows)

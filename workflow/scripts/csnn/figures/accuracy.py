@@ -137,7 +137,7 @@ def accuracy_vs_operations(decisions: Sequence[Decided], activity: Sequence[Mapp
     activity : sequence of mappings
         Of the same configurations: ``cost`` and ``operations_per_step``; see `csnn.evaluation.activity`.
     """
-    table = pd.DataFrame([decided.about for decided in decisions])
+    table = pd.DataFrame([decided.configuration for decided in decisions])
     titles = conversion_titles(table)
     of_neuron = looks(table["neuron"])
     figure, panel = panels(titles, height=1.9, xlabel="", columns=3)
@@ -146,9 +146,9 @@ def accuracy_vs_operations(decisions: Sequence[Decided], activity: Sequence[Mapp
         macs = counted["cost"]["macs"]
         operations = np.cumsum(counted["operations_per_step"])
         # multiply-accumulates are those of the image; of rate neurons, those of all steps too
-        operations += macs if decided.about["spiking"] else macs - operations[-1]
+        operations += macs if decided.configuration["spiking"] else macs - operations[-1]
         accuracy = 100 * decided.right_over_time.mean(axis=0)
-        axes, look = panel[title], of_neuron[decided.about["neuron"]]
+        axes, look = panel[title], of_neuron[decided.configuration["neuron"]]
         axes.plot(operations, accuracy, color=look["color"], linewidth=0.8, alpha=0.7)
         axes.plot(operations[-1], accuracy[-1], linestyle="none", markersize=4, **look)
         axes.plot(counted["cost"]["cnn_macs"], 100 * decided.cnn_right.mean(), "k*", markersize=7, zorder=3)

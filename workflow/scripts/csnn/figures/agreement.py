@@ -57,7 +57,7 @@ def confusion_matrices(decisions: Sequence[Decided], images: Mapping[str, NDArra
         }
         best = max(accuracies, key=lambda tau_syn_s: accuracies[tau_syn_s])
         first = of_tau[best][0]
-        matrices.setdefault(cnn_name(first.about["cnn"]), confusion(first.cnn_classes, first.labels, classes))
+        matrices.setdefault(cnn_name(first.configuration["cnn"]), confusion(first.cnn_classes, first.labels, classes))
         final = np.array([decided.leaders[:, -1] for decided in of_tau[best]])
         matrices[f"{title}, {tau(best)}"] = confusion(final, first.labels, classes)
     matrices = dict(list(matrices.items())[:MOST_MATRICES])

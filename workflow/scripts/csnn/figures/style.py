@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -83,10 +84,12 @@ def panels(titles: Iterable[str], height: float, xlabel: str, columns: int = 2) 
     for axes in grid[len(titles) :]:
         axes.set_axis_off()
     for axes in grid[: len(titles)][-columns:]:  # those that have no panel below them
-        axes.set_xlabel(xlabel)
+        axes.set_xlabel(xlabel if columns <= 2 else "")
         axes.tick_params(labelbottom=True)
     for title, axes in zip(titles, grid, strict=False):
-        axes.set_title(title, fontweight="bold")
+        axes.set_title(textwrap.fill(title, 76 // columns), fontweight="bold")
+    if columns > 2:  # too narrow for a label each
+        figure.supxlabel(xlabel)
     return figure, dict(zip(titles, grid, strict=False))
 
 
@@ -155,22 +158,22 @@ def tau_positions(taus_s: Iterable[float | None], nearest: float = 0.1) -> tuple
     if any(pd.isna(tau) for tau in taus_s):
         step = np.diff(numbers).min() if len(numbers) > 1 else (numbers or [1.0])[0]
         positions = {milliseconds(None): (numbers[0] if numbers else 0.0) - step, **positions}
-    places = list(positions.values())
+    width = max(positions.values()) - min(positions.values())
     ticks: dict[str, float] = {}
-    for words, place in positions.items():
-        if not ticks or place - max(ticks.values()) >= nearest * (places[-1] - places[0]):
-            ticks[words] = place
+    for words, position in positions.items():
+        if not ticks or position - max(ticks.values()) >= nearest * width:
+            ticks[words] = position
     return positions, ticks
 
 
 def titled(decisions: Sequence[Decided]) -> dict[str, dict[float | None, list[Decided]]]:
     """Return the seeds of each configuration by its network, in words, and its synaptic time constant."""
-    titles = network_titles(pd.DataFrame([decided.about for decided in decisions]))
-    title_of = {decided.about["network"]: title for decided, title in zip(decisions, titles, strict=True)}
-    found: dict[str, dict[float | None, list[Decided]]] = {}
+    titles = network_titles(pd.DataFrame([decided.configuration for decided in decisions]))
+    title_of = {decided.configuration["network"]: title for decided, title in zip(decisions, titles, strict=True)}
+    networks: dict[str, dict[float | None, list[Decided]]] = {}
     for (network, tau_syn_s), seeds in by_network(decisions).items():
-        found.setdefault(title_of[network], {})[tau_syn_s] = seeds
-    return found
+        networks.setdefault(title_of[network], {})[tau_syn_s] = seeds
+    return networks
 
 
 Draw = Callable[[Axes, NDArray, Sequence[Decided], dict[str, Any]], None]
@@ -180,12 +183,12 @@ Draw = Callable[[Axes, NDArray, Sequence[Decided], dict[str, Any]], None]
 def over_time(decisions: Sequence[Decided], draw: Draw) -> Figure:
     """Plot one curve per synaptic time constant over time, in one panel for each network."""
     networks = titled(decisions)
-    looks = tau_looks(decided.about["tau_syn_s"] for decided in decisions)
+    looks = tau_looks(decided.configuration["tau_syn_s"] for decided in decisions)
     few = len(networks) <= 4
     figure, axes = panels(
         networks, height=2.0 if few else 1.45, xlabel="Time since the image appeared (ms)", columns=2 if few else 4
     )
-    times_ms = 1000 * decisions[0].about["dt_s"] * np.arange(1, decisions[0].leaders.shape[1] + 1)
+    times_ms = 1000 * decisions[0].configuration["dt_s"] * np.arange(1, decisions[0].leaders.shape[1] + 1)
     lines: dict[Any, Any] = {}
     for title, of_tau in networks.items():
         for tau_syn_s, seeds in of_tau.items():
@@ -195,6 +198,6 @@ def over_time(decisions: Sequence[Decided], draw: Draw) -> Figure:
     # in the order of the time constants, the CNN last
     order = [look["label"] for look in looks.values()] + [CNN]
     named = {label: lines[label] for label in order if label in lines and not label.startswith("_")}
-    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=5)
+    figure.legend(named.values(), named.keys(), loc=f"outside {'lower' if few else 'upper'} center", ncols=5)
     next(iter(axes.values())).set(xlim=(0, times_ms[-1]), ylim=(0, 100))
     return figure

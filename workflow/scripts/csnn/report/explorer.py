@@ -60,7 +60,7 @@ def record(
     decided
         The network's decisions.
     position
-        Of the image among those decided about.
+        Of the image in the decisions.
     kept : (n,) int
         Steps, from 0, whose logits are kept; decisions are kept of all.
     names
@@ -69,20 +69,20 @@ def record(
     leader = decided.leaders[position]
     truth, cnn = names[decided.labels[position]], names[decided.cnn_classes[position]]
     final = names[leader[-1]]
-    dt_ms = 1000 * decided.about["dt_s"]
+    dt_ms = 1000 * decided.configuration["dt_s"]
     changes = np.flatnonzero(np.diff(leader)) + 1
     starts, ends = [0, *changes], [*changes, len(leader)]
-    about = (
+    description = (
         f"true class: {truth}\nCNN: {cnn} ({'right' if cnn == truth else 'wrong'})\n"
         f"this network, at the final step: {final} ({'right' if final == truth else 'wrong'})\n"
         f"unchanged from {dt_ms * decided.settling_steps[position]:.4g} ms on"
     )
     return {
-        "network": decided.about["network"],
-        "tau": milliseconds(decided.about["tau_syn_s"]),
+        "network": decided.configuration["network"],
+        "tau": milliseconds(decided.configuration["tau_syn_s"]),
         "image": f"{position}: {truth}",
         "truth": truth,
-        "about": about,
+        "description": description,
         "t": [float(f"{dt_ms * (step + 1):.6g}") for step in kept],
         "start": [float(f"{dt_ms * step:.6g}") for step in starts],
         "end": [float(f"{dt_ms * step:.6g}") for step in ends],
@@ -141,11 +141,11 @@ def chart(records: Sequence[dict], pictures: dict[str, str], names: Sequence[str
         alt.Chart(width=300, height=80)
         .transform_filter(only)
         .mark_text(align="left", baseline="top", lineBreak="\n", fontSize=13, lineHeight=18)
-        .encode(x=alt.value(0), y=alt.value(0), text="about:N")
+        .encode(x=alt.value(0), y=alt.value(0), text="description:N")
     )
-    about = [words]
+    above = [words]
     if pictures:
-        about.insert(
+        above.insert(
             0,
             alt.Chart(width=112, height=112)
             .transform_filter(only)
@@ -153,7 +153,7 @@ def chart(records: Sequence[dict], pictures: dict[str, str], names: Sequence[str
             .mark_image(width=112, height=112)
             .encode(x=alt.value(56), y=alt.value(56), url="url:N"),
         )
-    whole = alt.vconcat(alt.hconcat(*about), logits, decision, data=alt.NamedData("records"))
+    whole = alt.vconcat(alt.hconcat(*above), logits, decision, data=alt.NamedData("records"))
     spec = (
         whole.add_params(*chosen.values())
         .configure_view(stroke=None)

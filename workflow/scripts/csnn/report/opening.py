@@ -47,7 +47,7 @@ def answer(decisions: Sequence[Decided]) -> str:
     first = decisions[0]
     steps = first.leaders.shape[1]
     sentences = [_cnns(decisions)]
-    rates = {key for key, seeds in networks.items() if not seeds[0].about["spiking"]}
+    rates = {key for key, seeds in networks.items() if not seeds[0].configuration["spiking"]}
     spiking = [key for key in networks if key not in rates]
     if spiking:
         best = _best(final, spiking)
@@ -58,7 +58,7 @@ def answer(decisions: Sequence[Decided]) -> str:
                 if len(spiking) > 1
                 else f"The spiking network, {named}, is right"
             )
-            + f" at the final step, after {1000 * first.about['dt_s'] * steps:g} ms: {accuracy(final[best])}; "
+            + f" at the final step, after {1000 * first.configuration['dt_s'] * steps:g} ms: {accuracy(final[best])}; "
             + _against_cnn(final[best], networks[best][0])
             + "."
         )
@@ -95,7 +95,7 @@ def _against_cnn(shares: NDArray, decided: Decided) -> str:
 
 def _cnns(decisions: Sequence[Decided]) -> str:
     """Say how accurate the CNN is, or each of several."""
-    cnns = {decided.about["cnn"]: accuracy(decided.cnn_right.astype(float)) for decided in decisions}
+    cnns = {decided.configuration["cnn"]: accuracy(decided.cnn_right.astype(float)) for decided in decisions}
     images = len(decisions[0].labels)
     if len(cnns) == 1:
         return f"The CNN classifies {next(iter(cnns.values()))} of the {images} test images correctly."

@@ -67,7 +67,7 @@ def preformatted(text: str) -> str:
 
 
 def packed(html: str) -> str:
-    """Return a page that unpacks and shows the given one.
+    """Return a page that holds another compressed, and unpacks and shows it.
 
     The report holds each page as an address, and Chromium follows none of more than two million characters.
     """
