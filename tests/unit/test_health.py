@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from csnn.evaluation.health import findings, layer_health, settled_share, summary, tables
+from csnn.evaluation.activity import layer_health
+from csnn.evaluation.health import findings, settled_share, summary, tables
 
 HEALTHY = {
     "silent_share": 0.5,

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csnn.evaluation import cost
-from csnn.evaluation.health import layer_health
 from csnn.event.simulator import Record, simulate
 from csnn.event.network import Network
 from csnn.neurons import NENGO_NEURONS
 
 PERCENTILES = (5, 50, 95)
+
+SATURATED = 0.8
+"""Share of the largest possible rate, one over the refractory period, above which a neuron counts as saturated."""
 
 
 class Activity(NamedTuple):
@@ -66,6 +68,48 @@ def record(
     return Activity(counts, operations, of_image)
 
 
+def layer_health(
+    counts: NDArray, activations: NDArray, duration_s: float, tau_ref_s: float | None = None
+) -> dict[str, float | None]:
+    """Describe the firing of one layer of neurons.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (images, neurons)
+        Spike count of each neuron over the whole time; of rate neurons the rate times the time.
+    activations : ndarray, shape (images, neurons)
+        The CNN's activations for the same images.
+    duration_s
+        For how long each image is shown, in seconds.
+    tau_ref_s
+        Refractory period in seconds; None for neurons without one.
+
+    Returns
+    -------
+    dict
+        ``silent_share`` (of neurons and images: no spike), ``never_active_share`` (of neurons: no spike for any
+        image), ``active_rate_hz_p50`` and ``active_rate_hz_p99`` (median and 99th percentile of the rates above zero;
+        None where there are none), ``saturated_above_hz`` (`SATURATED` times the largest possible rate) and
+        ``saturated_share`` (of the rates above zero, those above it; both None without a refractory period), and
+        ``rate_correlation`` (Pearson's, of rates with activations; None where either is constant).
+    """
+    rates_hz = counts.astype(float) / duration_s
+    active_hz = rates_hz[rates_hz > 0]
+    median_hz, high_hz = np.percentile(active_hz, [50, 99]) if active_hz.size else (None, None)
+    limit_hz = SATURATED / tau_ref_s if tau_ref_s else None
+    saturated = (active_hz > limit_hz).sum() / max(active_hz.size, 1) if limit_hz else None
+    varies = np.ptp(rates_hz) > 0 and np.ptp(activations) > 0
+    return {
+        "silent_share": float((counts == 0).mean()),
+        "never_active_share": float((counts == 0).all(axis=0).mean()),
+        "active_rate_hz_p50": None if median_hz is None else float(median_hz),
+        "active_rate_hz_p99": None if high_hz is None else float(high_hz),
+        "saturated_above_hz": limit_hz,
+        "saturated_share": None if saturated is None else float(saturated),
+        "rate_correlation": float(np.corrcoef(rates_hz.ravel(), activations.ravel())[0, 1]) if varies else None,
+    }
+
+
 def layer_table(
     network: Network, activity: Activity, activations: Sequence[NDArray], duration_s: float
 ) -> list[dict[str, float | str | None]]:
@@ -82,7 +126,7 @@ def layer_table(
     -------
     list of dict
         Of each layer: ``layer`` (from 1), ``neurons``, ``rate_hz_mean`` and percentiles of the rates of single neurons
-        (over neurons and images), those of `csnn.evaluation.health.layer_health`, ``spikes_per_image``,
+        (over neurons and images), those of `layer_health`, ``spikes_per_image``,
         ``operations_per_image``.
     """
     rows = []

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import gammainc
-
-SATURATED = 0.8
-"""Share of the largest possible rate, one over the refractory period, above which a neuron counts as saturated."""
 
 FOLLOWS = 0.9
 """Correlation of a layer's rates with the CNN's activations below which the layer has parted from the CNN."""
@@ -43,48 +38,6 @@ FEW_SPIKES = 2
 """Spike count below which a neuron cannot tell more than whether it is active."""
 
 
-def layer_health(
-    counts: NDArray, activations: NDArray, duration_s: float, tau_ref_s: float | None = None
-) -> dict[str, float | None]:
-    """Describe the firing of one layer of neurons.
-
-    Parameters
-    ----------
-    counts : ndarray, shape (images, neurons)
-        Spike count of each neuron over the whole time; of rate neurons the rate times the time.
-    activations : ndarray, shape (images, neurons)
-        The CNN's activations for the same images.
-    duration_s
-        For how long each image is shown, in seconds.
-    tau_ref_s
-        Refractory period in seconds; None for neurons without one.
-
-    Returns
-    -------
-    dict
-        ``silent_share`` (of neurons and images: no spike), ``never_active_share`` (of neurons: no spike for any
-        image), ``active_rate_hz_p50`` and ``active_rate_hz_p99`` (median and 99th percentile of the rates above zero;
-        None where there are none), ``saturated_above_hz`` (`SATURATED` times the largest possible rate) and
-        ``saturated_share`` (of the rates above zero, those above it; both None without a refractory period), and
-        ``rate_correlation`` (Pearson's, of rates with activations; None where either is constant).
-    """
-    rates_hz = counts.astype(float) / duration_s
-    active_hz = rates_hz[rates_hz > 0]
-    median_hz, high_hz = np.percentile(active_hz, [50, 99]) if active_hz.size else (None, None)
-    limit_hz = SATURATED / tau_ref_s if tau_ref_s else None
-    saturated = (active_hz > limit_hz).sum() / max(active_hz.size, 1) if limit_hz else None
-    varies = np.ptp(rates_hz) > 0 and np.ptp(activations) > 0
-    return {
-        "silent_share": float((counts == 0).mean()),
-        "never_active_share": float((counts == 0).all(axis=0).mean()),
-        "active_rate_hz_p50": None if median_hz is None else float(median_hz),
-        "active_rate_hz_p99": None if high_hz is None else float(high_hz),
-        "saturated_above_hz": limit_hz,
-        "saturated_share": None if saturated is None else float(saturated),
-        "rate_correlation": float(np.corrcoef(rates_hz.ravel(), activations.ravel())[0, 1]) if varies else None,
-    }
-
-
 def settled_share(synapses: int, tau_syn_s: float | None, duration_s: float) -> float:
     """Return how much of a constant signal a chain of equal lowpass filters passes after some time.
 
@@ -113,7 +66,7 @@ def findings(
     Parameters
     ----------
     layers : sequence of mapping
-        See `layer_health`, of each layer of neurons from the image on.
+        See `csnn.evaluation.activity.layer_health`, of each layer of neurons from the image on.
     neuron
         Name of the neuron type.
     tau_syn_s
@@ -188,7 +141,7 @@ def tables(
     -------
     layers : DataFrame
         One row for each network and layer of neurons: ``network``, ``cnn``, ``neuron``, ``tau_syn_s``, ``layer``,
-        ``neurons``, and see `layer_health`.
+        ``neurons``, and see `csnn.evaluation.activity.layer_health`.
     causes : DataFrame
         One row for each of `findings`: ``network``, ``layer`` and ``finding``.
     """
