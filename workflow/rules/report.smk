@@ -61,8 +61,7 @@ PAGES = {
         part="Tables",
         title="Health check: what the layers of neurons do",
         analyses=set(TABLES) if sweep.engine == "event" else set(),
-        input={"table": "<results>/tables/health.csv"},
-        labels=of_networks(tau="first"),
+        labels={"tau": "first"},
         caption=f"Each layer of neurons on {config['activity']['images']} of the test images, first seed, first "
         "synaptic time constant or the chosen one: the share of silent neurons, median and 99th percentile of the "
         "rates of active ones, the share of active neurons that fire at more than 80 % of the largest possible rate "
