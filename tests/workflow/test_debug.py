@@ -14,11 +14,12 @@ DEBUG = REPOSITORY / "workflow" / "debug.py"
 
 PROFILED = """
 import json, runpy, sys, threading
+from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
 from debug import mock_snakemake
 
-script, snakemake = mock_snakemake(sys.argv[2], ["experiment.yaml"])
+script, snakemake = mock_snakemake(sys.argv[2], [Path("experiment.yaml")])
 called = set()
 
 
