@@ -149,6 +149,7 @@ def package(tmp_path, monkeypatch):
         ("csnn/science.py", "REGISTERED = table()", "REGISTERED = [table()]"),
         ("csnn/science.py", "", "\nnp.seterr(all='ignore')\n"),
         ("csnn/science.py", "", "\nfrom csnn.tools import register\n\n\n@register\ndef new(): ...\n"),
+        ("csnn/science.py", "", "\nimport library\n\n\n@library.register(int)\nclass New: ...\n"),
         ("csnn/tools.py", "factor * value", "factor + value"),
         ("csnn/lazy.py", "2", "3"),
         ("csnn/kinds/a.py", "1", "2"),
