@@ -339,6 +339,9 @@ class _WithoutUnused(_Shortened):
         self.used = {node.id for node in names if not isinstance(node.ctx, ast.Store)}
         self.used |= {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return node  # what is assigned in its body is an attribute
+
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
         targets = {target.id for target in node.targets if isinstance(target, ast.Name)}
         acts = any(_acts(part) for part in ast.walk(node.value))
