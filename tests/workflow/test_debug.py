@@ -13,7 +13,7 @@ from csnn.experiment import code
 DEBUG = REPOSITORY / "workflow" / "debug.py"
 
 PROFILED = """
-import json, runpy, sys, threading
+import inspect, json, runpy, sys, threading
 from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
@@ -24,7 +24,7 @@ called = set()
 
 
 def record(frame, event, argument):
-    if event == "call":
+    if event == "call" and frame.f_code.co_flags & inspect.CO_OPTIMIZED:  # a function, not the body of a class
         called.add((frame.f_code.co_filename, frame.f_code.co_qualname))
 
 

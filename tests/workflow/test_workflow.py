@@ -141,7 +141,7 @@ class TestRun:
 
     def test_scores_are_those_of_the_stored_logits(self, finished):
         scores = pd.read_csv(finished.results / "tables" / "scores.csv")
-        assert len(scores) == 1 + 2 * 2 * (2 + 2 + 3)  # time-averaged, final step, windows of 5 and 10, margins
+        assert len(scores) == 1 + 2 * 2 * (2 + 2 + 3)  # time-averaged, final step; windows within 12 steps; margins
         with np.load(finished.results / "cnn" / "test-logits.npz") as file:
             assert scores["accuracy"][0] == pytest.approx((file["logits"].argmax(1) == file["labels"]).mean())
             cnn = file["logits"].argmax(1)
