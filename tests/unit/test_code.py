@@ -52,7 +52,10 @@ def refused(value):
 
 
 def mean(values):
-    return sum(values) / len(values)
+    class Sum:
+        start = 0
+
+    return sum(values, Sum().start) / len(values)
 
 
 def describe(value):
@@ -145,10 +148,12 @@ def package(tmp_path, monkeypatch):
         ("csnn/science.py", "on_done=None", "on_done=1"),
         ("csnn/science.py", "value > LIMIT", "value >= LIMIT"),
         ("csnn/science.py", "ValueError(", "KeyError("),
-        ("csnn/science.py", "sum(values)", "max(values)"),
+        ("csnn/science.py", "sum(values,", "max(values,"),
+        ("csnn/science.py", "start = 0", "start = 1"),
         ("csnn/science.py", "REGISTERED = table()", "REGISTERED = [table()]"),
         ("csnn/science.py", "", "\nnp.seterr(all='ignore')\n"),
         ("csnn/science.py", "", "\nfrom csnn.tools import register\n\n\n@register\ndef new(): ...\n"),
+        ("csnn/science.py", "", "\nimport library\n\n\n@library.register(int)\nclass New: ...\n"),
         ("csnn/tools.py", "factor * value", "factor + value"),
         ("csnn/lazy.py", "2", "3"),
         ("csnn/kinds/a.py", "1", "2"),

@@ -13,17 +13,18 @@ from csnn.experiment import code
 DEBUG = REPOSITORY / "workflow" / "debug.py"
 
 PROFILED = """
-import json, runpy, sys, threading
+import inspect, json, runpy, sys, threading
+from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
 from debug import mock_snakemake
 
-script, snakemake = mock_snakemake(sys.argv[2], ["experiment.yaml"])
+script, snakemake = mock_snakemake(sys.argv[2], [Path("experiment.yaml")])
 called = set()
 
 
 def record(frame, event, argument):
-    if event == "call":
+    if event == "call" and frame.f_code.co_flags & inspect.CO_OPTIMIZED:  # a function, not the body of a class
         called.add((frame.f_code.co_filename, frame.f_code.co_qualname))
 
 

@@ -93,7 +93,7 @@ def test_a_time_constant_is_verified_once(finished, tmp_path):
         ("scripts/simulate_event.py", "    settings = ", "    # what the shard is made with\n    settings = "),
         ("scripts/simulate_event.py", '"""Simulate a shard', '"""Simulate one shard'),
         ("scripts/csnn/event/plan.py", "def prepare(", "# a comment\n\n\ndef prepare("),
-        ("scripts/csnn/files.py", "its checksum does not fit", "the checksum is another"),
+        ("scripts/csnn/files.py", "it was written as", "it was made as"),
         ("scripts/csnn/responses.py", "are not finite", "are infinite"),
         ("scripts/csnn/model/cnn.py", "training of the CNN failed", "the CNN's training failed"),
         ("scripts/csnn/job.py", "every_s: float = 5.0", "every_s: float = 7.0"),
@@ -169,10 +169,9 @@ class TestLostRecords:
 
     @pytest.mark.parametrize("keep", [0, 100])
     def test_a_record_that_was_cut_off_counts_as_lost(self, copy, keep):
-        (model,) = (
-            path for path in (copy.folder / ".snakemake/metadata").iterdir() if b"train_cnn" in path.read_bytes()
-        )
-        os.truncate(model, keep)
+        for record in (copy.folder / ".snakemake/metadata").iterdir():
+            if '"rule": "train_cnn"' in record.read_text():
+                os.truncate(record, keep)
         planned = copy.planned(changes={"cnn.training.epochs": 2, "cnn.training.batch_size": 64})
         assert planned["train_cnn"] == 1
 

@@ -28,6 +28,9 @@ FOLDER = Path(__file__).resolve().parents[2]
 """Where the scripts are, and this package."""
 
 _ONLY_LOGS = "csnn.job"
+_NOT_REGISTERING = {"cache", "contextmanager", "dataclass"}
+"""Decorators after which a function or class does nothing until it is used; any other may register it somewhere."""
+
 _REST = ""
 """Name of the part of a module that runs whenever the module is imported."""
 
@@ -167,7 +170,7 @@ def _parts(module: str) -> dict[str, _Part]:
     for statement in body:
         if _is_import(statement):
             continue
-        name = _REST if module.endswith(".py") else _defined_name(statement, top, used)
+        name = _REST if module.endswith(".py") else _defined_name(statement, used)
         part = parts.setdefault(name, _Part())
         own = {name: path for node in ast.walk(statement) if _is_import(node) for name, path in _imports(node)}
         names = set(_names(statement))
@@ -242,13 +245,12 @@ def _module(file: Path) -> str:
     return ".".join(file.relative_to(FOLDER).with_suffix("").parts).removesuffix(".__init__")
 
 
-def _defined_name(statement: ast.stmt, imports: dict[str, str], used: Mapping[str, int]) -> str:
+def _defined_name(statement: ast.stmt, used: Mapping[str, int]) -> str:
     """Return the name by which a statement is used, if it does nothing until then; else `_REST`."""
     match statement:
         case ast.FunctionDef() | ast.ClassDef():
-            # a decorator of this package may register what it decorates
-            decorators = [_root(name) for decorator in statement.decorator_list for name in _names(decorator)]
-            return _REST if any(_root(imports.get(name, "csnn")) == "csnn" for name in decorators) else statement.name
+            decorators = {name for decorator in statement.decorator_list for name in _names(decorator)}
+            return statement.name if decorators <= _NOT_REGISTERING else _REST
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
             # a call whose result no other statement uses may be there for what it does
             return _REST if isinstance(statement.value, ast.Call) and used[name] == 1 else name
@@ -336,6 +338,9 @@ class _WithoutUnused(_Shortened):
         names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
         self.used = {node.id for node in names if not isinstance(node.ctx, ast.Store)}
         self.used |= {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return node  # what is assigned in its body is an attribute
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
         targets = {target.id for target in node.targets if isinstance(target, ast.Name)}
