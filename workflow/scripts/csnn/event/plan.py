@@ -350,14 +350,14 @@ def prepare(
             )
         )
     output_per_spike = tuple(layer.parameters.get("amplitude", 1.0) / dt_s for layer in network.layers)
-    steps = _steps_per_block(network, stages, np.dtype(real).itemsize)
+    steps = _steps_per_block(stages, np.dtype(real).itemsize)
     return Plan(
         network.input_shape, tuple(stages), dt_s, real, count_spikes, everything, network.populations,
         output_per_spike, steps,
     )  # fmt: skip
 
 
-def _steps_per_block(network: Network, stages: Sequence[Stage], size: int) -> int:
+def _steps_per_block(stages: Sequence[Stage], size: int) -> int:
     """Choose how many steps a layer takes before the next follows, so that events and currents fit into `EVENT_BYTES`.
 
     Parameters
@@ -365,12 +365,13 @@ def _steps_per_block(network: Network, stages: Sequence[Stage], size: int) -> in
     size : int
         Bytes of a number.
     """
-    values = 0  # of each step, if all units are active: events of layers and views, and currents
-    for stage in stages:
-        if not stage.constant:
-            values += stage.offset.size * (1 if stage.fused else 2)
-        values += sum(math.prod(path.shape) for path in stage.given if not stage.constant_current)
-    return max(1, min(STEPS_PER_BLOCK, EVENT_BYTES // max(values * (size + 4), 1)))
+    event_size = size + 4
+    # of each step, if all units are active
+    needed = sum(stage.offset.size * event_size for stage in stages if not stage.constant)
+    needed += max(stage.offset.size * size for stage in stages)
+    views = {(path.source, path.views) for stage in stages for path in stage.paths if path.views}
+    needed += sum(stages[source].offset.size * event_size for source, _ in views if source != IMAGE)
+    return max(1, min(STEPS_PER_BLOCK, EVENT_BYTES // max(needed, 1)))
 
 
 def silent_up_to(kind: NeuronType, state: Mapping[str, NDArray[np.float64]]) -> float:
