@@ -32,13 +32,13 @@ run: setup ## the experiment of config.yaml on this machine
 	snakemake --profile $(PROFILE)
 
 check: lint types ## linters, type checks and unit tests: a minute and a half
-	pytest tests/unit --numprocesses $(shell nproc) --dist worksteal
+	pytest tests/unit -m "not slow and not long" --numprocesses $(shell nproc) --dist worksteal
 
 test: setup ## all tests but those of a cluster
 	pytest tests/workflow tests/slurm tests/unit --numprocesses $(shell nproc) --dist worksteal  # the longest first
 
-test-long: setup ## runs that are killed again and again; about half an hour
-	pytest tests/workflow/test_faults.py -m long
+test-long: setup ## what make test does once, many times: kills, other faults, generated networks; about half an hour
+	pytest -m long
 
 test-slurm: setup ## the tests of a cluster; as root, after apt-get install slurmctld slurmd slurm-client munge
 	timeout -s INT -k 120 3600 pytest tests/slurm -m slurm -v --durations=0

@@ -41,7 +41,7 @@ def start_up() -> float:
     """Return the core seconds of a job before it simulates: Snakemake starts twice in it, then the engine."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--dry-run"]
-        snakemake = core_seconds([*command, "--directory", folder, "data/digits.npz"])
+        snakemake = core_seconds([*command, "--directory", folder, "data/prepared/digits.npz"])
     engine = (
         "import numpy; from csnn.event.simulator import compile_kernels; compile_kernels(numpy.float64, numpy.float32)"
     )

@@ -42,17 +42,28 @@ def rows(part, key):
     """
     described = schema.alternatives(part)
     sections = [one for one in described if "properties" in one]
-    if not sections:
+    if "description" in part:
         default = json.dumps(part["default"], ensure_ascii=False) if "default" in part else ""
         yield key, default, schema.words(part), part.get("description", "")
     for one in sections:
         for name, value in one["properties"].items():
-            if "description" in value or "$ref" in value:  # the parameters of neurons have a table of their own
+            if not any(name in neuron.parameters for neuron in NEURONS.values()):  # these have a table of their own
                 yield from rows(value, f"{key}.{name}")
     for one in described:
         for below, mark in (("additionalProperties", ".<name>"), ("items", "[]")):
             if any("properties" in option for option in schema.alternatives(one.get(below) or {})):
                 yield from rows(one[below], key + mark)
+
+
+def parameters():
+    """Yield a row for each parameter of each neuron type."""
+    for name, neuron in NEURONS.items():
+        nengo = f"[`nengo.{neuron.nengo_name}`](method.md#neurons)"
+        if not neuron.parameters:
+            yield f"`{name}`", nengo, "none", "", "", "", ""
+        for key, parameter in neuron.parameters.items():
+            default = "" if parameter.default is None else f"`{parameter.default}`"
+            yield f"`{name}`", nengo, f"`{key}`", default, parameter.allowed, parameter.unit, parameter.description
 
 
 def table(header, lines):
@@ -73,16 +84,8 @@ def page():
         ]
         words = schema.alternatives(part)[0]["description"] + "\n\n" if "$ref" in part else ""
         parts.append(f"## {key}\n\n{words}" + table(["key", "default", "allowed", "what it is"], lines))
-    lines = [
-        (f"`{name}`", f"[`nengo.{neuron.nengo_name}`](method.md#neurons)", f"`{key}`" if key else "none", *about)
-        for name, neuron in NEURONS.items()
-        for key, about in (
-            [(key, (parameter.default, parameter.allowed)) for key, parameter in neuron.parameters.items()]
-            or [("", ("", ""))]
-        )
-    ]
-    head = ["neuron", "in Nengo", "parameter", "default", "allowed"]
-    parts.append("## Neurons and their parameters\n\nTimes in seconds.\n\n" + table(head, lines))
+    head = ["neuron", "in Nengo", "parameter", "default", "allowed", "unit", "what it is"]
+    parts.append("## Neurons and their parameters\n\n" + table(head, parameters()))
     return "\n".join(parts)
 
 

@@ -1,7 +1,9 @@
 """What the tests share: running the real Snakemake on small experiments, each in a folder of its own."""
 
+import base64
 import copy
 import fcntl
+import gzip
 import multiprocessing
 import os
 import re
@@ -27,7 +29,6 @@ SMALL = {
     "snn": {"neurons": {"RLR": {}, "LIF": {}}, "tau_syn_s": [0.005, 0.01], "steps": 12},
     "simulation": {"images_per_shard": 6},
     "verification": {"images": 2},
-    "tables": {"compare_with_paper": False},
     "figures": {"formats": ["png"]},
     "report": {"show_images": True},
 }
@@ -131,6 +132,11 @@ def _snakemake(arguments: list[str], folder: Path, files: list[Path], environmen
     os.environ.update(environment)
     os.chdir(folder)
     main(arguments)
+
+
+def unpacked(path: Path) -> str:
+    """Return the page within a packed page of the report."""
+    return gzip.decompress(base64.b64decode(re.search(r'atob\("(.*?)"\)', path.read_text())[1])).decode()
 
 
 def run_once(tmp_path_factory, name: str, config: dict) -> Workflow:

@@ -149,8 +149,9 @@ def reproduce(results: Path, allowed: Collection[str], arguments: Collection[str
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
     again = Path("results", config["experiment"])
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(CODE / "Snakefile"), "--directory", str(folder)]
-    command += ["--configfile", str(path), "--cores", "all", *arguments, "--", str(again / "provenance.json")]
+    command = [sys.executable, "-P", "-m", "snakemake", "--cores", "all", "--configfile", str(path)]
+    command += ["--snakefile", str(CODE / "Snakefile"), "--directory", str(folder), *arguments]
+    command += ["--", str(again / "provenance.json")]
     subprocess.run(command, check=True)
     second = read_record(folder / again)
     differ = 0

@@ -53,7 +53,7 @@ def records(slurm, capsys):
 def prepared(slurm, tmp_path_factory):
     """Return an experiment in which everything but the simulations was made, on this machine."""
     clone = Clone(tmp_path_factory.mktemp("prepared") / "clone", EXPERIMENT)
-    made = ["cnn/evaluation.json", "verification/SRL/seed-0/tau-0.005+0.01.json", "images/test.npz"]
+    made = ["cnn/test-logits.npz", "verification/SRL/seed-0/tau-0.005+0.01.json", "images/test.npz"]
     clone.finish(clone.start("--cores", "2", *(str(Path("results/cluster") / name) for name in made)))
     return clone
 

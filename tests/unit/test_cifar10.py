@@ -10,11 +10,13 @@ import os
 import numpy as np
 import pytest
 
-from csnn import data, neurons
+from csnn import neurons
+from csnn.data.images import read_images, select
 from csnn.evaluation import metrics
 from csnn.event import simulator as event
 from csnn.event.compiler import compile_network
 from csnn.model import cnn
+from csnn.model.keras_file import load_weights
 from csnn.nengodl import simulator as nengodl
 from csnn.nengodl.conversion import convert
 
@@ -26,15 +28,15 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def images():
-    dataset = data.read_images(NPZ)
+    dataset = read_images(NPZ)
     assert len(dataset.x_test) == 10_000
-    return data.select(dataset, "test", np.arange(1000))
+    return select(dataset, "test", np.arange(1000))
 
 
 @pytest.fixture(scope="module")
 def model():
     model = cnn.build((32, 32, 3), 10)
-    cnn.load_weights(model, WEIGHTS)
+    load_weights(model, WEIGHTS)
     return model
 
 

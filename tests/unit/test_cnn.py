@@ -6,6 +6,7 @@ import pytest
 
 from csnn.files import InputError
 from csnn.model import cnn
+from csnn.model.keras_file import load_weights
 from csnn.nengodl.compat import tf
 
 SHAPE = (32, 32, 3)
@@ -100,7 +101,7 @@ def test_weights_of_every_layout_load(tmp_path, write):
     model = cnn.build((4, 4, 3), 5, **sizes)
     write(model, tmp_path / "weights.h5")
     other = cnn.build((4, 4, 3), 5, **sizes)
-    cnn.load_weights(other, tmp_path / "weights.h5")
+    load_weights(other, tmp_path / "weights.h5")
     for weight, loaded in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, loaded)
 
@@ -108,15 +109,13 @@ def test_weights_of_every_layout_load(tmp_path, write):
 def test_weights_that_do_not_fit_are_refused(tmp_path):
     path = tmp_path / "weights.h5"
     cnn.build(SHAPE, 10).save_weights(path)
-    with pytest.raises(
-        InputError, match=r"does not fit cnn.architecture: array 1 is \(3, 3, 3, 32\) where \(3, 3, 3, 16\)"
-    ):
-        cnn.load_weights(cnn.build(SHAPE, 10, filters=[16, 64, 64]), path)
+    with pytest.raises(InputError, match=r"does not fit the CNN: array 1 is \(3, 3, 3, 32\) where \(3, 3, 3, 16\)"):
+        load_weights(cnn.build(SHAPE, 10, filters=[16, 64, 64]), path)
     with pytest.raises(InputError, match="does not fit"):
-        cnn.load_weights(cnn.build(SHAPE, 10, filters=[32, 64, 64, 64], kernel=1), path)
+        load_weights(cnn.build(SHAPE, 10, filters=[32, 64, 64, 64], kernel=1), path)
     (tmp_path / "text.h5").write_text("no HDF5")
-    with pytest.raises(InputError, match="not a readable .h5 file"):
-        cnn.load_weights(cnn.build(SHAPE, 10), tmp_path / "text.h5")
+    with pytest.raises(InputError, match="not a readable file of Keras"):
+        load_weights(cnn.build(SHAPE, 10), tmp_path / "text.h5")
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path):
@@ -125,8 +124,8 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
     weights[0][0, 0, 0, 0] = np.nan
     model.set_weights(weights)
     model.save_weights(tmp_path / "weights.h5")
-    with pytest.raises(InputError, match="NaN or infinite"):
-        cnn.load_weights(cnn.build(SHAPE, 10), tmp_path / "weights.h5")
+    with pytest.raises(InputError, match="NaN, infinite or beyond single precision"):
+        load_weights(cnn.build(SHAPE, 10), tmp_path / "weights.h5")
 
 
 BUILDER = """

@@ -4,6 +4,7 @@ They are read by the function that the workflow calls; tests/workflow/test_bad_i
 """
 
 import sys
+import typing
 
 import jsonschema
 import pytest
@@ -12,6 +13,7 @@ import yaml
 from conftest import REPOSITORY, SMALL, changed
 from csnn.experiment import configuration, schema, sweep
 from csnn.files import InputError
+from csnn.neurons import INITIAL_VOLTAGES
 
 sys.path.insert(0, str(REPOSITORY / "docs"))
 
@@ -45,7 +47,8 @@ CONFIGURATIONS = [
     ({"snn": []}, "config key snn is []; it must be a mapping"),
     ({"report": True}, "config key report is true; it must be a mapping"),
     # ---- data
-    ({"data.source": "mnist"}, "config key data.source is 'mnist'; it must be cifar10, digits or the path of an .npz"),
+    ({"data.source": "minst"}, "config key data.source is 'minst'; it must be cifar10, cifar100, mnist, fashion_mnist"),
+    ({"data.source": "npz"}, "svhn_cropped, digits or the path of an .npz file"),
     (
         {"data.source": "absent.npz"},
         "config key data.source names absent.npz, which does not exist; it must be the path",
@@ -54,17 +57,21 @@ CONFIGURATIONS = [
         {"data.source": "folder.npz"},
         "config key data.source names folder.npz, which is a folder; it must be the path of a",
     ),
-    ({"data.source": ["a.npz"]}, "config key data.source is ['a.npz']; it must be cifar10, digits or the path"),
+    ({"data.source": ["a.npz"]}, "config key data.source is ['a.npz']; it must be cifar10, cifar100"),
     ({"data.source": f"{'a' * 5000}.npz"}, "aaa..., which does not exist; it must be the path of a file"),
     (
         {"data.source": "a{b}.npz"},
         "config key data.source names 'a{b}.npz', which has '{' in it; Snakemake reads braces",
     ),
     ({"data.source": "<results>.npz"}, "config key data.source names '<results>.npz', which has '<' in it"),
-    ({"data.source": "a\nb.npz"}, r"config key data.source is 'a\nb.npz'; it must be cifar10, digits or the path"),
+    ({"data.source": "a\nb.npz"}, r"config key data.source is 'a\nb.npz'; it must be cifar10, cifar100"),
     ({"data.source": "a\tb.npz"}, r"config key data.source names 'a\tb.npz', which has '\t' in it"),
     ({"data.archive": ""}, "config key data.archive is ''; it must be a path or null"),
     ({"data.archive": "absent"}, "config key data.archive names absent, which does not exist; it must be the path"),
+    (
+        {"data.source": "mnist", "data.archive": "folder.npz"},
+        "config key data.archive names folder.npz/train-images-idx3-ubyte.gz, which does not exist",
+    ),
     ({"data.test_images": 0}, f"config key data.test_images is 0; {FROM_1}"),
     ({"data.test_images": -5}, f"config key data.test_images is -5; {FROM_1}"),
     ({"data.test_images": "many"}, f"config key data.test_images is 'many'; {FROM_1}"),
@@ -88,7 +95,10 @@ CONFIGURATIONS = [
     ({"cnn.architecture.dense_units": HUGE}, "9...; it must be an integer from 1 to 1000000"),
     ({"cnn.architecture.builder": "mine.py"}, "config key cnn.architecture.builder is 'mine.py'; it must be path/to"),
     ({"cnn.architecture.builder": "no.py:f"}, "config key cnn.architecture.builder names no.py, which does not exist"),
-    ({"cnn.weights": "weights.txt"}, "config key cnn.weights is 'weights.txt'; it must be the path of an .h5 file"),
+    (
+        {"cnn.weights": "weights.txt"},
+        "config key cnn.weights is 'weights.txt'; it must be the path of an .h5 or .keras file",
+    ),
     ({"cnn.weights": "absent.h5"}, "config key cnn.weights names absent.h5, which does not exist"),
     ({"cnn.weights": "w{1}.h5"}, "config key cnn.weights names 'w{1}.h5', which has '{' in it"),
     ({"cnn.training.epochs": 1.5}, f"config key cnn.training.epochs is 1.5; {FROM_1}"),
@@ -125,7 +135,19 @@ CONFIGURATIONS = [
         {"cnn.variants": {"a": {"tune": {"images": 1298}}}},
         "a.tune.images is 1298, but the train set of digits has 1297",
     ),
-    ({"cnn": {"variants": {"a": {}}, "architecture": {"builder": "b.py:f"}}}, "it cannot go with a builder"),
+    (
+        {"cnn": {"variants": {"a": {"architecture": {"kernel": 2}}}, "architecture": {"builder": "b.py:f"}}},
+        "config key cnn.variants.a.architecture changes kernel; of a CNN of cnn.architecture.builder it can be",
+    ),
+    (
+        {"cnn": {"model": "m.keras", "variants": {"a": {"from": None}}}},
+        "config key cnn.variants.a.from is null, but cnn.model brings its weights; it must be base or another variant",
+    ),
+    ({"cnn.model": "absent.keras"}, "config key cnn.model names absent.keras, which does not exist"),
+    (
+        {"cnn": {"model": "m.keras", "weights": "w.h5"}},
+        "config keys cnn.model and cnn.weights are both there; cnn.model brings architecture and weights",
+    ),
     # ---- spiking networks
     ({"snn.neurons": {}}, "config key snn.neurons names no neuron"),
     ({"snn.neurons": {"LIF": None}}, "config key snn.neurons names no neuron; it must name at least one"),
@@ -163,6 +185,12 @@ CONFIGURATIONS = [
     ({"snn.tau_syn_s": [None, None]}, f"config key snn.tau_syn_s is [None, None]; {TWICE}"),
     ({"snn.max_rate_hz": 0}, f"config key snn.max_rate_hz is 0; {RATE}"),
     ({"snn.max_rate_hz": NAN}, "config key snn.max_rate_hz is nan; it must be a finite number"),
+    ({"snn.max_rate_hz": "fast"}, f"config key snn.max_rate_hz is 'fast'; {RATE}, a list of one for each layer"),
+    (
+        {"snn.max_rate_hz": {"percentile": 200}},
+        "config key snn.max_rate_hz.percentile is 200; it must be a number above",
+    ),
+    ({"snn.max_rate_hz": {"quantile": 1}}, "snn.max_rate_hz.quantile is unknown; snn.max_rate_hz takes percentile, hz"),
     ({"snn.max_rate_hz": []}, f"config key snn.max_rate_hz is []; {RATE}"),
     ({"snn.max_rate_hz": [100, -1, 100]}, f"config key snn.max_rate_hz[1] is -1; {RATE}"),
     (
@@ -253,6 +281,10 @@ CONFIGURATIONS = [
     (
         {"tables.compare_with_paper": "maybe"},
         "config key tables.compare_with_paper is 'maybe'; it must be true or false",
+    ),
+    (
+        {"tables.compare_with_paper": True},
+        "compare_with_paper is true, but the paper's numbers are of CIFAR-10 and data.source is digits; it must be",
     ),
     (
         {"figures.formats": []},
@@ -403,11 +435,16 @@ def test_editors_mark_mistakes(changes):
         jsonschema.validate(changed(SMALL, changes), schema.json_schema())
 
 
+def test_initial_voltages_are_those_of_the_neurons():
+    assert set(typing.get_args(schema.InitialVoltage)) == set(INITIAL_VOLTAGES)
+
+
 def test_every_key_is_described_and_has_a_default():
     import configuration as reference
 
     rows = [row for key, part in schema.json_schema()["properties"].items() for row in reference.rows(part, key)]
-    assert len(rows) > 50
+    assert len({key for key, *_ in rows}) == len(rows) > 60
+    assert {"snn.max_rate_hz", "snn.max_rate_hz.percentile", "cnn.variants.<name>.from"} <= {key for key, *_ in rows}
     for key, default, allowed, description in rows:
         assert allowed and description, key
         assert default or ".<name>." in key or "[]." in key, key

@@ -23,6 +23,7 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+@cache
 def pins(path) -> dict[str, str]:
     """Return the version of every package that a conda environment or the lock names."""
     if path.suffix == ".yaml":
@@ -41,7 +42,7 @@ def rule_scripts() -> list[tuple[str, str]]:
     """Return the environment and the script of every rule that runs one."""
     found = []
     for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
-        for rule in re.split(r"\n\s*(?:use )?rule \w+", path.read_text())[1:]:
+        for rule in re.split(r"\n *(?:use )?(?:rule|checkpoint)\b", path.read_text())[1:]:
             script = re.search(r'script:\s+f?"\.\./scripts/([^"]+)"', rule)
             environments = re.findall(r'"\.\./\.\./envs/([^"]+)"', rule)
             if script:

@@ -18,7 +18,7 @@ from csnn.event.network import with_synapse
 from csnn.event.simulator import Record, simulate
 from csnn.nengodl.compat import nengo_dl, tf
 from csnn.nengodl.conversion import convert
-from csnn.verification import certificate, largest_difference, rounding_divergence
+from csnn.verification import certificate, largest_difference
 from event_networks import (
     LAYERS,
     TOLERANCE,
@@ -93,6 +93,7 @@ def test_leaky_neurons_spike_at_the_times_of_the_exact_solution(tau_rc, tau_ref)
 # --- NengoDL in double precision --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("neuron", NEURONS)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_image_equals_nengodl_for_every_time_constant(neuron, seed):
@@ -298,7 +299,7 @@ def test_neurons_at_the_output_are_filtered_by_their_probe():
 @pytest.mark.slow
 @pytest.mark.parametrize("neuron", NEURONS)
 def test_the_papers_network_with_its_weights_equals_nengodl(neuron):
-    from csnn.model import cnn
+    from csnn.model.keras_file import load_weights
     from csnn.nengodl import simulator as nengodl
     from csnn.nengodl.conversion import convert
 
@@ -313,7 +314,7 @@ def test_the_papers_network_with_its_weights_equals_nengodl(neuron):
             signal = LAYERS.MaxPooling2D(2)(signal)
     signal = LAYERS.Dense(64, activation="relu")(LAYERS.Flatten()(signal))
     model = tf.keras.Model(inputs, LAYERS.Dense(10)(signal))
-    cnn.load_weights(model, os.environ["CSNN_TEST_WEIGHTS"])
+    load_weights(model, os.environ["CSNN_TEST_WEIGHTS"])
     for tau_syn_s in (0.005, None):
         options = {"tau_syn_s": tau_syn_s, "max_rate_hz": 415, "seed": 3}
         converter = convert(model, neurons.build(neuron, {}), **options)
@@ -380,19 +381,6 @@ def test_a_comparison_refuses_what_shows_nothing(compared):
     broken[0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="finite"):
         largest_difference(reference, broken)
-
-
-def test_rounding_divergence_counts_images_and_scores():
-    double = np.zeros((4, 3, 2))
-    double[:, :, 1] = 1.0
-    single = double.copy()
-    single[1, 2, 0] = 2.0
-    found = rounding_divergence(double, single, np.array([1, 1, 0, 1]))
-    assert found["diverged_share"] == 0.25
-    assert found["largest_difference"] == 2.0
-    assert found["accuracy_last_double"] == 0.75
-    assert found["accuracy_last_single"] == 0.5
-    assert found["accuracy_mean_single"] == pytest.approx(8 / 12)
 
 
 # --- the same bits however the work is cut ----------------------------------------------------------------------------
@@ -574,6 +562,7 @@ print(kernel_cache.cache_folder(), misses)
 """
 
 
+@pytest.mark.slow
 def test_kernels_are_compiled_once_by_processes_that_start_together(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "CSNN_CACHE": str(tmp_path)}
     started = [

@@ -11,8 +11,14 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from csnn.data.images import Dataset
 from csnn.evaluation import tables
-from csnn.figures import paper as figures
+from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
+from csnn.figures import accuracy, agreement, responses, style
+from csnn.figures import images as image_figures
+from csnn.responses import Responses
+from csnn.words import CNN
+from example_decisions import LABELS, decided
 
 NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 TAUS = [0.005, 0.010, 0.015, 0.020]
@@ -20,7 +26,7 @@ NEURONS = ["RLR", "SRL", "LIF", "A-LIF"]
 TWO = NEURONS[:2]
 
 
-@figures.styled
+@style.styled
 def boxes(figure: Figure) -> dict[str, list[Bbox]]:
     """Draw a figure as for a file and return where its parts came to lie, in pixels."""
     figure.set_dpi(200)
@@ -73,18 +79,41 @@ def logits(neurons=NEURONS, taus=TAUS, classes=10, steps=100) -> dict[tuple[str,
     return {(neuron, tau): rise[:, None] * goal + noise[i, j] for (i, neuron), (j, tau) in product(*keys)}
 
 
+def shown(traces, names, true_class, dt_s=0.001):
+    """Return logits as a run stores them: the responses to one image, and the image."""
+    stored = [
+        Responses(
+            trace[np.newaxis], np.array([true_class]), np.zeros(1, int), {"network": n, "tau_syn_s": t, "dt_s": dt_s}
+        )
+        for (n, t), trace in traces.items()
+    ]
+    return stored, {"class_names": np.array(names), "labels": np.array([true_class])}
+
+
+def data_set(pictures, labels, class_names) -> Dataset:
+    return Dataset(pictures, labels, pictures[:1], labels[:1], np.array(class_names))
+
+
+def the_image(picture, label="frog"):
+    """Return one image of the test set as a run stores it."""
+    about = {"labels": np.zeros(1, int), "indices": np.array([7]), "split": np.array("test")}
+    return about | {"images": np.asarray(picture)[np.newaxis], "class_names": np.array([label])}
+
+
 def scores(neurons=NEURONS, taus=TAUS, seeds=(0,), cnn=True) -> pd.DataFrame:
-    """Tidy scores that differ by neuron, tau and seed."""
+    """Tidy scores that differ by neuron, tau, seed and readout."""
     rng = np.random.default_rng(1)
 
-    def row(neuron: str, tau: float | None, seed: int | None) -> Mapping:
-        values = {name: rng.uniform(0.2, 0.7) * (1 if "accuracy" in name else 3) for name in tables.READINGS}
+    def row(neuron: str, tau: float | None, seed: int | None, readout: str | None) -> Mapping:
+        values = {name: rng.uniform(0.2, 0.7) * scale for name, scale in (("accuracy", 1), ("loss", 3))}
         low = {f"{name}_low": 0.9 * value for name, value in values.items()}
         high = {f"{name}_high": 1.05 * value for name, value in values.items()}
-        return {"neuron": neuron, "tau_syn_s": tau, "seed": seed, "images": 100, **values, **low, **high}
+        about = {"network": neuron, "cnn": "base", "neuron": neuron, "tau_syn_s": tau, "seed": seed, "images": 100}
+        return about | {"readout": readout, "cnn_accuracy": 0.7, **values, **low, **high}
 
-    rows = [row(*key) for key in product(neurons, taus, seeds)]
-    return tables.scores([row("CNN", None, None), *rows] if cnn else rows)
+    rows = [row(*key) for key in product(neurons, taus, seeds, (TIME_AVERAGED, FINAL_STEP))]
+    rows = [row(CNN, None, None, None), *rows] if cnn else rows
+    return tables.typed(pd.DataFrame(rows, columns=tables.COLUMNS))
 
 
 def images(count=60, size=32, channels=3) -> np.ndarray:
@@ -113,12 +142,12 @@ def blocks_of(figure: Figure) -> list[np.ndarray]:
 
 def test_sample_images_are_the_first_of_each_class_in_its_row():
     pictures, labels = images(60), np.arange(60) % 3
-    figure = figures.sample_images(pictures, labels, ["ant", "bee", "cow"], per_class=5)
+    figure = image_figures.sample_images(data_set(pictures, labels, ["ant", "bee", "cow"]), per_class=5)
     (montage,) = blocks_of(figure)
     assert montage.shape == (3 * 34 - 2, 5 * 34 - 2, 3)
     for row, place in product(range(3), range(5)):
         tile = montage[34 * row : 34 * row + 32, 34 * place : 34 * place + 32]
-        np.testing.assert_array_equal(tile, pictures[labels == row][place] / 255)
+        np.testing.assert_allclose(tile, pictures[labels == row][place] / 255, atol=1e-7)
     (axes,) = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["ant", "bee", "cow"]
     assert list(axes.get_yticks()) == [15.5, 49.5, 83.5]  # the middle of each row
@@ -126,7 +155,8 @@ def test_sample_images_are_the_first_of_each_class_in_its_row():
 
 
 def test_a_class_with_few_images_leaves_white():
-    figure = figures.sample_images(np.zeros((3, 8, 8), np.uint8), np.array([0, 0, 1]), ["many", "few"], per_class=2)
+    black = data_set(np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 0, 1]), ["many", "few"])
+    figure = image_figures.sample_images(black, per_class=2)
     (montage,) = blocks_of(figure)
     assert (montage[:8] == 0).mean() > 0.9  # both images of the first class are black
     assert (montage[9:, 9:] == 1).all() and (montage[9:, :8] == 0).all()
@@ -136,7 +166,8 @@ def test_a_class_with_few_images_leaves_white():
 @pytest.mark.parametrize("name", ["{}", "a class with a very long name {}"])
 def test_sample_images_of_any_number_of_classes(classes, channels, name):
     labels = np.arange(60) % classes
-    figure = figures.sample_images(images(channels=channels), labels, [name.format(k) for k in range(classes)])
+    names = [name.format(k) for k in range(classes)]
+    figure = image_figures.sample_images(data_set(images(channels=channels), labels, names))
     assert sum(len(axes.get_yticks()) for axes in figure.axes) == classes
     width, height = figure.get_size_inches()
     assert width <= 7.3 and height <= 9.7
@@ -153,13 +184,13 @@ def test_sample_images_of_any_number_of_classes(classes, channels, name):
     ],
 )
 def test_displayable_images_fill_black_to_white(values):
-    shown = figures.displayable(np.resize(values, (1, 2, 2, 1)))
+    shown = image_figures.displayable(np.resize(values, (1, 2, 2, 1)))
     assert shown.shape == (1, 2, 2, 3)
     assert shown.min() == 0 and shown.max() == 1
 
 
 def test_displayable_leaves_a_dim_image_dim():
-    np.testing.assert_array_equal(figures.displayable(np.full((1, 2, 2, 3), 0.25)), np.full((1, 2, 2, 3), 0.25))
+    np.testing.assert_array_equal(image_figures.displayable(np.full((1, 2, 2, 3), 0.25)), np.full((1, 2, 2, 3), 0.25))
 
 
 # --- Figure 2: architecture
@@ -168,7 +199,7 @@ def test_displayable_leaves_a_dim_image_dim():
 @pytest.mark.parametrize("count", [1, 5, 8, 9, 13, 20, 30])
 def test_architecture_names_every_layer_and_shape(count):
     network = layers(count)
-    figure = figures.architecture(network)
+    figure = image_figures.architecture(network)
     words = [text.get_text() for text in figure.axes[0].texts]
     assert words.count("30 × 30 × 32") == count
     for layer in network:
@@ -178,7 +209,7 @@ def test_architecture_names_every_layer_and_shape(count):
 
 
 def test_architecture_keeps_text_in_its_box():
-    figure = figures.architecture(layers(8))
+    figure = image_figures.architecture(layers(8))
     boxes(figure)
     (axes,) = figure.axes
     outlines = [patch.get_window_extent() for patch in axes.patches]
@@ -198,10 +229,10 @@ def test_architecture_keeps_text_in_its_box():
 @pytest.mark.parametrize("shape", [(32, 32, 3), (28, 28), (20, 60, 1), (60, 20, 3)])
 def test_labelled_image_shows_the_image_and_its_label(shape):
     picture = np.random.default_rng(0).random(shape)
-    figure = figures.labelled_image(picture, "frog", "training image 0")
+    figure = image_figures.labelled_image(the_image(picture))
     (axes,) = figure.axes
     np.testing.assert_allclose(axes.images[0].get_array()[..., 0], picture.reshape(*shape[:2], -1)[..., 0])
-    assert axes.get_title() == "frog" and axes.get_xlabel() == "training image 0"
+    assert axes.get_title() == "frog" and axes.get_xlabel() == "image 7 of the test set"
     assert_legible(figure)
 
 
@@ -214,7 +245,7 @@ def lines_of(axes) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def test_logits_by_tau_has_a_panel_per_tau_of_that_neuron():
     traces = logits()
-    figure = figures.logits_by_tau(traces, "RLR", NAMES, 6, 0.001)
+    figure = responses.logits_by_tau(*shown(traces, NAMES, 6))
     assert [axes.get_title() for axes in figure.axes] == ["τ = 5 ms", "τ = 10 ms", "τ = 15 ms", "τ = 20 ms"]
     for tau, axes in zip(TAUS, figure.axes, strict=True):
         drawn = lines_of(axes)
@@ -225,13 +256,13 @@ def test_logits_by_tau_has_a_panel_per_tau_of_that_neuron():
 
 
 def test_time_is_in_milliseconds_and_begins_at_dt():
-    figure = figures.logits_by_tau(logits(steps=50), "LIF", NAMES, 0, 0.002)
+    figure = responses.logits_by_tau(*shown(logits(["LIF"], steps=50), NAMES, 0, 0.002))
     np.testing.assert_allclose(figure.axes[0].lines[0].get_xdata(), np.arange(2, 101, 2))
 
 
 def test_logits_grid_is_neurons_by_taus_with_shared_axes():
     traces = logits()
-    figure = figures.logits_grid(traces, NAMES, 6, 0.001)
+    figure = responses.logits_grid(*shown(traces, NAMES, 6))
     assert len(figure.axes) == 16
     for (neuron, tau), axes in zip(product(NEURONS, TAUS), figure.axes, strict=True):
         assert any(np.array_equal(traces[neuron, tau][:, 3], y) for _, y in lines_of(axes))
@@ -244,7 +275,7 @@ def test_logits_grid_is_neurons_by_taus_with_shared_axes():
 def test_the_legend_names_the_lines():
     """The colour and dashes beside a name are those of that class's line; the true class is the thickest, in black."""
     traces = logits()
-    figure = figures.logits_grid(traces, NAMES, 6, 0.001)
+    figure = responses.logits_grid(*shown(traces, NAMES, 6))
     (legend,) = figure.legends
     names = [text.get_text() for text in legend.get_texts()]
     assert names == ["frog (true class)", *(name for name in NAMES if name != "frog")]
@@ -274,7 +305,7 @@ def cie_lab(rgb_linear: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("vision", COLOUR_BLIND)
-@pytest.mark.parametrize("palette", [["#000000", *figures.MUTED], ["#000000", *figures.NEURON_COLOURS]])
+@pytest.mark.parametrize("palette", [["#000000", *responses.MUTED], ["#000000", *style.NEURON_COLOURS]])
 def test_colours_differ_for_colour_blind_readers(vision, palette):
     """Ten is several times the difference in CIELAB that an eye just notices side by side."""
     linear = [np.where((c := np.array(to_rgb(k))) > 0.04045, ((c + 0.055) / 1.055) ** 2.4, c / 12.92) for k in palette]
@@ -285,7 +316,7 @@ def test_colours_differ_for_colour_blind_readers(vision, palette):
 @pytest.mark.parametrize("classes", [2, 20, 21, 100])
 def test_logits_of_any_number_of_classes(classes):
     traces = logits(["RLR"], [0.005], classes=classes)
-    figure = figures.logits_grid(traces, [f"number {k}" for k in range(classes)], 1, 0.001)
+    figure = responses.logits_grid(*shown(traces, [f"number {k}" for k in range(classes)], 1))
     (axes,) = figure.axes
     assert len(axes.lines) == classes
     named = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -313,12 +344,12 @@ def test_logits_of_any_number_of_classes(classes):
 def test_logits_of_any_number_of_neurons_and_taus(neurons, taus):
     names = ["a class with quite a long name", "_hidden", "$x^2$", "", *NAMES]
     traces = logits(neurons, taus, classes=len(names))
-    figure = figures.logits_grid(traces, names, 0, 0.001)
+    figure = responses.logits_grid(*shown(traces, names, 0))
     assert len(figure.axes) == len(neurons) * len(taus)
     assert len(figure.legends[0].get_texts()) == len(names)
     assert ("no filter" in [axes.get_title() for axes in figure.axes]) == (None in taus)
     assert_legible(figure)
-    by_tau = figures.logits_by_tau(traces, neurons[0], names, 0, 0.001)
+    by_tau = responses.logits_by_tau(*shown(traces, names, 0))
     assert sum(axes.axison for axes in by_tau.axes) == len(taus)
     assert_legible(by_tau)
 
@@ -326,7 +357,7 @@ def test_logits_of_any_number_of_neurons_and_taus(neurons, taus):
 def test_a_combination_without_logits_is_an_empty_panel():
     traces = logits()
     del traces["SRL", 0.010]
-    figure = figures.logits_grid(traces, NAMES, 6, 0.001)
+    figure = responses.logits_grid(*shown(traces, NAMES, 6))
     assert [bool(axes.lines) for axes in figure.axes] == [k != 5 for k in range(16)]
     assert_legible(figure)
 
@@ -334,7 +365,7 @@ def test_a_combination_without_logits_is_an_empty_panel():
 def test_steps_and_scale_do_not_matter_to_the_layout():
     for steps, scale in [(1, 1), (1000, 1e-3), (20, 1e6)]:
         traces = {key: scale * array for key, array in logits(TWO, TAUS[:2], steps=steps).items()}
-        assert_legible(figures.logits_grid(traces, NAMES, 6, 0.001))
+        assert_legible(responses.logits_grid(*shown(traces, NAMES, 6)))
 
 
 # --- Accuracy and loss over tau
@@ -343,29 +374,28 @@ def test_steps_and_scale_do_not_matter_to_the_layout():
 @pytest.mark.parametrize(
     ("draw", "measure", "scale"),
     [
-        (figures.accuracy_vs_tau, "accuracy", 100),
-        (figures.loss_vs_tau, "loss", 1),
+        (accuracy.accuracy_vs_tau, "accuracy", 100),
+        (accuracy.loss_vs_tau, "loss", 1),
     ],
 )
-def test_both_readings_with_intervals_and_the_cnn(draw, measure, scale):
+def test_time_averaged_and_final_step_values_with_intervals_and_the_cnn(draw, measure, scale):
     frame = scores()
     figure = draw(frame)
     assert [axes.get_title() for axes in figure.axes] == [
         "Averaged over all time steps, as in the paper",
         "At the last time step",
     ]
-    for reading, axes in zip(("time_averaged", "last_step"), figure.axes, strict=True):
-        column = f"{measure}_{reading}"
+    for readout, axes in zip((TIME_AVERAGED, FINAL_STEP), figure.axes, strict=True):
         for neuron, bars in zip(NEURONS, axes.containers, strict=True):
-            rows = frame[frame["neuron"] == neuron]
-            np.testing.assert_allclose(bars.lines[0].get_ydata(orig=False), scale * rows[column])
+            rows = frame[(frame["neuron"] == neuron) & (frame["readout"] == readout)]
+            np.testing.assert_allclose(bars.lines[0].get_ydata(orig=False), scale * rows[measure])
             np.testing.assert_allclose(bars.lines[0].get_xdata(orig=False), 1000 * rows["tau_syn_s"], atol=1.5)
             segments = np.array(bars.lines[2][0].get_segments())[:, :, 1]
-            np.testing.assert_allclose(segments, scale * rows[[f"{column}_low", f"{column}_high"]])
+            np.testing.assert_allclose(segments, scale * rows[[f"{measure}_low", f"{measure}_high"]])
         levels = [
             line.get_ydata() for line in axes.lines if len(set(line.get_ydata())) == 1 and len(line.get_xdata()) == 2
         ]
-        assert [scale * frame.loc[0, column]] * 2 in [list(level) for level in levels]
+        assert [scale * frame.loc[0, measure]] * 2 in [list(level) for level in levels]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["CNN", *NEURONS]
     markers = {bars.lines[0].get_marker() for bars in figure.axes[0].containers}
     assert len(markers) == len(NEURONS)  # told apart without colour
@@ -374,8 +404,8 @@ def test_both_readings_with_intervals_and_the_cnn(draw, measure, scale):
 
 def test_seeds_are_averaged():
     frame = scores(seeds=(0, 1, 2))
-    figure = figures.accuracy_vs_tau(frame)
-    lif = frame[frame["neuron"] == "LIF"].groupby("tau_syn_s")["accuracy_last_step"].mean()
+    figure = accuracy.accuracy_vs_tau(frame)
+    lif = frame[(frame["neuron"] == "LIF") & (frame["readout"] == FINAL_STEP)].groupby("tau_syn_s")["accuracy"].mean()
     np.testing.assert_allclose(figure.axes[1].containers[2].lines[0].get_ydata(orig=False), 100 * lif)
     assert "means over 3 seeds" in figure.legends[0].get_title().get_text()
 
@@ -393,7 +423,7 @@ def test_seeds_are_averaged():
 )
 @pytest.mark.parametrize("neurons", [["LIF"], [f"neuron {k}" for k in range(9)]])
 def test_any_taus_and_neurons(taus, labels, neurons):
-    figure = figures.accuracy_vs_tau(scores(neurons, taus))
+    figure = accuracy.accuracy_vs_tau(scores(neurons, taus))
     ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert labels is None or ticks == labels
     for axes in figure.axes:
@@ -408,24 +438,163 @@ def test_any_taus_and_neurons(taus, labels, neurons):
 def test_scores_without_the_cnn_or_without_intervals(cnn):
     """One image has no interval of its loss."""
     frame = scores(cnn=cnn)
-    frame[tables.INTERVALS] = np.nan
-    figure = figures.loss_vs_tau(frame)
+    frame[[f"{measure}_{bound}" for measure in tables.MEASURES for bound in ("low", "high")]] = np.nan
+    figure = accuracy.loss_vs_tau(frame)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["CNN"] * cnn + NEURONS
     low, high = figure.axes[0].get_ylim()
-    assert low == 0 and high > frame[["loss_time_averaged", "loss_last_step"]].to_numpy().max()
+    assert low == 0 and high > frame["loss"].max()
+    assert_legible(figure)
+
+
+# --- Decisions over time, agreement, operations, readouts, the gap
+
+
+def of_steps(*accuracies: float, **described):
+    """Return decisions whose accuracy at each step is given."""
+    right = np.arange(len(LABELS))[:, np.newaxis] < np.round(len(LABELS) * np.array(accuracies))
+    leaders = np.where(right, LABELS[:, np.newaxis], (LABELS[:, np.newaxis] + 1) % 4)
+    return decided(leaders=leaders, **described)
+
+
+class TestOverTime:
+    """One panel for each network, one curve for each time constant, and the network's own CNN."""
+
+    def test_every_network_has_its_panel_and_every_configuration_its_curve(self):
+        figure = accuracy.accuracy_over_time(
+            [
+                of_steps(0.2, 0.6, 0.5, network="SRL", cnn_accuracy=0.9),
+                of_steps(0.1, 0.2, 0.4, network="SRL", tau=None, cnn_accuracy=0.9),
+                of_steps(0.1, 0.1, 0.1, network="small/SRL", cnn="small", cnn_accuracy=0.3),
+            ]
+        )
+        curves = {axes.get_title(): [list(line.get_ydata()) for line in axes.lines] for axes in figure.axes}
+        assert list(curves) == ["CNN itself, SRL", "small, SRL"]
+        np.testing.assert_allclose(curves["CNN itself, SRL"][0], [20, 60, 50])
+        np.testing.assert_allclose(curves["CNN itself, SRL"][2], [10, 20, 40])
+        np.testing.assert_allclose(curves["small, SRL"][0], [10, 10, 10])
+        levels = [set(lines[1]) for lines in curves.values()]
+        np.testing.assert_allclose([list(level) for level in levels], [[90], [30]])
+        legend = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert legend == ["no filter", "τ = 5 ms", "CNN"]
+        assert_legible(figure)
+
+    def test_seeds_are_averaged(self):
+        figure = accuracy.accuracy_over_time([of_steps(0.2, 0.4, seed=0), of_steps(0.4, 0.5, seed=1)])
+        np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), [30, 45])
+
+    def test_many_networks_stay_legible(self):
+        rates = [of_steps(0.2, 0.4, network=f"SRL/rate-{rate}", max_rate_hz=rate) for rate in range(100, 1300, 100)]
+        figure = accuracy.accuracy_over_time(rates)
+        assert len(figure.axes) == 12 and figure.get_size_inches()[1] < 6
+
+    def test_settling_times_add_up_to_all_images(self):
+        figure = agreement.settling_time([of_steps(0.5, 0.5, 0.9, 0.9)])
+        np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), [60, 60, 100, 100])
+
+
+class TestAgreement:
+    """Decisions at the final step beside those of the network's own CNN."""
+
+    def test_bars_are_the_shares_of_agreement_with_the_own_cnn(self):
+        configurations = [
+            decided(0.7, network="SRL", cnn_accuracy=0.8),
+            decided(0.2, network="small/SRL", cnn="small", cnn_accuracy=0.3),
+        ]
+        figure = agreement.agreement_with_cnn(configurations)
+        for axes, (both, only_cnn) in zip(figure.axes, [(70, 10), (20, 10)], strict=True):
+            assert [bar.get_height() for bar in axes.patches[:3]] == pytest.approx(
+                [both, 100 - both - only_cnn, only_cnn]
+            )
+            assert axes.texts[0].get_text() == "90.0"
+
+    def test_confusion_is_of_each_cnn_and_of_each_network_at_its_best_time_constant(self):
+        configurations = [
+            decided(0.5, network="SRL", cnn_accuracy=0.8),
+            decided(0.6, network="SRL", tau=0.01, cnn_accuracy=0.8),
+            decided(0.2, network="small/SRL", cnn="small", cnn_accuracy=0.3),
+        ]
+        figure = agreement.confusion_matrices(configurations, {"class_names": np.array(list("abcd"))})
+        shown = {axes.get_title(): np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.get_title()}
+        assert list(shown) == ["CNN", "CNN itself, SRL, τ = 10 ms", "small/CNN", "small, SRL, τ = 5 ms"]
+        assert [matrix[0, 0] for matrix in shown.values()] == pytest.approx([80, 60, 30, 20])
+
+
+def test_pareto_front_is_what_no_other_point_beats():
+    costs, gains = [1, 2, 3, 4, 2], [0.1, 0.5, 0.4, 0.9, 0.3]
+    assert accuracy.pareto_front(costs, gains).tolist() == [0, 1, 3]
+    random = np.random.default_rng(0)
+    costs, gains = random.integers(0, 20, 200), random.integers(0, 20, 200)
+    front = accuracy.pareto_front(costs, gains)
+    for cost, gain in zip(costs, gains, strict=True):
+        on_front = any(cost == costs[i] and gain == gains[i] for i in front)
+        beaten = ((costs <= cost) & (gains >= gain) & ((costs < cost) | (gains > gain))).any()
+        assert on_front != beaten
+
+
+def test_titles_say_only_what_differs():
+    same = pd.DataFrame({"cnn": ["base"] * 2, "max_rate_hz": [415] * 2, "initial_voltage": ["random"] * 2})
+    assert style.conversion_titles(same).tolist() == ["CNN itself"] * 2
+    assert style.conversion_titles(same.assign(cnn=["base", "wide"])).tolist() == ["CNN itself", "wide"]
+    differ = same.assign(max_rate_hz=[100, "[1, 2]"], initial_voltage=["zero", "half"])
+    assert style.conversion_titles(differ).tolist() == ["100 Hz, start zero", "[1, 2] Hz, start half"]
+
+
+def test_a_network_is_named_by_its_neurons_where_nothing_else_differs():
+    rows = pd.DataFrame(
+        {"cnn": ["base"] * 2, "max_rate_hz": 415, "initial_voltage": "random", "neuron": ["SRL", "LIF"]}
+    )
+    assert style.network_titles(rows).tolist() == ["SRL", "LIF"]
+    assert style.network_titles(rows.assign(cnn="small")).tolist() == ["small, SRL", "small, LIF"]
+
+
+def test_operations_add_up_to_those_of_the_whole_time():
+    spiking = {"cost": {"macs": 100.0, "cnn_macs": 150.0}, "operations_per_step": [10.0, 20.0, 30.0]}
+    rate = {"cost": {"macs": 160.0, "cnn_macs": 150.0}, "operations_per_step": [10.0, 20.0, 30.0]}
+    networks = [{"network": "SRL"}, {"network": "RLR"}, {"network": "wide/SRL", "cnn": "wide"}]
+    configurations = [of_steps(0.2, 0.6, 0.5, **network) for network in networks]
+    figure = accuracy.accuracy_vs_operations(configurations, [spiking, rate, spiking])
+    curves = {axes.get_title(): [line for line in axes.lines if line.get_linewidth() < 1] for axes in figure.axes}
+    assert {title: len(lines) for title, lines in curves.items()} == {"CNN itself": 2, "wide": 1}
+    for curve in (line for lines in curves.values() for line in lines):
+        assert np.asarray(curve.get_xdata()).tolist() == [110, 130, 160]
+        np.testing.assert_allclose(curve.get_ydata(), [20, 60, 50])
+    assert_legible(figure)
+
+
+def test_figures_of_tables_draw_their_numbers():
+    configurations = [
+        of_steps(0.2, 0.5, network="SRL"),
+        of_steps(0.2, 0.5, network="SRL", tau=0.01),
+        of_steps(0.2, 0.5, network="lif/LIF", cnn="lif"),
+    ]
+    table = tables.scores({}, configurations)
+    figure = accuracy.readouts_vs_tau(table)
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["final step", "time-averaged"]
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_xydata(), [[5, 50], [10, 50]])
+    np.testing.assert_allclose(figure.axes[1].lines[0].get_xydata(), [[5, 35], [10, 35]])
+    figure = accuracy.gap_to_cnn(table[table["kind"] == FINAL_STEP])
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_xydata(), [[40, 0], [40, 1], [40, 2]])
+
+
+def test_several_cnns_have_a_level_each():
+    frame = scores(["SRL"])
+    small = frame.assign(network="small/" + frame["network"], cnn="small", accuracy=0.5 * frame["accuracy"])
+    figure = accuracy.accuracy_vs_tau(pd.concat([frame[:1], small[:1], frame[1:], small[1:]], ignore_index=True))
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["CNN", "small/CNN", "SRL", "small/SRL"]
     assert_legible(figure)
 
 
 # --- Files
 
 FIGURES = {
-    "sample_images": lambda: figures.sample_images(images(), np.arange(60) % 10, NAMES),
-    "architecture": lambda: figures.architecture(layers(8)),
-    "labelled_image": lambda: figures.labelled_image(images()[0], "frog", "training image 0"),
-    "logits_by_tau": lambda: figures.logits_by_tau(logits(), "RLR", NAMES, 6, 0.001),
-    "logits_grid": lambda: figures.logits_grid(logits(TWO, TAUS[:2]), NAMES, 6, 0.001),
-    "accuracy_vs_tau": lambda: figures.accuracy_vs_tau(scores()),
-    "loss_vs_tau": lambda: figures.loss_vs_tau(scores()),
+    "sample_images": lambda: image_figures.sample_images(data_set(images(), np.arange(60) % 10, NAMES)),
+    "architecture": lambda: image_figures.architecture(layers(8)),
+    "labelled_image": lambda: image_figures.labelled_image(the_image(images()[0])),
+    "logits_by_tau": lambda: responses.logits_by_tau(*shown(logits(), NAMES, 6)),
+    "logits_grid": lambda: responses.logits_grid(*shown(logits(TWO, TAUS[:2]), NAMES, 6)),
+    "accuracy_vs_tau": lambda: accuracy.accuracy_vs_tau(scores()),
+    "loss_vs_tau": lambda: accuracy.loss_vs_tau(scores()),
 }
 
 
@@ -433,9 +602,9 @@ FIGURES = {
 def test_saved_twice_a_figure_is_the_same_file(name, tmp_path):
     figure = FIGURES[name]()
     endings = ("png", "svg", "pdf")
-    figures.save(figure, [tmp_path / f"first.{ending}" for ending in endings])
-    figures.save(figure, [tmp_path / f"second.{ending}" for ending in endings])
-    figures.save(FIGURES[name](), [tmp_path / f"redrawn.{ending}" for ending in reversed(endings)])
+    style.save(figure, [tmp_path / f"first.{ending}" for ending in endings])
+    style.save(figure, [tmp_path / f"second.{ending}" for ending in endings])
+    style.save(FIGURES[name](), [tmp_path / f"redrawn.{ending}" for ending in reversed(endings)])
     for ending in endings:
         first = (tmp_path / f"first.{ending}").read_bytes()
         assert first == (tmp_path / f"second.{ending}").read_bytes()
@@ -445,7 +614,7 @@ def test_saved_twice_a_figure_is_the_same_file(name, tmp_path):
 
 def test_files_can_be_read_everywhere(tmp_path):
     """PNG for print; in the SVG letters are outlines, nothing is fetched, and no date tells runs apart."""
-    figures.save(FIGURES["logits_by_tau"](), [tmp_path / "figure3.png", tmp_path / "figure3.svg"])
+    style.save(FIGURES["logits_by_tau"](), [tmp_path / "figure3.png", tmp_path / "figure3.svg"])
     header = (tmp_path / "figure3.png").read_bytes()
     assert header[:8] == b"\x89PNG\r\n\x1a\n"
     assert int.from_bytes(header[16:20]) == pytest.approx(7.2 * 200, abs=1)
@@ -460,7 +629,7 @@ def test_a_figure_that_cannot_be_written_leaves_the_old_file(tmp_path):
     figure.axes[0].set_title("a{", parse_math=True)
     figure.axes[0].set_xlabel("$\\nosuchcommand$", parse_math=True)
     with pytest.raises(ValueError, match="nosuchcommand"):
-        figures.save(figure, [path])
+        style.save(figure, [path])
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -468,8 +637,8 @@ def test_a_figure_that_cannot_be_written_leaves_the_old_file(tmp_path):
 def test_a_readers_own_matplotlib_settings_change_nothing(tmp_path):
     import matplotlib
 
-    figures.save(FIGURES["accuracy_vs_tau"](), [tmp_path / "plain.png"])
+    style.save(FIGURES["accuracy_vs_tau"](), [tmp_path / "plain.png"])
     with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "black", "savefig.dpi": 30}):
-        figures.save(FIGURES["accuracy_vs_tau"](), [tmp_path / "styled.png"])
+        style.save(FIGURES["accuracy_vs_tau"](), [tmp_path / "styled.png"])
         assert matplotlib.rcParams["font.size"] == 20
     assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "styled.png").read_bytes()

@@ -123,10 +123,23 @@ def test_content_is_on_the_disk_before_the_file_has_its_name(tmp_path, monkeypat
     assert temporary == renamed and folder == str(tmp_path)
 
 
+def job(log: Path) -> str:
+    """Return the first lines of a script that runs as a job, without Snakemake."""
+    return f"""
+from types import SimpleNamespace
+from csnn.job import logged
+__file__ = "script.py"
+job = SimpleNamespace(log=[{str(log)!r}], rule="rule", input=[], output=[], params={{}})
+"""
+
+
 def test_a_job_that_is_told_to_end_clears_away_what_it_was_writing(tmp_path):
-    code = "import sys\nfrom csnn.job import logged\nout = sys.stdout\n"
-    code += f"with logged({str(tmp_path / 'job.log')!r}):\n" + textwrap.indent(WRITE, "    ").replace(
-        '    print("writing", flush=True)', '    os.write(saved, b"writing\\n")'
+    code = (
+        job(tmp_path / "job.log")
+        + "with logged(job):\n"
+        + textwrap.indent(WRITE, "    ").replace(
+            '    print("writing", flush=True)', '    os.write(saved, b"writing\\n")'
+        )
     )
     code = "import os\nsaved = os.dup(1)\n" + code
     with writer(tmp_path / "file.txt", code) as process:
@@ -287,8 +300,8 @@ def test_objects_are_not_unpickled(tmp_path):
 )
 def test_a_job_that_fails_says_one_sentence(tmp_path, work, sentence, traced):
     log = tmp_path / "job.log"
-    script = "from csnn.job import logged\nfrom csnn.files import InputError\nimport os\n"
-    script += f"with logged({str(log)!r}):\n    os.system('echo from outside Python')\n    {work}\n"
+    script = job(log) + "from csnn.files import InputError\nimport os\n"
+    script += f"with logged(job):\n    os.system('echo from outside Python')\n    {work}\n"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     assert process.returncode == 1

@@ -15,6 +15,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from statsmodels.stats.proportion import proportion_confint
 
 from csnn.evaluation import metrics
+from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 
 
 @pytest.fixture
@@ -37,8 +38,8 @@ def test_each_step_is_what_scikit_learn_says(answers):
     for step in range(logits.shape[1]):
         accuracy = accuracy_score(labels, logits[:, step].argmax(axis=1))
         loss = log_loss(labels, softmax(logits[:, step]), labels=range(10))
-        assert metrics.accuracy_per_step(logits, labels)[step] == pytest.approx(accuracy)
-        assert metrics.loss_per_step(logits, labels)[step] == pytest.approx(loss, rel=1e-12)
+        assert metrics.correct(logits, labels)[:, step].mean() == pytest.approx(accuracy)
+        assert metrics.cross_entropy(logits, labels)[:, step].mean() == pytest.approx(loss, rel=1e-12)
 
 
 def test_time_average_counts_every_image_and_step_alike(answers):
@@ -46,25 +47,22 @@ def test_time_average_counts_every_image_and_step_alike(answers):
     logits, labels = answers
     flat, repeated = logits.reshape(-1, 10), np.repeat(labels, 12)
     scores = metrics.score(logits, labels)
-    assert scores["accuracy_time_averaged"] == pytest.approx(accuracy_score(repeated, flat.argmax(axis=1)))
-    assert scores["loss_time_averaged"] == pytest.approx(log_loss(repeated, softmax(flat), labels=range(10)))
+    assert scores[TIME_AVERAGED]["accuracy"] == pytest.approx(accuracy_score(repeated, flat.argmax(axis=1)))
+    assert scores[TIME_AVERAGED]["loss"] == pytest.approx(log_loss(repeated, softmax(flat), labels=range(10)))
 
 
-def test_last_step_is_the_last_step(answers):
+def test_the_final_step_is_the_last(answers):
     logits, labels = answers
     scores = metrics.score(logits, labels)
-    assert scores["accuracy_last_step"] == pytest.approx(accuracy_score(labels, logits[:, -1].argmax(axis=1)))
-    assert scores["loss_last_step"] == pytest.approx(log_loss(labels, softmax(logits[:, -1]), labels=range(10)))
-    assert scores["images"] == 200
+    assert scores[FINAL_STEP]["accuracy"] == pytest.approx(accuracy_score(labels, logits[:, -1].argmax(axis=1)))
+    assert scores[FINAL_STEP]["loss"] == pytest.approx(log_loss(labels, softmax(logits[:, -1]), labels=range(10)))
 
 
-def test_a_network_without_time_has_one_reading(answers):
+def test_a_network_without_time_scores_the_same_averaged_and_at_the_end(answers):
     logits, labels = answers
     scores = metrics.score(logits[:, -1], labels)
     assert scores == metrics.score(logits[:, -1:], labels)
-    for name, value in scores.items():
-        if "time_averaged" in name:
-            assert value == scores[name.replace("time_averaged", "last_step")]
+    assert scores[TIME_AVERAGED] == scores[FINAL_STEP]
 
 
 def test_of_equal_logits_the_first_class_wins():
@@ -110,20 +108,32 @@ def test_scores_do_not_see_the_order_of_images_or_the_names_of_classes(case, ran
     random.shuffle(images)
     random.shuffle(classes)
     renamed = np.argsort(classes)[labels]
-    losses = metrics.loss_per_step(logits, labels)
-    np.testing.assert_allclose(metrics.loss_per_step(logits[images], labels[images]), losses, atol=1e-10)
-    np.testing.assert_allclose(metrics.loss_per_step(logits[:, :, classes], renamed), losses, atol=1e-10)
+    losses = metrics.cross_entropy(logits, labels)
+    np.testing.assert_allclose(metrics.cross_entropy(logits[images], labels[images]), losses[images], atol=1e-10)
+    np.testing.assert_allclose(metrics.cross_entropy(logits[:, :, classes], renamed), losses, atol=1e-10)
 
 
 @given(logits_and_labels(1e30))
 def test_scores_are_finite_and_lie_within_their_intervals(case):
     logits, labels = case
     scores = metrics.score(logits, labels)
-    for reading in ("time_averaged", "last_step"):
-        accuracy, loss = scores[f"accuracy_{reading}"], scores[f"loss_{reading}"]
-        low, high = scores[f"accuracy_{reading}_low"], scores[f"accuracy_{reading}_high"]
+    for scored in scores.values():
+        accuracy, loss = scored["accuracy"], scored["loss"]
+        low, high = scored["accuracy_low"], scored["accuracy_high"]
         assert 0 <= low <= accuracy + 1e-12 and accuracy - 1e-12 <= high <= 1
         assert np.isfinite(loss) and loss >= 0
+
+
+@given(logits_and_labels(3e38), st.integers(0, 3))
+def test_extreme_logits_and_ties_are_scored_stably(case, ties):
+    logits, labels = case
+    logits[:, :, : ties + 1] = logits[:, :, :1]  # of equal logits the first class wins
+    logits = logits.astype(np.float32)
+    scores = metrics.score(logits, labels)
+    largest = [[next(k for k, value in enumerate(step) if value == max(step)) for step in image] for image in logits]
+    assert scores[TIME_AVERAGED]["accuracy"] == pytest.approx((np.array(largest) == labels[:, None]).mean())
+    shifted = logits.astype(np.float64) - np.take_along_axis(logits, labels[:, None, None], axis=2)
+    assert scores[TIME_AVERAGED]["loss"] == pytest.approx(np.logaddexp.reduce(shifted, axis=2).mean(), rel=1e-9)
 
 
 def test_wilson_interval_of_a_textbook_example():
@@ -140,8 +150,8 @@ def test_wilson_interval_of_a_textbook_example():
 def test_last_step_has_a_wilson_interval(answers):
     logits, labels = answers
     scores = metrics.score(logits, labels)
-    low, high = proportion_confint(round(200 * scores["accuracy_last_step"]), 200, method="wilson")
-    assert (scores["accuracy_last_step_low"], scores["accuracy_last_step_high"]) == pytest.approx((low, high))
+    low, high = proportion_confint(round(200 * scores[FINAL_STEP]["accuracy"]), 200, method="wilson")
+    assert (scores[FINAL_STEP]["accuracy_low"], scores[FINAL_STEP]["accuracy_high"]) == pytest.approx((low, high))
 
 
 def test_time_average_has_an_interval_over_images_not_over_steps(answers):
@@ -150,9 +160,9 @@ def test_time_average_has_an_interval_over_images_not_over_steps(answers):
     scores = metrics.score(logits, labels)
     shares = (logits.argmax(axis=2) == labels[:, np.newaxis]).mean(axis=1)
     half_width = 1.96 * shares.std(ddof=1) / np.sqrt(200)
-    assert scores["accuracy_time_averaged_low"] == pytest.approx(shares.mean() - half_width, abs=0.1 * half_width)
-    assert scores["accuracy_time_averaged_high"] == pytest.approx(shares.mean() + half_width, abs=0.1 * half_width)
-    assert metrics.score(np.repeat(logits, 5, axis=1), labels) == pytest.approx(scores)
+    assert scores[TIME_AVERAGED]["accuracy_low"] == pytest.approx(shares.mean() - half_width, abs=0.1 * half_width)
+    assert scores[TIME_AVERAGED]["accuracy_high"] == pytest.approx(shares.mean() + half_width, abs=0.1 * half_width)
+    assert metrics.score(np.repeat(logits, 5, axis=1), labels)[TIME_AVERAGED] == pytest.approx(scores[TIME_AVERAGED])
 
 
 def test_intervals_cover_the_truth_about_95_percent_of_the_time():
@@ -175,7 +185,7 @@ def test_images_that_all_agree_still_have_an_interval():
 def test_scores_of_one_image_can_be_kept_as_json():
     scores = metrics.score(np.zeros((1, 5, 3)), np.array([1]))
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
-    assert scores["loss_last_step"] == pytest.approx(np.log(3)) and scores["loss_last_step_low"] is None
+    assert scores[FINAL_STEP]["loss"] == pytest.approx(np.log(3)) and scores[FINAL_STEP]["loss_low"] is None
 
 
 def test_the_same_logits_always_have_the_same_interval(answers):
@@ -228,5 +238,5 @@ print(float(loss), float(numpy.mean(hits)))
 """
     loss, accuracy = map(float, run(code, str(tmp_path / "answers.npz")).split())
     scores = metrics.score(logits, labels)
-    assert scores["loss_time_averaged"] == pytest.approx(loss, rel=1e-5)
-    assert scores["accuracy_time_averaged"] == pytest.approx(accuracy, rel=1e-5)
+    assert scores[TIME_AVERAGED]["loss"] == pytest.approx(loss, rel=1e-5)
+    assert scores[TIME_AVERAGED]["accuracy"] == pytest.approx(accuracy, rel=1e-5)

@@ -135,6 +135,17 @@ def test_only_nengodl_sees_the_lent_modules():
     assert nengo_dl.compat.Functional.__module__.startswith("tf_keras")
 
 
+def test_keras_own_settings_file_changes_nothing(tmp_path):
+    settings = '{"floatx": "float16", "image_data_format": "channels_first", "epsilon": 0.1, "backend": "tensorflow"}'
+    (tmp_path / "keras.json").write_text(settings)
+    script = "from csnn.nengodl.compat import tf\nbackend = tf.keras.backend\n"
+    script += "print(backend.floatx(), backend.image_data_format(), backend.epsilon())\n"
+    script += "print(tf.keras.layers.Conv2D(1, 1)(tf.keras.Input((3, 4, 5))).shape[1:])"
+    environment = {"PYTHONPATH": "workflow/scripts", "PATH": "", "KERAS_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert process.stdout.splitlines() == ["float32 channels_last 1e-07", "(3, 4, 1)"], process.stderr
+
+
 def test_importing_it_starts_no_second_tensorflow_and_leaves_the_threads_free_to_set():
     script = "import subprocess, csnn.nengodl_compat as compat\n"
     script += "assert subprocess.call(['true']) == 0\ncompat.use_threads(1)\n"

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from csnn.evaluation import readouts
+from csnn.evaluation.metrics import FINAL_STEP
 
 # logits of one image over five steps, three classes: class 1 leads, then class 2 for good
 ONE = np.array([[[0, 3, 0], [0, 3, 1], [0, 2, 2.5], [0, 1, 4], [0, 1, 4]]], np.float32)
 
 
-def test_last_step_is_the_last_step():
-    assert readouts.Readout(readouts.LAST_STEP).decide(ONE) == ([2], [5])
+def test_the_final_step_is_the_last():
+    assert readouts.Readout(FINAL_STEP).decide(ONE) == ([2], [5])
 
 
 @pytest.mark.parametrize(("window", "expected"), [(2, 2), (3, 2), (5, 2), (99, 2)])
@@ -56,5 +57,5 @@ def test_settling_step(decisions, step):
 def test_names_tell_readouts_apart():
     configured = readouts.configured([5, 20], [1, 2.5], hold=3)
     assert [readout.name for readout in configured] == [
-        "last step", "mean of last 5", "mean of last 20", "margin 1 for 3", "margin 2.5 for 3",
+        "final step", "mean of last 5", "mean of last 20", "margin 1 for 3", "margin 2.5 for 3",
     ]  # fmt: skip

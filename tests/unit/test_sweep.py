@@ -101,6 +101,7 @@ CONFIG = {
     "data": {"source": "digits", "test_images": 10, "validation_images": 5},
     "cnn": {
         "architecture": {"builder": None, "pooling": "max", "dense_units": 64},
+        "model": None,
         "weights": None,
         "training": {"epochs": 3},
         "variants": VARIANTS,
@@ -151,11 +152,32 @@ def test_settings_of_a_cnn_tell_every_step_of_its_making(small):
     assert small.rate_curve_of_cnn(Wildcards(cnn="cnn/wide"))["max_rate_hz"] == 415
 
 
-def test_a_builder_stands_for_all_sizes():
-    cnn = CONFIG["cnn"] | {"architecture": {"builder": "mine.py:build", "pooling": "max"}}
-    own = Sweep(CONFIG | {"cnn": cnn})
-    assert own.architecture == {"builder": "mine.py:build"}
-    assert own.builder_file == ["mine.py"]
+def test_a_builder_stands_for_all_sizes_and_counts_with_what_it_imports(tmp_path):
+    builder, blocks = tmp_path / "mine.py", tmp_path / "blocks.py"
+    builder.write_text("import os\nfrom blocks import block\ndef build(shape, classes):\n    return block(shape)\n")
+    (tmp_path / "unused.py").write_text("x = 1\n")
+
+    def settings(code):
+        blocks.write_text(code)
+        cnn = CONFIG["cnn"] | {"architecture": {"builder": f"{builder}:build", "pooling": "max"}}
+        own = Sweep(CONFIG | {"cnn": cnn})
+        assert own.architecture == {"builder": f"{builder}:build"}
+        assert own.cnn_files == []
+        return own.cnn_settings("base")
+
+    before = settings("def block(shape):\n    return 1\n")
+    assert settings("# a comment\ndef block(shape):\n    return 1\n") == before
+    assert settings("def block(shape):\n    return 2\n") != before
+    builder.write_text("def build(:\n")  # refused when it is run
+    assert settings("") != before
+
+
+def test_a_model_file_stands_for_architecture_and_weights():
+    own = Sweep(CONFIG | {"cnn": CONFIG["cnn"] | {"model": "mine.keras"}})
+    assert own.architecture == {"model": "mine.keras"}
+    assert own.cnn_files == ["mine.keras"]
+    assert not own.trains
+    assert "training" not in own.cnn_settings("base")
 
 
 def test_settings_of_a_simulation_do_not_know_other_configurations(small):
@@ -187,6 +209,19 @@ def test_certificates_cover_each_configuration_once(small, tmp_path):
     many = Sweep(CONFIG | {"snn": CONFIG["snn"] | {"tau_syn_s": [i / 1000 for i in range(1, 12)]}})
     assert [len(name.split("+")) for name in names(many, seeds=1)[:2]] == [8, 3]
     assert many.verified_taus(Wildcards(taus="none+0.01")) == [None, 0.01]
+
+
+def test_with_choices_only_what_was_chosen_is_reported_on_the_test_images(tmp_path):
+    pattern = "{network}/tau-{tau}/seed-{seed}"
+    every = Sweep(CONFIG | {"analyses": ["paper", "claims"]}).reported(lambda: "no table", pattern, seeds=1)
+    assert every == ["RLR/tau-0.005/seed-0", "RLR/tau-none/seed-0", "LIF/tau-0.005/seed-0", "LIF/tau-none/seed-0"]
+    choices = tmp_path / "choices.csv"
+    choices.write_text("network,tau_syn_s,readout\nLIF,,final step\nLIF,,mean of last 5\nRLR,0.005,final step\n")
+    gap = Sweep(CONFIG | {"analyses": ["gap"]}, digest=lambda script: "")
+    files = gap.reported(lambda: choices, pattern)(None)
+    assert files == ["LIF/tau-none/seed-0", "LIF/tau-none/seed-1", "RLR/tau-0.005/seed-0", "RLR/tau-0.005/seed-1"]
+    hashes = [gap.hash_of_settings(configuration) for configuration in gap.chosen(choices, seeds=1)]
+    assert set(hashes) < set(gap.hashes_of_settings()) and len(set(gap.hashes_of_settings())) == 2 * 2 * 2
 
 
 def test_limits_grow_with_each_attempt():

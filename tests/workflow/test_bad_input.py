@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from conftest import REPOSITORY, SMALL, Workflow, changed, dry_run
-from csnn.data import read_images
+from csnn.data.images import read_images
 from csnn.experiment import configuration
 from csnn.files import InputError
 
@@ -134,9 +134,11 @@ LAYOUTS = [
     ({"x_test": None}, "mine.npz has no x_test; it must hold x_train, y_train, x_test, y_test"),
     ({"x_train": None, "images": np.zeros(3)}, "mine.npz has no x_train; it must hold"),
     ({"x_test": np.zeros((8, 8, 16, 1), np.uint8)}, "x_train are (16, 16, 1) and of x_test (8, 16, 1); they must be"),
+    ({"x_test": np.zeros(8, np.uint8)}, "x_test has shape (8,); it must be (images, height, width, channels)"),
+    ({"x_test": np.zeros((8, 256), np.uint8)}, "x_train are (16, 16, 1) and of x_test (256,); they must be"),
     (
-        {"x_test": np.zeros((8, 256), np.uint8)},
-        "x_test has shape (8, 256); it must be (images, height, width, channels)",
+        {"x_train": np.zeros((20, 256), np.uint8), "x_test": np.zeros((8, 256), np.uint8)},
+        "names mine.npz, which holds samples of shape (256,); the CNN of cnn.architecture takes images",
     ),
     ({"x_test": np.zeros((0, 16, 16, 1), np.uint8)}, "x_test has shape (0, 16, 16, 1); it must be"),
     ({"x_test": np.zeros((8, 16, 16, 1), np.int32)}, "x_test is int32; images must be uint8 (0 to 255) or float"),
@@ -195,6 +197,11 @@ def test_what_is_in_images(tmp_path, monkeypatch, changes, sentence):
     with pytest.raises(InputError) as refusal:
         read_images("mine.npz")
     assert sentence in str(refusal.value)
+    if "x_train" in changes and np.isfinite(changes["x_test"]).all():
+        return  # what is infinite as float32 alone is not seen before the run
+    with pytest.raises(InputError) as refusal:
+        configuration.read(changed(SMALL, OWN))
+    assert sentence in str(refusal.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 nor this"], ids=["empty", "text", "damaged"])
@@ -205,11 +212,10 @@ def test_what_is_no_npz(tmp_path, monkeypatch, content):
         configuration.read(changed(SMALL, OWN))
 
 
-@pytest.mark.parametrize(("changes", "sentence"), [CONTENTS[i] for i in (0, 2, 5, -1)])
-def test_every_rule_that_reads_images_says_so(tmp_path, changes, sentence):
+def test_every_rule_that_reads_images_says_so(tmp_path):
+    changes, sentence = CONTENTS[1]
     np.savez(tmp_path / "mine.npz", **arrays(**changes))
-    targets = ["images/test.npz", "images/logit_image.npz", "figures/figure1.png"]
-    targets += ["cnn/model.h5"] if changes == CONTENTS[0][0] else []  # which takes TensorFlow, and so its time
+    targets = ["images/test.npz", "images/logit_image.npz", "figures/figure1.png", "cnn/model.h5"]
     workflow = Workflow(tmp_path, config=changed(SMALL, OWN))
     process = workflow.run("--keep-going", *(f"results/small/{target}" for target in targets), check=False)
     refused(process.returncode, process.stdout + process.stderr, sentence)
@@ -318,7 +324,8 @@ def h5(path, arrays, **attributes):
     """Write arrays as Keras 3 does, with attributes of the file."""
     with h5py.File(path, "w") as file:
         for number, array in enumerate(arrays):
-            file.create_dataset(f"layers/{number:02}/vars/0", data=array)
+            layer = ("conv2d", "conv2d_1", "dense", "dense_1")[number // 2]
+            file.create_dataset(f"layers/{layer}/vars/{number % 2}", data=array)
         file.attrs.update(attributes)
 
 
@@ -329,36 +336,45 @@ def right(fill=0.0):
 
 
 WEIGHTS = [
-    (lambda path: path.write_bytes(b"no HDF5"), "weights.h5 is not a readable .h5 file of weights ("),
+    (lambda path: path.write_bytes(b"no HDF5"), "weights.h5 is not a readable file of Keras ("),
     (
         lambda path: h5(path, right()[:-1]),
-        "does not fit cnn.architecture: it has 7 arrays where 8 are wanted; both must",
+        "does not fit the CNN: it has 7 arrays where 8 are wanted; both must",
     ),
     (lambda path: h5(path, [np.zeros(3), *right()[1:]]), "array 1 is (3,) where (3, 3, 3, 4) is wanted; both must be"),
-    (lambda path: h5(path, right(np.nan)), "weights.h5 holds NaN or infinite weights; they must be finite"),
+    (
+        lambda path: h5(path, right(np.nan)),
+        "weights.h5 holds weights that are NaN, infinite or beyond single precision; they must",
+    ),
     (lambda path: h5(path, [a.astype("S1") for a in right()]), "weights.h5 holds something else than floating-point"),
-    (lambda path: h5(path, right(), layer_names=["absent"]), "weights.h5 is not a readable .h5 file of weights ("),
-    (lambda path: h5(path, right(), layer_names=7), "weights.h5 is not a readable .h5 file of weights ("),
+    (
+        lambda path: h5(path, right(), layer_names=["absent"]),
+        "weights.h5 holds no layer absent, which it lists; it must",
+    ),
+    (lambda path: h5(path, right(), layer_names=7), "weights.h5 is not a readable file of Keras ("),
 ]
 
 
 @pytest.mark.parametrize(("write", "sentence"), WEIGHTS, ids=[sentence[:40] for _, sentence in WEIGHTS])
 def test_weights(tmp_path, write, sentence):
     from csnn.model import cnn
+    from csnn.model.keras_file import load_weights
 
     model = cnn.build((32, 32, 3), 10, **SMALL["cnn"]["architecture"])
     h5(tmp_path / "weights.h5", right())
-    cnn.load_weights(model, tmp_path / "weights.h5")
+    load_weights(model, tmp_path / "weights.h5")
     write(tmp_path / "weights.h5")
     with pytest.raises(InputError) as refusal:
-        cnn.load_weights(model, tmp_path / "weights.h5")
+        load_weights(model, tmp_path / "weights.h5")
     assert sentence in str(refusal.value)
 
 
 def test_weights_that_do_not_fit_in_a_run(tmp_path):
     h5(tmp_path / "weights.h5", right()[:-2])
     process = Workflow(tmp_path, config=changed(SMALL, {"cnn.weights": "weights.h5"})).run(MODEL, check=False)
-    sentence = "cnn.weights weights.h5 does not fit cnn.architecture: it has 6 arrays where 8 are wanted"
+    sentence = (
+        "weights.h5 does not fit the CNN: it has 0 layers dense with weights of (8, 10), (10,) where 1 are wanted"
+    )
     refused(process.returncode, process.stdout + process.stderr, sentence)
 
 

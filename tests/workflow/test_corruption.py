@@ -10,7 +10,8 @@ import pytest
 
 import test_network_file
 from conftest import Workflow
-from csnn import data, files, responses
+from csnn import files, responses
+from csnn.data.images import Dataset, read_images, write_images
 from csnn.event import network
 from csnn.files import InputError, read_json, read_npz, write_json, write_npz
 from csnn.model import cnn
@@ -48,7 +49,7 @@ KINDS = {
     "network": ("LIF/networks/seed-{}.npz", save_network, network.load_network, True),
     "images": ("experiment-{}/images/test.npz", lambda p, s: write_npz(p, images(s)), read_npz, True),
     "scores": ("LIF/tau-0.005/seed-{}/scores.json", lambda p, s: write_json(p, {"accuracy": s / 7}), read_json, True),
-    "own images": ("mine-{}.npz", lambda p, s: np.savez(p, **images(s)), data.read_images, False),
+    "own images": ("mine-{}.npz", lambda p, s: np.savez(p, **images(s)), read_images, False),
 }
 
 
@@ -125,7 +126,7 @@ def test_no_array_is_hidden_by_a_flipped_bit(tmp_path):
     content = bytearray(path.read_bytes())
     content[content.index(b"PK\x01\x02") + 33] ^= 1
     path.write_bytes(content)
-    assert "a comment hides the entries that follow" in refused(path, data.read_images)
+    assert "a comment hides the entries that follow" in refused(path, read_images)
 
 
 @pytest.mark.parametrize("times", ["newer", "same"])
@@ -165,17 +166,17 @@ def test_a_folder_that_was_moved_can_still_be_read(tmp_path, monkeypatch):
 
 
 def test_prepared_data_must_be_the_workflows_own(tmp_path, monkeypatch):
-    """A user's own file in the place of the digits is refused there, and read anywhere else."""
+    """A user's own file among the prepared data sets is refused, and read anywhere else."""
     monkeypatch.chdir(tmp_path)
-    data.write_images("data/digits.npz", data.Dataset(**images(0)))
-    data.read_images("data/digits.npz")
-    np.savez("data/digits.npz", **images(1))
-    assert "no checksum" in refused("data/digits.npz", data.read_images)
-    shutil.copy("data/digits.npz", "mine.npz")
-    data.read_images("mine.npz")
-    data.write_images("data/cifar10.npz", data.Dataset(**images(1)))
-    shutil.copy("data/cifar10.npz", "data/digits.npz")
-    assert "it was written as data/cifar10.npz" in refused("data/digits.npz", data.read_images)
+    write_images("data/prepared/digits.npz", Dataset(**images(0)), "digits:0")
+    read_images("data/prepared/digits.npz", "digits:0")
+    np.savez("data/prepared/digits.npz", **images(1))
+    assert "no checksum" in refused("data/prepared/digits.npz", read_images)
+    shutil.copy("data/prepared/digits.npz", "data/digits.npz")
+    read_images("data/digits.npz")
+    write_images("data/prepared/cifar10.npz", Dataset(**images(1)), "cifar10:0")
+    shutil.copy("data/prepared/cifar10.npz", "data/prepared/digits.npz")
+    assert "it was written as data/prepared/cifar10.npz" in refused("data/prepared/digits.npz", read_images)
 
 
 def test_a_model_of_other_settings_is_refused(tmp_path):
@@ -202,7 +203,7 @@ def spoilt(finished, tmp_path_factory) -> Workflow:
 
 
 CONFIGURATION = "LIF/tau-0.01/seed-0"
-GATHERED, SCORES = f"{CONFIGURATION}/test.npz", f"{CONFIGURATION}/scores.json"
+GATHERED, DECISIONS = f"{CONFIGURATION}/test.npz", f"{CONFIGURATION}/test-decisions.npz"
 SHARD, NETWORK, MODEL = f"{CONFIGURATION}/test-2-of-3.npz", "LIF/networks/seed-0.npz", "cnn/model.h5"
 CERTIFICATE = "verification/LIF/seed-0/tau-0.005+0.01.json"
 OTHER_CNN = "made with another training, held_out than belongs here"
@@ -217,14 +218,19 @@ SPOILT = {
         "made with another cnn, steps, compiled_network than belongs here",
     ),
     "network of another experiment": ("others", NETWORK, SHARD, "made with another cnn than belongs here"),
-    "scores of another tau": ("LIF/tau-0.005/seed-0/scores.json", SCORES, "tables/scores.csv", "was written as"),
+    "decisions of another tau": (
+        "LIF/tau-0.005/seed-0/test-decisions.npz",
+        DECISIONS,
+        "tables/scores.csv",
+        "was written as",
+    ),
     "certificate of another": (
         "verification/RLR/seed-0/tau-0.005+0.01.json",
         CERTIFICATE,
         "tables/scores.csv",
         "was written as",
     ),
-    "model of another experiment": ("others", MODEL, "cnn/evaluation.json", OTHER_CNN),
+    "model of another experiment": ("others", MODEL, "cnn/test-logits.npz", OTHER_CNN),
 }
 
 

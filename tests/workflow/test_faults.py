@@ -32,7 +32,7 @@ COMMAND += ["--verbose"]  # so that the output names every job
 def unfinished(finished, tmp_path) -> Workflow:
     """Return an experiment without tables, of which two of three shards of one neuron are missing."""
     workflow = finished.copy(tmp_path / "run")
-    for name in ("test-[23]-of-3.npz", "test.npz", "scores.json"):
+    for name in ("test-[23]-of-3.npz", "test.npz", "test-decisions.npz"):
         for path in workflow.results.glob(f"LIF/tau-*/seed-0/{name}"):
             path.unlink()
     shutil.rmtree(workflow.results / "tables")

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import sys
 import tarfile
 
 import h5py
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 
 from conftest import REPOSITORY, SMALL, Workflow, changed
-from csnn import data, files, responses
+from csnn import files, responses
+from csnn.data import images, sources
 from csnn.event import network
 from csnn.files import InputError
 from csnn.model import cnn
+from csnn.model.keras_file import load_weights
 from csnn.nengodl.compat import tf
 
 # what a shell, Python's format or a glob would take apart
@@ -36,7 +39,9 @@ def ran(tmp_path):
     return tmp_path / "ran"
 
 
-@pytest.mark.parametrize("read", [files.read_npz, data.read_images, data.sizes, network.load_network, responses.read])
+@pytest.mark.parametrize(
+    "read", [files.read_npz, images.read_images, images.examine, network.load_network, responses.read]
+)
 def test_no_npz_is_unpickled(tmp_path, ran, read):
     objects = np.array([Touch(ran)], dtype=object)
     np.savez(tmp_path / "mine.npz", x_train=objects, y_train=objects, x_test=objects, y_test=objects, header=objects)
@@ -64,7 +69,7 @@ def test_no_model_brings_code(tmp_path, ran):
     assert ran.exists()  # what the file holds does run, where it is let
     ran.unlink()
     with pytest.raises(
-        InputError, match=r"holds code \(a Lambda of .*\), which is not run; delete it to make it again"
+        InputError, match=r"holds the layer 'mine' of class Lambda, which is none of Keras' own .* code is not run"
     ):
         cnn.load(path)
     assert not ran.exists()
@@ -80,7 +85,14 @@ def test_no_model_names_code(tmp_path, module):
         config["config"]["layers"][1]["config"]["kernel_initializer"]["module"] = module
         file.attrs["model_config"] = json.dumps(config)
     cnn.write_checksum(path, path, {})
-    with pytest.raises(InputError, match=rf"holds code \(a GlorotUniform of {module}\), which is not run"):
+    imported = set(sys.modules)
+    assert cnn.load(path).output_shape == (None, 3)  # initializers are left out
+    assert set(sys.modules) == imported
+    config["config"]["layers"][1]["class_name"] = f"{module}.Conv2D"
+    with h5py.File(path, "a") as file:
+        file.attrs["model_config"] = json.dumps(config)
+    cnn.write_checksum(path, path, {})
+    with pytest.raises(InputError, match=rf"holds the layer 'conv2d.*' of class {module}.Conv2D, .* code is not run"):
         cnn.load(path)
 
 
@@ -88,7 +100,7 @@ def test_weights_are_read_as_arrays(tmp_path, ran):
     model_with_code(tmp_path / "weights.h5", ran)
     model = cnn.build((4, 4, 1), 3, filters=[2], dense_units=5)
     before = model.get_weights()[0]
-    cnn.load_weights(model, tmp_path / "weights.h5")
+    load_weights(model, tmp_path / "weights.h5")
     assert (model.get_weights()[0] != before).any()
     assert not ran.exists()
 
@@ -111,7 +123,8 @@ def archive(tmp_path, monkeypatch):
                     tar.addfile(info, io.BytesIO(content))
             for member in members:
                 tar.addfile(member, io.BytesIO(b"evil") if member.isreg() else None)
-        monkeypatch.setattr(data, "CIFAR10_SHA256", files.sha256(path))
+        known = sources.SOURCES["cifar10"]._replace(files={path.name: files.sha256(path)})
+        monkeypatch.setitem(sources.SOURCES, "cifar10", known)
         return path
 
     return write
@@ -138,7 +151,7 @@ def test_nothing_in_the_archive_leaves_it(tmp_path, archive, monkeypatch):
         member("link/through"),
         member("cifar-10-batches-bin/data_batch_6.bin"),
     )
-    assert data.read_cifar10(path).x_train.shape == (5, 32, 32, 3)
+    assert sources.read("cifar10", [path]).x_train.shape == (5, 32, 32, 3)
     assert sorted(tmp_path.rglob("*")) == sorted([*before, path])
 
 
@@ -147,16 +160,17 @@ def test_no_link_in_the_archive_is_followed(tmp_path, archive, kind):
     (tmp_path / "secret").write_bytes(bytes(1 + 3072))
     name = "cifar-10-batches-bin/test_batch.bin"
     path = archive(member(name, str(tmp_path / "secret"), kind), left_out=["test_batch.bin"])
-    with pytest.raises(InputError, match=f"holds no file {name}; it must be CIFAR-10's official archive"):
-        data.read_cifar10(path)
+    with pytest.raises(InputError, match=f"{name} is not a file; it must be the official archive"):
+        sources.read("cifar10", [path])
 
 
 def test_the_archive_is_checked_before_it_is_opened(archive, monkeypatch):
     path = archive(member("../outside"))
-    monkeypatch.setattr(data, "CIFAR10_SHA256", "of another")
-    monkeypatch.setattr(data.tarfile, "open", lambda *_: pytest.fail("opened"))
-    with pytest.raises(InputError, match="is not CIFAR-10's official binary archive"):
-        data.read_cifar10(path)
+    known = sources.SOURCES["cifar10"]._replace(files={path.name: "of another"})
+    monkeypatch.setitem(sources.SOURCES, "cifar10", known)
+    monkeypatch.setattr(sources.tarfile, "open", lambda *_: pytest.fail("opened"))
+    with pytest.raises(InputError, match="is not CIFAR-10's official file cifar-10-binary.tar.gz"):
+        sources.read("cifar10", [path])
 
 
 def test_no_rule_has_a_shell_command_and_no_code_unpickles():
@@ -187,8 +201,9 @@ def test_paths_are_taken_as_they_are(tmp_path):
     np.savez(folder / f"{NAME}.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     (folder / f"{NAME}.py").write_text(BUILDER)
     with h5py.File(folder / f"{NAME}.h5", "w") as file:
-        for name, shape in {"0": (3, 3, 1, 2), "1": (2,), "2": (72, 4), "3": (4,), "4": (4, 3), "5": (3,)}.items():
-            file[f"layers/{name}/vars/0"] = rng.random(shape)
+        shapes = {"conv2d": [(3, 3, 1, 2), (2,)], "dense": [(72, 4), (4,)], "dense_1": [(4, 3), (3,)]}
+        for name, (kernel, bias) in shapes.items():
+            file[f"layers/{name}/vars/0"], file[f"layers/{name}/vars/1"] = rng.random(kernel), rng.random(bias)
     changes = {
         "data": {"source": f"{NAME}.npz", "test_images": 5},
         "cnn": {"architecture": {"builder": f"{NAME}.py:build"}, "weights": f"{NAME}.h5"},
@@ -203,6 +218,6 @@ def test_paths_are_taken_as_they_are(tmp_path):
 def test_the_path_of_the_archive_is_taken_as_it_is(tmp_path, monkeypatch):
     (tmp_path / NAME).write_bytes(b"something else")
     monkeypatch.setenv("CSNN_CIFAR10", NAME)
-    process = Workflow(tmp_path).run("data/cifar10.npz", changes={"data.source": "cifar10"}, check=False)
-    assert f"Error: {NAME} is not CIFAR-10's official binary archive" in process.stdout + process.stderr
+    process = Workflow(tmp_path).run("data/prepared/cifar10.npz", changes={"data.source": "cifar10"}, check=False)
+    assert f"Error: {NAME} is not CIFAR-10's official file" in process.stdout + process.stderr
     assert not list(tmp_path.rglob("run"))

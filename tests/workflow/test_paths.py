@@ -121,7 +121,7 @@ def test_from_another_working_directory(tmp_path, clone):
 def test_the_papers_experiment_in_another_working_directory(tmp_path):
     """Without --configfile, it is the repository's config.yaml, unless one lies in the working directory."""
     output = snakemake(REPOSITORY, "-n", "--directory", str(tmp_path))
-    assert "results/paper/RLR/tau-0.02/seed-0/scores.json" in output
+    assert "results/paper/RLR/tau-0.02/seed-0/test-decisions.npz" in output
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(SMALL))
     assert "results/paper" not in snakemake(REPOSITORY, "-n", "--directory", str(tmp_path))
     assert [path.name for path in tmp_path.iterdir() if path.name != ".snakemake"] == ["config.yaml"]

@@ -21,7 +21,7 @@ def record(finished):
 class TestRecord:
     def test_hashes_are_those_of_the_files(self, finished, record):
         found = record["sha256"]
-        assert set(found["images"]) == {"data/digits.npz"}
+        assert set(found["images"]) == {"data/prepared/digits.npz"}
         assert set(found["weights"]) == {"results/small/cnn/model.h5"}
         assert set(found["networks"]) == {f"results/small/{n}/networks/seed-0.npz" for n in ("RLR", "LIF")}
         assert {path.rpartition("/")[2] for path in found["tables"]} == {

@@ -1,13 +1,14 @@
 """The report in a real browser, opened as a file and without network: what a colleague sees to whom it was sent."""
 
 import base64
-import gzip
 import json
 import re
 import shutil
 import time
 
 import pytest
+
+from conftest import unpacked
 
 selenium = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.chrome.service import Service  # noqa: E402
@@ -34,7 +35,7 @@ ITEMS = {
     },
     "2 Responses": {
         None: {
-            "Interactive: choose neuron, τ and image",
+            "Interactive: choose network, τ and image",
             "Logits of RLR (the paper's Figure 3)",
             "Logits of every neuron (the paper's Figure 5)",
             "Spikes and membrane potentials",
@@ -150,7 +151,7 @@ class TestInteractivePage:
     @pytest.fixture
     def explorer(self, page):
         go_to(page, "2 Responses", None)
-        items(page)["Interactive: choose neuron, τ and image"].find_elements(By.CSS_SELECTOR, "a")[0].click()
+        items(page)["Interactive: choose network, τ and image"].find_elements(By.CSS_SELECTOR, "a")[0].click()
         page.switch_to.frame(page.find_element(By.CSS_SELECTOR, SHOWN))
         page.find_element(By.CSS_SELECTOR, "#chart svg .mark-line path")
         yield page
@@ -179,7 +180,7 @@ class TestInteractivePage:
         assert len(state["image"]) == 1 and state["image"][0].startswith("data:image/png")
         assert "true class" in state["words"] and "CNN" in state["words"]
 
-    @pytest.mark.parametrize("field", ["neuron", "tau", "image"])
+    @pytest.mark.parametrize("field", ["network", "tau", "image"])
     def test_reacts_to_each_choice(self, explorer, field):
         before, after = self.chosen(explorer, field, 1)
         assert before["line"] != after["line"]
@@ -213,8 +214,3 @@ def test_images_stay_out_of_the_report_unless_they_are_wanted(finished, tmp_path
     assert held == {"figure1": False, "figure4": False, "figure5": True}
     assert "data:image/png" in unpacked(finished.results / "report" / "explorer.html")
     assert "data:image/png" not in unpacked(workflow.results / "report" / "explorer.html")
-
-
-def unpacked(path) -> str:
-    """Return the page within a packed one."""
-    return gzip.decompress(base64.b64decode(re.search(r'atob\("(.*?)"\)', path.read_text())[1])).decode()

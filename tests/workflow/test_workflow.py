@@ -11,19 +11,20 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from conftest import REPOSITORY, SMALL, Workflow, changed
-from csnn.files import read_json
+from conftest import REPOSITORY, SMALL, Workflow, changed, forked_snakemake
+from csnn.evaluation import decisions
 
 OF_DECISIONS = {"accuracy_over_time", "settling_time", "confusion_matrices", "agreement_with_cnn"}
 FIGURES = {f"figure{i}" for i in range(1, 6)} | {"accuracy_vs_tau", "loss_vs_tau", "spikes_and_voltages"} | OF_DECISIONS
 PAGES = {"opening", "explorer", "provenance", "table1_page", "table2_page", "report"}
 # what every change of a number ends in
-AGGREGATES = {"score_table", "tables", "figure3", "figure5", "accuracy_vs_tau", "loss_vs_tau", "timecourse", "all"}
+AGGREGATES = {"scores", "tables", "figure3", "figure5", "accuracy_vs_tau", "loss_vs_tau", "all"}
 AGGREGATES |= OF_DECISIONS | PAGES
 # what a neuron other than RLR, which figure 3 shows, needs at two time constants
 JOBS_OF_ONE_NEURON = Counter(
-    {"compile_network": 1, "simulate": 2 * (3 + 1), "gather": 2, "verify": 1}
+    {"compile_network": 1, "simulate": 2 * (3 + 1), "gather": 2, "decide": 2, "verify": 1}
     | {"record": 1, "spikes_and_voltages": 1}
     | dict.fromkeys(AGGREGATES - {"figure3"}, 1)
 )
@@ -89,13 +90,40 @@ class TestDryRun:
         assert process.returncode == 0, process.stdout + process.stderr
         listed = dict(line.split() for line in (process.stdout + process.stderr).splitlines() if len(line.split()) == 2)
         # 4 neurons x 4 time constants, each with 4 shards and the image whose logits are shown
-        assert {key: listed[key] for key in ("simulate", "gather", "verify", "train_cnn", "download_cifar10")} == {
+        assert {key: listed[key] for key in ("simulate", "gather", "verify", "train_cnn", "download")} == {
             "simulate": "80",
             "gather": "16",
             "verify": "4",
             "train_cnn": "1",
-            "download_cifar10": "1",
+            "download": "1",
         }
+
+    def test_only_what_takes_long_is_sent_to_a_cluster(self, tmp_path):
+        """Every other rule runs beside Snakemake, whatever is asked for."""
+        outer = tmp_path / "outer.smk"
+        outer.write_text(
+            f'include: "{REPOSITORY / "workflow" / "Snakefile"}"\n'
+            "local = workflow._localrules  # what Snakemake asks, except in a dry run, where everything is local\n"
+            'print("sent:", *(rule.name for rule in workflow.rules if rule.name not in local), flush=True)\n'
+        )
+        changes = {"data.validation_images": 5, "cnn.variants": {"tuned": {"tune": {"epochs": 1}}}}
+        config = tmp_path / "experiment.yaml"
+        config.write_text(yaml.safe_dump(changed(SMALL, changes)))
+        command = ["--snakefile", str(outer), "--configfile", str(config), "--cores", "1", "--dry-run", "--quiet"]
+        process = forked_snakemake(command, tmp_path, tmp_path)
+        assert process.returncode == 0, process.stdout + process.stderr
+        sent = set(re.search(r"^sent: (.*)$", process.stdout, re.MULTILINE)[1].split())
+        training = {"read_cifar10", "check_cnn", "train_cnn", "variant", "verify_cnn", "cnn_outputs"}
+        simulation = {
+            "compile_network",
+            "verify",
+            "simulate",
+            "gather",
+            "gather_validation",
+            "record",
+            "record_activity",
+        }
+        assert sent == training | simulation | {"decide"}
 
 
 class TestRun:
@@ -114,37 +142,38 @@ class TestRun:
 
     def test_scores_are_those_of_the_stored_logits(self, finished):
         scores = pd.read_csv(finished.results / "tables" / "scores.csv")
-        assert list(scores.columns[:4]) == ["neuron", "tau_syn_s", "seed", "images"]
-        assert len(scores) == 1 + 2 * 2
-        for row in scores[scores["neuron"] != "CNN"].itertuples():
-            path = finished.results / row.neuron / f"tau-{row.tau_syn_s}" / f"seed-{row.seed:.0f}" / "test.npz"
-            with np.load(path) as file:
-                right = file["logits"].argmax(2) == file["labels"][:, None]
-            assert right.shape == (15, 12)
-            assert row.accuracy_time_averaged == pytest.approx(right.mean())
-            assert row.accuracy_last_step == pytest.approx(right[:, -1].mean())
+        assert len(scores) == 1 + 2 * 2 * (2 + 4 + 3)  # time-averaged and final step, windows and margins
+        with np.load(finished.results / "cnn" / "test-logits.npz") as file:
+            assert scores["accuracy"][0] == pytest.approx((file["logits"].argmax(1) == file["labels"]).mean())
+            cnn = file["logits"].argmax(1)
+        for (network, tau_syn_s, seed), rows in scores[1:].groupby(["network", "tau_syn_s", "seed"]):
+            with np.load(finished.results / network / f"tau-{tau_syn_s}" / f"seed-{seed:.0f}" / "test.npz") as file:
+                leaders, labels = file["logits"].argmax(2), file["labels"][:, None]
+            assert leaders.shape == (15, 12)
+            row = rows.set_index("readout")
+            assert row.loc["time-averaged", "accuracy"] == pytest.approx((leaders == labels).mean())
+            assert row.loc["final step", "accuracy"] == pytest.approx((leaders == labels)[:, -1].mean())
+            assert row.loc["final step", "agreement"] == pytest.approx((leaders[:, -1] == cnn).mean())
 
     def test_the_terminal_tells_stages_and_the_log_every_job(self, tmp_path):
         workflow = Workflow(tmp_path)
-        process = workflow.run("data/digits.npz", "results/small/images/test.npz")
+        process = workflow.run("data/prepared/digits.npz", "results/small/images/test.npz")
         stages = re.findall(r"^(\w+) (\d+)/(\d+) +: +(\d+)%.*\| (\d)/2 \[", process.stderr, re.MULTILINE)
-        assert stages == [("read_digits", "1", "1", "50", "1"), ("select_images", "1", "1", "100", "2")]
-        assert "rule read_digits" not in process.stderr and "Select jobs" not in process.stderr
+        assert stages == [("prepare", "1", "1", "50", "1"), ("select_images", "1", "1", "100", "2")]
+        assert "rule prepare" not in process.stderr and "Select jobs" not in process.stderr
         (log,) = (tmp_path / ".snakemake" / "log").glob("*.log")
-        assert "rule read_digits" in log.read_text() and "2 of 2 steps (100%) done" in log.read_text()
+        assert "rule prepare" in log.read_text() and "2 of 2 steps (100%) done" in log.read_text()
 
     def test_a_job_that_fails_is_told_with_its_log(self, finished, tmp_path):
         workflow = finished.copy(tmp_path / "copy")
         (workflow.results / "tables" / "scores.csv").unlink()
-        scores = workflow.results / "LIF" / "tau-0.01" / "seed-0" / "scores.json"
-        os.truncate(scores, 10)
-        os.utime(
-            scores,
-            ns=(scores.stat().st_atime_ns, (finished.results / "LIF/tau-0.01/seed-0/test.npz").stat().st_mtime_ns),
-        )
+        path = workflow.results / "LIF" / "tau-0.01" / "seed-0" / "test-decisions.npz"
+        before = path.stat()
+        os.truncate(path, 10)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         process = workflow.run("results/small/tables/scores.csv", check=False)
         assert process.returncode != 0
-        assert "Error in rule score_table" in process.stderr and "results/small/logs/score_table.log" in process.stderr
+        assert "Error in rule scores" in process.stderr and "results/small/logs/scores.log" in process.stderr
 
     def test_every_simulation_says_how_far_it_is(self, finished):
         logs = list((finished.results / "logs" / "simulate").rglob("*.log"))
@@ -157,7 +186,9 @@ class TestReruns:
 
     def test_adding_a_time_constant_adds_its_jobs(self, finished):
         planned = finished.planned(changes={"snn.tau_syn_s": [0.005, 0.01, 0.02]})
-        assert planned == Counter({"simulate": 2 * (3 + 1), "gather": 2, "verify": 2} | dict.fromkeys(AGGREGATES, 1))
+        assert planned == Counter(
+            {"simulate": 2 * (3 + 1), "gather": 2, "decide": 2, "verify": 2} | dict.fromkeys(AGGREGATES, 1)
+        )
 
     def test_adding_a_neuron_adds_its_jobs(self, finished):
         planned = finished.planned(changes={"snn.neurons": {"RLR": {}, "LIF": {}, "SRL": {}}})
@@ -165,7 +196,8 @@ class TestReruns:
 
     def test_adding_a_seed_adds_its_jobs(self, finished):
         planned = finished.planned(changes={"snn.seeds": [0, 1]})
-        jobs = {"compile_network": 2, "simulate": 4 * 3, "gather": 4, "verify": 2} | dict.fromkeys(AGGREGATES, 1)
+        jobs = {"compile_network": 2, "simulate": 4 * 3, "gather": 4, "decide": 4, "verify": 2}
+        jobs |= dict.fromkeys(AGGREGATES, 1)
         # the figures of logits show the first seed
         assert planned == Counter(jobs) - Counter({"figure3": 1, "figure5": 1})
 
@@ -214,7 +246,7 @@ class TestVerification:
         assert right in engine.read_text()
         engine.write_text(engine.read_text().replace(right, wrong))
         copy.repository = repository
-        assert copy.planned()["score_table"] == 1
+        assert copy.planned()["scores"] == 1
         process = copy.run("results/small/verification/RLR/seed-0/tau-0.005+0.01.json", check=False)
         assert process.returncode != 0
         sentence = "Error: the engine's logits for RLR, tau_syn_s 0.005, seed 0 differ by "
@@ -239,15 +271,16 @@ class TestSharding:
         for images_per_shard, cores in ((15, 1), (8, 2)):  # whole; two shards, the last one shorter
             changes["simulation.images_per_shard"] = images_per_shard
             workflow = simulated_anew(finished, tmp_path / str(images_per_shard), changes)
-            workflow.run(f"results/small/{target}/scores.json", cores=cores)
+            workflow.run(f"results/small/{target}/test-decisions.npz", cores=cores)
             runs.append(logits(workflow))
         assert list(runs[0]) == [target]
         assert runs[0] == runs[1]
-        ours, theirs = (read_json(run.results / target / "scores.json") for run in (finished, workflow))
-        assert ours.pop("neuron") == theirs.pop("neuron") == "LIF"
-        numbers = [key for key, value in ours.items() if isinstance(value, float | int)]
-        assert len(numbers) > 12
-        assert [ours[key] for key in numbers] == pytest.approx([theirs[key] for key in numbers], rel=1e-6)
+        ours, theirs = (decisions.read(run.results / target / "test-decisions.npz") for run in (finished, workflow))
+        assert ours.configuration["neuron"] == theirs.configuration["neuron"] == "LIF"
+        for our, their in zip(ours.scores, theirs.scores, strict=True):
+            numbers = [key for key, value in our.items() if isinstance(value, float)]
+            assert len(numbers) > 8
+            assert [our[key] for key in numbers] == pytest.approx([their[key] for key in numbers], rel=1e-6)
 
 
 class TestCifar10:
@@ -255,14 +288,14 @@ class TestCifar10:
 
     def test_downloads_are_planned_only_where_the_archive_is_missing(self, tmp_path, monkeypatch):
         workflow = Workflow(tmp_path)
-        assert workflow.planned(changes={"data.source": "cifar10"})["download_cifar10"] == 1
+        assert workflow.planned(changes={"data.source": "cifar10"})["download"] == 1
         archive = tmp_path / "elsewhere.tar.gz"
         archive.write_bytes(b"")
         named = workflow.planned(changes={"data.source": "cifar10", "data.archive": str(archive)})
-        assert (named["download_cifar10"], named["read_cifar10"]) == (0, 1)
+        assert (named["download"], named["prepare"]) == (0, 1)
         monkeypatch.setenv("CSNN_CIFAR10", str(archive))
         by_variable = workflow.planned(changes={"data.source": "cifar10"})
-        assert (by_variable["download_cifar10"], by_variable["read_cifar10"]) == (0, 1)
+        assert (by_variable["download"], by_variable["prepare"]) == (0, 1)
 
     def test_something_else_than_the_archive_is_refused_before_any_simulation(self, tmp_path):
         workflow = Workflow(tmp_path)
@@ -271,5 +304,5 @@ class TestCifar10:
         process = workflow.run(changes={"data.source": "cifar10"}, check=False)
         output = process.stdout + process.stderr
         assert process.returncode != 0
-        assert "Error: data/cifar-10-binary.tar.gz is not CIFAR-10's official binary archive" in output
+        assert "Error: data/cifar-10-binary.tar.gz is not CIFAR-10's official file" in output
         assert "rule train_cnn" not in output

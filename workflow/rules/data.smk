@@ -1,64 +1,69 @@
 """Images: where they come from, and which of them the spiking networks see. Data are shared by all experiments."""
 
-from csnn.data import PREPARED
+from csnn.data.images import PREPARED
+from csnn.data.sources import DOWNLOADS, SOURCES, brought, identity
 
-DATASET = PREPARED.get(config["data"]["source"], config["data"]["source"])
-CIFAR10_ARCHIVE = config["data"]["archive"] or os.environ.get("CSNN_CIFAR10") or "data/cifar-10-binary.tar.gz"
+SOURCE = config["data"]["source"]
+# a user's own file is no output of any rule; its content counts (see csnn/experiment/content.py), not its time
+DATASET = f"{PREPARED}/{SOURCE}.npz" if SOURCE in SOURCES else ancient(SOURCE)
 
 
-rule download_cifar10:
+def files_of_source(wildcards):
+    """Files of a public data set: brought by hand, or else downloaded."""
+    archive = config["data"]["archive"] if wildcards.source == SOURCE else None
+    there = brought(wildcards.source, archive)
+    return [str(there.get(file, DOWNLOADS / file)) for file in SOURCES[wildcards.source].files]
+
+
+def source_of_file(wildcards):
+    """Name of the public data set that a file belongs to."""
+    return next(name for name, source in SOURCES.items() if wildcards.file in source.files)
+
+
+wildcard_constraints:
+    source="|".join(SOURCES),
+    file="|".join(re.escape(file) for source in SOURCES.values() for file in source.files),
+
+
+rule download:
     output:
-        "data/cifar-10-binary.tar.gz",
+        f"{DOWNLOADS}/{{file}}",
     log:
-        "data/logs/download_cifar10.log",
+        f"{DOWNLOADS}/logs/{{file}}.log",
     benchmark:
-        "data/benchmarks/download_cifar10.tsv"
+        f"{DOWNLOADS}/benchmarks/{{file}}.tsv"
     localrule: True  # nodes of a cluster often have no network
     conda:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=1000,
         runtime=60,
+    params:
+        source=source_of_file,
     script:
-        "../scripts/download_cifar10.py"
+        "../scripts/download.py"
 
 
-rule read_cifar10:
+rule prepare:
     input:
-        CIFAR10_ARCHIVE,
+        ancient(files_of_source),  # each must have its official SHA-256
     output:
-        "data/cifar10.npz",
+        f"{PREPARED}/{{source}}.npz",
     log:
-        "data/logs/read_cifar10.log",
+        f"{PREPARED}/logs/{{source}}.log",
     benchmark:
-        "data/benchmarks/read_cifar10.tsv"
+        f"{PREPARED}/benchmarks/{{source}}.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=scaled_by_attempt(2000),
+        mem_mb=scaled_by_attempt(3000),
         runtime=scaled_by_attempt(10),
     params:
-        code=digest("read_cifar10.py"),
+        code=digest("prepare.py"),
+        identity=lambda wildcards: identity(wildcards.source),
     script:
-        "../scripts/read_cifar10.py"
-
-
-rule read_digits:
-    output:
-        "data/digits.npz",
-    log:
-        "data/logs/read_digits.log",
-    benchmark:
-        "data/benchmarks/read_digits.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        code=digest("read_digits.py"),
-    script:
-        "../scripts/read_digits.py"
+        "../scripts/prepare.py"
 
 
 rule select_images:
@@ -70,6 +75,7 @@ rule select_images:
         "<logs>/select_images/{images}.log",
     benchmark:
         "<benchmarks>/select_images/{images}.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     resources:

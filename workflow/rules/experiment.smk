@@ -10,7 +10,9 @@ from snakemake.logging import logger
 from snakemake.sourcecache import LocalSourceFile
 
 if not isinstance(workflow.current_basedir, LocalSourceFile):
-    sys.exit("Error: this workflow must be cloned, for its scripts import its package: name workflow/Snakefile of a clone")
+    sys.exit(
+        "Error: this workflow must be cloned, for its scripts import its package: name workflow/Snakefile of a clone"
+    )
 
 # this repository, also where another workflow takes this one as a module: workflow.basedir is then the other's folder
 REPOSITORY = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parent.parent
@@ -18,7 +20,7 @@ if set("{}") & set(str(REPOSITORY)):
     sys.exit(f"Error: the workflow is in {REPOSITORY}; Snakemake reads braces in paths as its own: use a path without")
 # no file of the working folder stands for a module, be it called random.py: neither here nor in a job
 sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd(), str(REPOSITORY))]
-os.environ["PYTHONSAFEPATH"] = "1"
+os.environ.update(PYTHONSAFEPATH="1")
 # the package that holds the science lies beside the scripts, where they find it by themselves
 sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 

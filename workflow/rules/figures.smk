@@ -1,132 +1,234 @@
-"""Figures: the paper's five, and accuracy and loss against the synaptic time constant.
+"""Figures: each is an entry of FIGURES, from which one loop makes the rules.
 
-Every figure is drawn by the function of its name in scripts/figure.py; the rules differ only in what it is drawn from.
+A further figure is a function in csnn/figures and an entry here: the names under `input` are the function's arguments
+(scripts/figure.py reads the files).
 """
 
+from csnn.report.contents import Item, numbered
 
-rule figure1:  # sample images of every class
-    input:
-        dataset=DATASET,
-    output:
-        in_formats("figure1", "Provenance", "Images of every class", with_images=True),
-    log:
-        "<logs>/figures/figure1.log",
-    benchmark:
-        "<benchmarks>/figures/figure1.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        code=digest("figure.py"),
-        figure="figure1",
-    script:
-        "../scripts/figure.py"
+IMAGES = f"{TEST_IMAGES} test images"
+OF_SEEDS = f"With several seeds (here: {', '.join(map(str, sweep.seeds))})"
+SHOWN_IMAGE = "image {index} of the {split} set".format(**config["figures"]["logit_image"])
+FIRST_CNN = f", the first of several ({sweep.cnns[0]})" if len(sweep.cnns) > 1 else ""
+EVERYWHERE = {"paper", "readouts", "claims", "gap"}
 
 
-use rule figure1 as figure2 with:  # architecture of the CNN
-    input:
-        architecture="<results>/cnn/architecture.json",
-    output:
-        in_formats("figure2", "Provenance", "The CNN, layer by layer"),
-    log:
-        "<logs>/figures/figure2.log",
-    benchmark:
-        "<benchmarks>/figures/figure2.tsv"
-    params:
-        code=digest("figure.py"),
-        figure="figure2",
+def in_report(path, item):
+    """A file as the report shows it; its caption is the parameter `caption` of its rule."""
+    of_networks = {"neurons": "all", "tau": "all", "seeds": ", ".join(map(str, sweep.seeds))}
+    return report(
+        path,
+        category=lambda wildcards: numbered(item.heading, ITEMS.values(), ANALYSES),
+        subcategory=item.part,
+        caption="../report/item.rst",
+        labels={"item": item.title} | (of_networks if item.heading != "Provenance" else {}) | dict(item.labels),
+    )
 
 
-use rule figure1 as figure3 with:  # logits of the first neuron (the paper's RLR), one panel per time constant
-    input:
-        image="<results>/images/logit_image.npz",
-        responses=sweep.shown_responses([sweep.first_network]),
-    output:
-        in_formats(
-            "figure3",
-            "Responses",
-            f"Logits of {sweep.first_network} (the paper's Figure 3)",
-            **of_networks(sweep.first_network),
-        ),
-    log:
-        "<logs>/figures/figure3.log",
-    benchmark:
-        "<benchmarks>/figures/figure3.tsv"
-    params:
-        code=digest("figure.py"),
-        figure="figure3",
+def in_formats(name, item):
+    """A figure's files, one for each configured format. The report shows the first, where it may."""
+    paths = [f"<results>/figures/{name}.{format}" for format in config["figures"]["formats"]]
+    if item.with_images and not config["report"]["show_images"]:
+        return paths
+    return [in_report(paths[0], item), *paths[1:]]
 
 
-use rule figure1 as figure4 with:  # the image whose logits are shown
-    input:
-        image="<results>/images/logit_image.npz",
-    output:
-        in_formats(
-            "figure4",
-            "Responses",
-            "The image shown (the paper's Figure 4)",
-            with_images=True,
-            **of_networks("none", "none"),
-        ),
-    log:
-        "<logs>/figures/figure4.log",
-    benchmark:
-        "<benchmarks>/figures/figure4.tsv"
-    params:
-        code=digest("figure.py"),
-        figure="figure4",
+FIGURES = {
+    "accuracy_vs_tau": Item(
+        heading="Results",
+        part="Against τ",
+        title="Against τ",
+        analyses={"paper"},
+        draw="accuracy.accuracy_vs_tau",
+        input={"scores": SCORES},
+        labels={"measure": "accuracy"},
+        caption=f"Accuracy of every network against the synaptic time constant τ, on {IMAGES}. Left: time-averaged, "
+        f"over all {SNN['steps']} time steps, which is what the paper reports. Right: at the final step. Bars, and the "
+        "band of the CNN, are 95 % intervals over images: Wilson's where each image is right or wrong, otherwise the "
+        f"bootstrap's. {OF_SEEDS}, values and bounds are means over them.",
+    ),
+    "loss_vs_tau": Item(
+        heading="Results",
+        part="Against τ",
+        title="Against τ",
+        analyses={"paper"},
+        draw="accuracy.loss_vs_tau",
+        input={"scores": SCORES},
+        labels={"measure": "loss"},
+        caption=f"Cross-entropy loss, in nats, of every network against the synaptic time constant τ, on {IMAGES}. "
+        f"Left: time-averaged, over all {SNN['steps']} time steps, which is what the paper reports. Right: at the "
+        "final step. Bars, and the band of the CNN, are 95 % bootstrap intervals over images. "
+        f"{OF_SEEDS}, values and bounds are means over them.",
+    ),
+    "readouts_vs_tau": Item(
+        heading="Results",
+        part="Against τ",
+        title="Accuracy of each readout against τ",
+        analyses={"readouts", "claims", "gap"},
+        draw="accuracy.readouts_vs_tau",
+        input={"scores": f"<results>/tables/{'validation' if 'gap' in ANALYSES else 'scores'}.csv"},
+        caption="Accuracy of each readout against the synaptic time constant; means over seeds, bars are 95 % "
+        "intervals over images, the dashed line is the CNN of each row.",
+    ),
+    "gap": Item(
+        heading="Results",
+        part="The gap",
+        title="The gap to the CNN",
+        analyses={"gap"},
+        draw="accuracy.gap_to_cnn",
+        input={"gap": "<results>/tables/gap.csv"},
+        caption="How far each chosen network is behind the CNN that it was made from, in percentage points, by "
+        f"readout; bars are 95 % intervals over {IMAGES}. Everything was chosen on validation images.",
+    ),
+    "accuracy_over_time": Item(
+        heading="Results",
+        part="Decisions",
+        title="Accuracy over time",
+        analyses=EVERYWHERE,
+        draw="accuracy.accuracy_over_time",
+        input={"decisions": reported(DECISIONS)},
+        caption=f"Accuracy of the decision at each time step (the class of the largest logit), on {IMAGES}: the curve "
+        "that a time average hides, and what a decision after fewer steps would be worth. Bands are 95 % intervals "
+        "(Wilson's) over images at each step by itself; the dashed line is the CNN that the network was made from. "
+        f"{OF_SEEDS}, their mean. Until spikes have passed every filter, the decision says nothing about the image.",
+    ),
+    "settling_time": Item(
+        heading="Results",
+        part="Decisions",
+        title="Settling time",
+        analyses={"paper"},
+        draw="agreement.settling_time",
+        input={"decisions": reported(DECISIONS)},
+        caption=f"How settling times are distributed: the share of {IMAGES} whose decision does not change any more "
+        "until the end, whether it is right or wrong; all seeds together. A decision that changes at the final step "
+        "counts as settled there, since later steps were not simulated: it may not have settled at all.",
+    ),
+    "confusion_matrices": Item(
+        heading="Results",
+        part="Decisions",
+        title="Confusion matrices",
+        analyses={"paper"},
+        draw="agreement.confusion_matrices",
+        input={"decisions": reported(DECISIONS), "images": "<results>/images/test.npz"},
+        labels={"tau": "best"},
+        caption="What is decided for the images of each class (rows; each row adds up to 100 %), by the CNN and, at "
+        f"the final step, by each network at its most accurate time constant; {IMAGES}, all seeds together. Shares "
+        "below 0.5 % are left blank. The time constant was chosen on these same images.",
+    ),
+    "agreement_with_cnn": Item(
+        heading="Results",
+        part="Decisions",
+        title="Agreement with the CNN",
+        analyses={"paper"},
+        draw="agreement.agreement_with_cnn",
+        input={"decisions": reported(DECISIONS)},
+        caption="What a spiking network decides at the final step and what the CNN that it was made from decides about "
+        f"the same {IMAGES}, all seeds together. The two lowest parts are agreement, with its sum written on them in "
+        "percent; the others say who is right where they differ. Numbers of images, without intervals: as an accuracy "
+        f"at {TEST_IMAGES} images, a share of 50 % is uncertain by ± {98 / TEST_IMAGES**0.5:.1f} points.",
+    ),
+    "figure3": Item(
+        heading="Responses",
+        title=f"Logits of {sweep.first_network} (the paper's Figure 3)",
+        analyses={"paper"},
+        draw="responses.logits_by_tau",
+        input={
+            "image": "<results>/images/logit_image.npz",
+            "responses": sweep.shown_responses([sweep.first_network]),
+        },
+        labels={"neurons": sweep.first_network},
+        caption=f"Logits over time for {SHOWN_IMAGE}, one panel for each time constant, seed {sweep.seeds[0]}; the true "
+        "class in black. One image: it says how logits move, not how accurate a network is.",
+    ),
+    "figure4": Item(
+        heading="Responses",
+        title="The image shown (the paper's Figure 4)",
+        analyses={"paper"},
+        draw="images.labelled_image",
+        input={"image": "<results>/images/logit_image.npz"},
+        labels={"neurons": "none", "tau": "none"},
+        with_images=True,
+        caption="The image for which logits and spikes are shown here.",
+    ),
+    "figure5": Item(
+        heading="Responses",
+        title="Logits of every neuron (the paper's Figure 5)",
+        analyses={"paper"},
+        draw="responses.logits_grid",
+        input={"image": "<results>/images/logit_image.npz", "responses": sweep.shown_responses(sweep.networks)},
+        caption=f"Logits over time for {SHOWN_IMAGE}, of every neuron (rows) and time constant (columns), seed "
+        f"{sweep.seeds[0]}; the true class in black. One image: it says how logits move, not how accurate a network is.",
+    ),
+    "spikes_and_voltages": Item(
+        heading="Responses",
+        title="Spikes and membrane potentials",
+        analyses={"paper"} if sweep.engine == "event" else set(),
+        draw="responses.spikes_and_voltages",
+        input={"recording": "<results>/recording.npz"},
+        labels={"tau": sweep.first_tau},
+        caption=f"What single neurons do while {SHOWN_IMAGE} is shown, at the first configured time constant (τ = "
+        f"{sweep.first_tau} s), seed {sweep.seeds[0]}{FIRST_CNN}. Above: spikes of some neurons of every layer, the same ones in "
+        "every column, drawn among those that fire at all; of rate neurons (RLR) the rate. Below: one neuron of the "
+        "first layer, which receives the same constant current in every column, with its membrane potential. One "
+        "image; nothing is averaged.",
+    ),
+    "accuracy_vs_operations": Item(
+        heading="Activity and cost",
+        title="Accuracy against synaptic operations",
+        analyses={"activity"},
+        draw="accuracy.accuracy_vs_operations",
+        input={
+            "decisions": reported(DECISIONS, seeds=1),
+            "activity": reported(ACTIVITY, seeds=1),
+        },
+        caption="Accuracy at each step against the effective synaptic operations spent up to that step, on a "
+        "logarithmic scale: accumulates of spikes, multiply-accumulates of rates and of the image (NeuroBench's "
+        f"definitions). Operations are counted on {config['activity']['images']} images, accuracy on {IMAGES}, first "
+        "seed. One panel for each CNN and conversion, one curve for each neuron and time constant; stars are the CNNs, "
+        "the grey line is the Pareto front of all panels.",
+    ),
+    "figure1": Item(
+        heading="Provenance",
+        title="Images of every class",
+        analyses={"paper"},
+        draw="images.sample_images",
+        input={"dataset": DATASET},
+        with_images=True,
+        caption="The first training images of every class, as the networks see them.",
+    ),
+    "figure2": Item(
+        heading="Provenance",
+        title="The CNN, layer by layer",
+        analyses={"paper"},
+        draw="images.architecture",
+        input={"layers": f"<results>/{cnn_folder(sweep.cnns[0])}/architecture.json"},
+        caption=f"The CNN that is converted{FIRST_CNN}, layer by layer; at each arrow the shape of what is passed on. The "
+        "conversion replaces each ReLU by spiking neurons and max pooling by average pooling.",
+    ),
+}
 
+for name, item in FIGURES.items():
 
-use rule figure1 as figure5 with:  # logits of every neuron at every time constant
-    input:
-        image="<results>/images/logit_image.npz",
-        responses=sweep.shown_responses(sweep.networks),
-    output:
-        in_formats("figure5", "Responses", "Logits of every neuron (the paper's Figure 5)", **of_networks()),
-    log:
-        "<logs>/figures/figure5.log",
-    benchmark:
-        "<benchmarks>/figures/figure5.tsv"
-    params:
-        code=digest("figure.py"),
-        figure="figure5",
-
-
-use rule figure1 as accuracy_vs_tau with:
-    input:
-        scores="<results>/tables/scores.csv",
-    output:
-        in_formats("accuracy_vs_tau", "Results", "Against τ", part="Against τ", measure="accuracy", **of_networks()),
-    log:
-        "<logs>/figures/accuracy_vs_tau.log",
-    benchmark:
-        "<benchmarks>/figures/accuracy_vs_tau.tsv"
-    params:
-        code=digest("figure.py"),
-        figure="accuracy_vs_tau",
-
-
-use rule accuracy_vs_tau as loss_vs_tau with:
-    output:
-        in_formats("loss_vs_tau", "Results", "Against τ", part="Against τ", measure="loss", **of_networks()),
-    log:
-        "<logs>/figures/loss_vs_tau.log",
-    benchmark:
-        "<benchmarks>/figures/loss_vs_tau.tsv"
-    params:
-        code=digest("figure.py"),
-        figure="loss_vs_tau",
-
-
-rule figures:
-    input:
-        rules.figure1.output,
-        rules.figure2.output,
-        rules.figure3.output,
-        rules.figure4.output,
-        rules.figure5.output,
-        rules.accuracy_vs_tau.output,
-        rules.loss_vs_tau.output,
-    localrule: True
+    rule:
+        name:
+            name
+        input:
+            **item.input,
+        output:
+            in_formats(name, item),
+        log:
+            f"<logs>/figures/{name}.log",
+        benchmark:
+            f"<benchmarks>/figures/{name}.tsv"
+        localrule: True
+        conda:
+            "../../envs/analysis.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        params:
+            code=digest("figure.py"),
+            draw=item.draw,
+            caption=item.caption,
+        script:
+            "../scripts/figure.py"

@@ -6,7 +6,7 @@ CNN = config["cnn"]
 rule check_cnn:  # what cannot be converted, simulated or held in memory is refused before a CNN is trained
     input:
         dataset=DATASET,
-        builder=sweep.builder_file,
+        files=sweep.cnn_files,
     output:
         "<results>/{cnn}/checked.json",
     log:
@@ -22,18 +22,18 @@ rule check_cnn:  # what cannot be converted, simulated or held in memory is refu
     params:
         # not its code: no number depends on it, and what it checks is checked again before anything is simulated
         architecture=sweep.architecture_of_cnn,
+        builder_code=sweep.builder_code,
         networks=sweep.networks_of_cnn,
         engine=sweep.engine,
     script:
         "../scripts/check_cnn.py"
 
 
-if CNN["weights"] is None:
+if sweep.trains:
 
     rule train_cnn:
         input:
             dataset=DATASET,
-            builder=sweep.builder_file,
             checked="<results>/cnn/checked.json",
         output:
             model="<results>/cnn/model.h5",
@@ -62,8 +62,7 @@ else:
     rule load_cnn:
         input:
             dataset=DATASET,
-            weights=CNN["weights"],
-            builder=sweep.builder_file,
+            files=sweep.cnn_files,
             checked="<results>/cnn/checked.json",
         output:
             model="<results>/cnn/model.h5",
@@ -81,32 +80,9 @@ else:
             code=digest("load_cnn.py"),
             cnn=sweep.cnn_settings(BASE),
             architecture=sweep.architecture,
+            weights=CNN["weights"],
         script:
             "../scripts/load_cnn.py"
-
-
-rule evaluate_cnn:
-    input:
-        dataset=DATASET,
-        images="<results>/images/test.npz",
-        model="<results>/cnn/model.h5",
-    output:
-        evaluation="<results>/cnn/evaluation.json",
-        logits="<results>/cnn/logits.npz",
-    log:
-        "<logs>/evaluate_cnn.log",
-    benchmark:
-        "<benchmarks>/evaluate_cnn.tsv"
-    conda:
-        "../../envs/tensorflow.yaml"
-    resources:
-        mem_mb=scaled_by_attempt(4000),
-        runtime=scaled_by_attempt(20),
-    params:
-        code=digest("evaluate_cnn.py"),
-        cnn=sweep.cnn_settings(BASE),
-    script:
-        "../scripts/evaluate_cnn.py"
 
 
 rule variant:

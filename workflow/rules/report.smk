@@ -1,24 +1,227 @@
 """The report: its first lines, its pages, and the one HTML file that holds them and every figure."""
 
+import hashlib
+
+from csnn.report.contents import make_report
 from snakemake import __version__ as snakemake_version
 
-# any one, for the versions that it names
-A_RESPONSE = sweep.each_configuration(f"{CONFIGURATION}/{'validation' if 'gap' in ANALYSES else 'test'}.npz")[0]
+PAPERS_TABLES = "Accuracy and loss (the paper's Tables 1 and 2)"
+INTERVALS = "Intervals are of 95 % and over images. A click on a column's head sorts by it."
+
+
+# Pages with a table of the same name, each an entry from which one loop makes the rules.
+PAGES = {
+    "table1": Item(
+        heading="Results",
+        part="Tables",
+        title=PAPERS_TABLES,
+        analyses={"paper"},
+        labels={"neurons": sweep.first_network},
+        caption="The paper's Table 1: accuracy and cross-entropy loss of the CNN and of its first neuron, averaged "
+        f"over all {SNN['steps']} time steps as in the paper, on {IMAGES}. Intervals of 95 %, and the values at the "
+        "final step, are in the sortable table of the interactive page and in tables/scores.csv.",
+    ),
+    "table2": Item(
+        heading="Results",
+        part="Tables",
+        title=PAPERS_TABLES,
+        analyses={"paper"},
+        caption="The paper's Table 2: accuracy and cross-entropy loss of the CNN and of every neuron, averaged over "
+        f"all {SNN['steps']} time steps as in the paper, on {IMAGES}; with several seeds, mean ± standard deviation "
+        f"over the seeds. Intervals of 95 %, and the values at the final step, are in the sortable table of the "
+        "interactive page and in tables/scores.csv.",
+    ),
+    "scores": Item(
+        heading="Results",
+        part="Tables",
+        title="Every configuration under every readout",
+        analyses={"readouts", "claims"},
+        caption=f"All are shown on {IMAGES}; picking the best row would be choosing on the test set. {INTERVALS}",
+    ),
+    "gap": Item(
+        heading="Results",
+        part="Tables",
+        title="The gap between the CNN and each network",
+        analyses={"gap"},
+        caption="Time constants and readouts were chosen on validation images and are reported here once, on "
+        f"{IMAGES}; accuracies are means over seeds, whose spread is seed_sd_points. gap_points is the CNN's accuracy "
+        "minus the network's; p is McNemar's exact test, first seed, adjusted by Holm's method. A non-significant "
+        f"difference does not prove equality; the interval shows how large it could be. {INTERVALS}",
+    ),
+    "validation": Item(
+        heading="Results",
+        part="Tables",
+        title="What the choices were made from: validation images",
+        analyses={"gap"},
+        caption=f"Every configuration under every readout on {VALIDATION_IMAGES} images held out of training, first "
+        f"seed. {INTERVALS}",
+    ),
+    "layers": Item(
+        heading="Activity and cost",
+        part="Tables",
+        title="Firing rates, silent neurons and operations by layer",
+        analyses={"activity"},
+        caption=f"Counted on {config['activity']['images']} of the test images (activity.images), first seed, over all "
+        "steps. A click on a column's head sorts by it.",
+    ),
+    "costs": Item(
+        heading="Activity and cost",
+        part="Tables",
+        title="Synaptic operations, neuron updates and estimates of energy",
+        analyses={"activity"},
+        caption="Operations are NeuroBench's effective ones, per image over all steps, on "
+        f"{config['activity']['images']} of the test images. Energy is an estimate under the assumptions that each row "
+        "names. A click on a column's head sorts by it.",
+    ),
+    "claims": Item(
+        heading="Comparison with the paper",
+        part="Tables",
+        title="The paper's claims, tested",
+        analyses={"claims"},
+        caption=f"Paired tests on the same {IMAGES}; p is adjusted by Holm's method. A non-significant difference does "
+        f"not prove equality; the interval shows how large it could be. {INTERVALS}",
+    ),
+    "comparison": Item(
+        heading="Comparison with the paper",
+        title="Published and here",
+        analyses={"paper"} if config["tables"]["compare_with_paper"] else set(),
+        caption="The numbers that the paper prints beside those of this experiment, for each configuration that both "
+        "have; accuracy in percent, loss in nats, both averaged over all time steps, which is how the paper's numbers "
+        f"were made. Here: {IMAGES}. Differences are ours minus the paper's. The paper gives no intervals and set no "
+        "seed; with 1000 images, an accuracy of 40 % is uncertain by ± 3 points.",
+    ),
+}
+INTERACTIVE = Item(
+    heading="Responses",
+    title="Interactive: choose network, τ and image",
+    analyses={"paper"},
+    input={
+        "images": "<results>/images/test.npz",
+        "scores": SCORES,
+        "decisions": sweep.each_configuration(DECISIONS, seeds=1),
+        "responses": sweep.each_configuration(f"{CONFIGURATION}/test.npz", seeds=1),
+    },
+    caption="Choose a network, a synaptic time constant and an image: logits over time, the running decision, the "
+    "CNN's decision and, where the licence of the images allows, the image itself. The images are a sample, the first "
+    f"ones of each class. The table below has every configuration on all {IMAGES}, time-averaged and final-step "
+    "accuracy with 95 % intervals over images; a click on a column sorts by it.",
+)
+ORIGINS = Item(
+    heading="Provenance",
+    title="Where the numbers come from",
+    analyses=TABLES,
+    input={
+        "images": DATASET,
+        "models": sweep.models,
+        "networks": COMPILED,
+        "certificates": CERTIFICATES,
+        "cnn_certificates": sweep.cnn_certificates,
+        # any one, for the versions that it names
+        "responses": sweep.each_configuration(
+            f"{CONFIGURATION}/{'validation' if 'gap' in ANALYSES else 'test'}.npz", seeds=1
+        )[0],
+        # when they are there, so is every simulation's benchmark
+        "tables": [TABLES[analysis] for analysis in ANALYSES],
+    },
+    caption="What made the numbers: how far the engine is from NengoDL (checked for each neuron, time constant and "
+    "seed), versions, seeds, SHA-256 of images, CNN and compiled networks, run times, and the complete configuration.",
+)
+ITEMS = FIGURES | {f"{name}.html": item for name, item in PAGES.items()}
+ITEMS |= {"explorer.html": INTERACTIVE, "provenance.html": ORIGINS}
+
+for name, item in PAGES.items():
+
+    rule:
+        name:
+            f"{name}_page"
+        input:
+            f"<results>/tables/{name}.csv",
+        output:
+            in_report(f"<results>/report/{name}.html", item),
+        log:
+            f"<logs>/report/{name}.log",
+        benchmark:
+            f"<benchmarks>/report/{name}.tsv"
+        localrule: True
+        conda:
+            "../../envs/analysis.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        params:
+            code=digest("table_page.py"),
+            title=item.title,
+            caption=item.caption,
+        script:
+            "../scripts/table_page.py"
+
+
+rule explorer:  # the interactive page
+    input:
+        **INTERACTIVE.input,
+    output:
+        in_report("<results>/report/explorer.html", INTERACTIVE),
+    log:
+        "<logs>/report/explorer.log",
+    benchmark:
+        "<benchmarks>/report/explorer.tsv"
+    priority: 1  # what takes longest at the end starts first
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, 3 * TEST_IMAGES, SNN["steps"])),
+        runtime=scaled_by_attempt(15),
+    params:
+        code=digest("explorer.py"),
+        caption=INTERACTIVE.caption,
+        show_images=config["report"]["show_images"],
+    script:
+        "../scripts/explorer.py"
+
+
+rule provenance:
+    input:
+        **ORIGINS.input,
+    output:
+        page=in_report("<results>/report/provenance.html", ORIGINS),
+        record="<results>/provenance.json",
+    log:
+        "<logs>/report/provenance.log",
+    benchmark:
+        "<benchmarks>/report/provenance.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, TEST_IMAGES, SNN["steps"])),
+        runtime=10,
+    params:
+        code=digest("provenance.py"),
+        caption=ORIGINS.caption,
+        training_seed=CNN["training"]["seed"] if sweep.trains else f"unknown: weights of {', '.join(sweep.cnn_files)}",
+        seeds=sweep.seeds,
+        versions={"snakemake": snakemake_version},
+        benchmarks=f"results/{config['experiment']}/benchmarks",
+        configuration=config,
+    script:
+        "../scripts/provenance.py"
 
 
 rule opening:  # the report's first lines
     input:
-        scores=of("paper", "<results>/tables/scores.csv"),
-        course=of("paper", "<results>/timecourse.npz"),
-        gap=of("gap", "<results>/tables/gap.csv"),
-        claims=of("claims", "<results>/tables/claims.csv"),
-        costs=of("activity", "<results>/tables/costs.csv"),
+        scores=SCORES if "paper" in ANALYSES else [],
+        decisions=sweep.each_configuration(DECISIONS) if "paper" in ANALYSES else [],
+        gap="<results>/tables/gap.csv" if "gap" in ANALYSES else [],
+        claims="<results>/tables/claims.csv" if "claims" in ANALYSES else [],
+        costs="<results>/tables/costs.csv" if "activity" in ANALYSES else [],
     output:
         "<results>/report/opening.rst",
     log:
         "<logs>/report/opening.log",
     benchmark:
         "<benchmarks>/report/opening.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -30,74 +233,46 @@ rule opening:  # the report's first lines
         "../scripts/opening.py"
 
 
-rule explorer:  # the interactive page
-    input:
-        images="<results>/images/test.npz",
-        scores="<results>/tables/scores.csv",
-        course="<results>/timecourse.npz",
-        responses=sweep.each_configuration("<results>/{network}/tau-{tau}/seed-{seed}/test.npz", seeds=1),
-    output:
-        shown(
-            "<results>/report/explorer.html",
-            "Responses",
-            "Interactive: choose neuron, τ and image",
-            "explorer",
-            **of_networks(),
-        ),
-    log:
-        "<logs>/report/explorer.log",
-    benchmark:
-        "<benchmarks>/report/explorer.tsv"
-    priority: 1  # what takes longest at the end starts first
-    conda:
-        "../../envs/analysis.yaml"
-    resources:
-        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, 3 * TEST_IMAGES, SNN["steps"])),
-        runtime=scaled_by_attempt(15),
-    params:
-        code=digest("explorer.py"),
-        show_images=config["report"]["show_images"],
-    script:
-        "../scripts/explorer.py"
+# every figure, in all its formats, and every page that the configured analyses show
+REQUESTED = [
+    (
+        [f"<results>/report/{name}"]
+        if name.endswith(".html")
+        else [f"<results>/figures/{name}.{format}" for format in config["figures"]["formats"]]
+    )
+    for name, item in ITEMS.items()
+    if item.requested(ANALYSES)
+]
 
 
-rule provenance:
+rule report:
     input:
-        images=DATASET,
-        models=sweep.models,
-        networks=COMPILED,
-        certificates=CERTIFICATES,
-        cnn_certificates=sweep.cnn_certificates,
-        responses=A_RESPONSE,
-        tables=[TABLES[analysis] for analysis in ANALYSES],  # when they are there, so is every simulation's benchmark
-    output:
-        page=shown("<results>/report/provenance.html", "Provenance", "Where the numbers come from", "provenance"),
+        opening=rules.opening.output,
+        shown=REQUESTED,
+        tables=[TABLES[analysis] for analysis in ANALYSES],
         record="<results>/provenance.json",
+    output:
+        "<results>/report.html",
     log:
-        "<logs>/report/provenance.log",
+        "<logs>/report.log",
     benchmark:
-        "<benchmarks>/report/provenance.tsv"
-    conda:
-        "../../envs/analysis.yaml"
+        "<benchmarks>/report.tsv"
+    localrule: True
     resources:
-        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, TEST_IMAGES, SNN["steps"])),
-        runtime=10,
+        mem_mb=2000,
+        runtime=20,
     params:
-        code=digest("provenance.py"),
-        training_seed=CNN["training"]["seed"] if CNN["weights"] is None else f"unknown: weights of {CNN['weights']}",
-        seeds=sweep.seeds,
-        versions={"snakemake": snakemake_version},
-        benchmarks=f"results/{config['experiment']}/benchmarks",
         configuration=config,
-    script:
-        "../scripts/provenance.py"
+        style=hashlib.sha256((REPOSITORY / "workflow" / "report" / "report.css").read_bytes()).hexdigest()[:16],
+    run:
+        make_report(output[0], input.shown, config, REPOSITORY, log[0])
 
 
 rule archive:  # for publication: snakemake --profile profiles/local archive
     input:
         record="<results>/provenance.json",
         report="<results>/report.html",
-        results=[TARGETS[analysis] for analysis in ANALYSES],
+        results=[REQUESTED, rules.report.input.tables],
     output:
         "<results>/archive.zip",
     log:
@@ -115,131 +290,3 @@ rule archive:  # for publication: snakemake --profile profiles/local archive
         with_images=config["report"]["show_images"],
     script:
         "../scripts/archive.py"
-
-
-PAPERS_TABLES = "Accuracy and loss (the paper's Tables 1 and 2)"
-
-
-rule table1_page:
-    input:
-        table="<results>/tables/table1.csv",
-        scores="<results>/tables/scores.csv",
-    output:
-        shown(
-            "<results>/report/table1.html",
-            "Results",
-            PAPERS_TABLES,
-            "table1",
-            part="Tables",
-            **of_networks(sweep.first_network),
-        ),
-    log:
-        "<logs>/report/table1.log",
-    benchmark:
-        "<benchmarks>/report/table1.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        code=digest("table_page.py"),
-        title=f"Table 1: the CNN and {sweep.first_network}",
-    script:
-        "../scripts/table_page.py"
-
-
-use rule table1_page as table2_page with:
-    input:
-        table="<results>/tables/table2.csv",
-        scores="<results>/tables/scores.csv",
-    output:
-        shown("<results>/report/table2.html", "Results", PAPERS_TABLES, "table2", part="Tables", **of_networks()),
-    log:
-        "<logs>/report/table2.log",
-    benchmark:
-        "<benchmarks>/report/table2.tsv"
-    params:
-        code=digest("table_page.py"),
-        title="Table 2: the CNN and every neuron",
-
-
-if config["tables"]["compare_with_paper"]:
-
-    use rule table1_page as comparison_page with:
-        input:
-            table="<results>/tables/comparison.csv",
-            scores="<results>/tables/scores.csv",
-        output:
-            shown("<results>/report/comparison.html", "Comparison with the paper", "Published and here", "comparison"),
-        log:
-            "<logs>/report/comparison.log",
-        benchmark:
-            "<benchmarks>/report/comparison.tsv"
-        params:
-            code=digest("table_page.py"),
-            title="The paper's Table 2 beside this experiment",
-
-
-rule table_page:
-    input:
-        table="<results>/tables/{table}.csv",
-    output:
-        report(
-            "<results>/report/{table}.html",
-            category=heading_of_table,
-            subcategory="Tables",
-            caption="../report/table.rst",
-            labels=labels_of_table,
-        ),
-    log:
-        "<logs>/report/{table}.log",
-    benchmark:
-        "<benchmarks>/report/{table}.tsv"
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        code=digest("sortable_page.py"),
-        about=about_table,
-    script:
-        "../scripts/sortable_page.py"
-
-
-SHOWN = {
-    "paper": [
-        rules.explorer.output,
-        rules.table1_page.output,
-        rules.table2_page.output,
-        rules.comparison_page.output if config["tables"]["compare_with_paper"] else [],
-    ],
-    "readouts": ["<results>/report/readouts.html"],
-    "claims": ["<results>/report/claims.html", "<results>/report/readouts.html"],
-    "activity": ["<results>/report/layers.html", "<results>/report/costs.html"],
-    "gap": ["<results>/report/gap.html", "<results>/report/validation.html"],
-}
-
-
-rule report:
-    input:
-        opening=rules.opening.output,
-        shown=[[TARGETS[analysis], SHOWN[analysis]] for analysis in ANALYSES],
-        provenance=rules.provenance.output,
-    output:
-        "<results>/report.html",
-    log:
-        "<logs>/report.log",
-    benchmark:
-        "<benchmarks>/report.tsv"
-    localrule: True
-    resources:
-        mem_mb=2000,
-        runtime=20,
-    params:
-        configuration=config,
-        words=hashlib.sha256(b"".join(path.read_bytes() for path in WORDS)).hexdigest()[:16],
-    run:
-        make_report(output[0], [*input.shown, *input.provenance], log[0])

@@ -92,8 +92,7 @@ rule gather:
         network=sweep.simulated_from,
         shards=gather.test("<results>/{{network}}/tau-{{tau}}/seed-{{seed}}/test-{scatteritem}.npz"),
     output:
-        responses="<results>/{network}/tau-{tau}/seed-{seed}/test.npz",
-        scores="<results>/{network}/tau-{tau}/seed-{seed}/scores.json",
+        "<results>/{network}/tau-{tau}/seed-{seed}/test.npz",
     log:
         "<logs>/gather/{network}/tau-{tau}/seed-{seed}.log",
     benchmark:
@@ -106,7 +105,6 @@ rule gather:
     params:
         code=digest("gather.py"),
         settings=sweep.simulation_settings,
-        seed_matters=sweep.seed_matters,
     script:
         "../scripts/gather.py"
 
@@ -117,8 +115,7 @@ use rule gather as gather_validation with:
         network=sweep.simulated_from,
         shards=gather.validation("<results>/{{network}}/tau-{{tau}}/seed-{{seed}}/validation-{scatteritem}.npz"),
     output:
-        responses="<results>/{network}/tau-{tau}/seed-{seed}/validation.npz",
-        scores="<results>/{network}/tau-{tau}/seed-{seed}/validation-scores.json",
+        "<results>/{network}/tau-{tau}/seed-{seed}/validation.npz",
     log:
         "<logs>/gather_validation/{network}/tau-{tau}/seed-{seed}.log",
     benchmark:

@@ -4,11 +4,11 @@ from csnn.job import logged
 
 with logged(snakemake):
     from csnn import verification
-    from csnn.data import pixels, read_images
+    from csnn.data.images import pixels, read_images
     from csnn.event.compiler import compile_network
     from csnn.files import write_json
     from csnn.model import cnn
-    from csnn.model.equivalent import CHECKED_IMAGES, equivalent
+    from csnn.model.equivalent import CHECKED_IMAGES
     from csnn.model.graph import neuron_layers, with_average_pooling
     from csnn.nengodl.compat import use_threads
     from csnn.nengodl.conversion import convert_to, rate_logits, rates_by_layer
@@ -17,9 +17,8 @@ with logged(snakemake):
     use_threads(snakemake.threads)
     dataset = read_images(snakemake.input.dataset)
     images = pixels(dataset.x_test[:CHECKED_IMAGES])
-    original = cnn.build(images.shape[1:], len(dataset.class_names), **params.architecture)
-    original.summary(line_length=100)
-    model = equivalent(original, images)
+    model = cnn.build_equivalent(images, len(dataset.class_names), params.architecture)
+    model.summary(line_length=100)
     layers = neuron_layers(model)
     for network in params.networks:
         rates_by_layer(network["max_rate_hz"], layers)

@@ -3,9 +3,7 @@
 from csnn.job import logged
 
 with logged(snakemake):
-    import pandas as pd
-
-    from csnn.evaluation import comparisons
+    from csnn.evaluation import comparisons, tables
     from csnn.files import write_text
 
-    write_text(snakemake.output[0], comparisons.choose(pd.read_csv(snakemake.input[0])).to_csv(index=False))
+    write_text(snakemake.output[0], comparisons.choose(tables.read(snakemake.input[0])).to_csv(index=False))

@@ -3,17 +3,17 @@
 from csnn.job import logged
 
 with logged(snakemake):
-    from csnn.evaluation import comparisons
-    from csnn.evaluation import decisions
-    from csnn.evaluation import invariants
+    from csnn import verification, words
+    from csnn.evaluation import comparisons, decisions
     from csnn.files import write_text
 
-    invariants.check_certificates(snakemake.input.certificates)
-    table = comparisons.claims(decisions.read_all(snakemake.input.decisions))
+    configurations = decisions.read_all(snakemake.input.decisions, snakemake.params.settings)
+    verification.check_certificates(snakemake.input.certificates, decisions.compiled_networks(configurations))
+    table = comparisons.claims(configurations)
     write_text(snakemake.output.csv, table.to_csv(index=False))
     note = (
         "Differences of accuracy in percentage points on the same images, with 95 % intervals over images; p of "
         "McNemar's test, or of Wilcoxon's where an image counts by its share of steps or seeds, adjusted by Holm's "
         "method."
     )
-    write_text(snakemake.output.markdown, comparisons.to_markdown(comparisons.with_intervals(table), note))
+    write_text(snakemake.output.markdown, words.to_markdown(words.readable(table), note))

@@ -3,6 +3,7 @@
 from csnn.job import logged
 
 with logged(snakemake):
+    from csnn import responses
     from csnn.model import cnn
     from csnn.model import tuning
     from csnn.model.graph import activations, neuron_layers
@@ -11,7 +12,7 @@ with logged(snakemake):
 
     use_threads(snakemake.threads)
     images = read_npz(snakemake.input.images)
-    model = cnn.load(snakemake.input.model, snakemake.params.cnn)
+    model = cnn.load(snakemake.input.model, snakemake.params.cnn | {"dataset": str(images["dataset"])})
     names = [layer.name for layer in neuron_layers(model)]
     if curve := snakemake.params.rate_curve:
         model = tuning.with_rate_curve(model, **curve)
@@ -21,6 +22,7 @@ with logged(snakemake):
             "logits": cnn.logits(model, images["images"]),
             "labels": images["labels"],
             "indices": images["indices"],
+            "images": responses.source(snakemake.input.images),
         },
     )
     outputs = activations(model, images["images"][: snakemake.params.activation_images], names)

@@ -8,22 +8,20 @@ with logged(snakemake):
     from csnn.evaluation import cost
     from csnn.files import read_json, write_text
 
-    found = [read_json(path) for path in snakemake.input.metrics]
-    layers = [one["about"] | layer for one in found for layer in one["layers"]]
+    counted = [read_json(path) for path in snakemake.input.metrics]
+    layers = [activity["configuration"] | layer for activity in counted for layer in activity["layers"]]
     write_text(snakemake.output.layers, pd.DataFrame(layers).to_csv(index=False))
-    costs = []
-    for one in found:
-        counted = {key: value for key, value in one["cost"].items() if not key.endswith("energy_j")}
-        for device, properties in cost.DEVICES.items():
-            costs.append(
-                one["about"]
-                | counted
-                | {
-                    "device": device,
-                    "energy_estimate_j": one["cost"]["energy_j"][device],
-                    "cnn_energy_estimate_j": one["cost"]["cnn_energy_j"][device],
-                    "source": properties.source,
-                    "assumptions": cost.ASSUMPTIONS,
-                }
-            )
+    costs = [
+        activity["configuration"]
+        | {key: value for key, value in activity["cost"].items() if not key.endswith("energy_j")}
+        | {
+            "device": device,
+            "energy_estimate_j": activity["cost"]["energy_j"][device],
+            "cnn_energy_estimate_j": activity["cost"]["cnn_energy_j"][device],
+            "source": properties.source,
+            "assumptions": cost.ASSUMPTIONS,
+        }
+        for activity in counted
+        for device, properties in cost.DEVICES.items()
+    ]
     write_text(snakemake.output.costs, pd.DataFrame(costs).to_csv(index=False))

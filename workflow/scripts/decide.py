@@ -1,31 +1,26 @@
-"""Apply every readout to the responses of one configuration."""
+"""Read decisions from the logits of one configuration by every readout, and score them."""
 
 from csnn.job import logged
 
 with logged(snakemake):
-    from csnn.evaluation import decisions
-    from csnn.evaluation import invariants
-    from csnn.evaluation import readouts
     from csnn import responses
-    from csnn.files import AGAIN, InputError, read_npz
+    from csnn.evaluation import decisions, readouts
+    from csnn.files import AGAIN, InputError, check_settings, hash_of_json, read_npz
 
     params = snakemake.params
     answers = responses.read(snakemake.input.responses)
+    check_settings(snakemake.input.responses, answers.provenance, params.settings)
     cnn = read_npz(snakemake.input.cnn)
-    if (cnn["indices"] != answers.indices).any():
+    if str(cnn["images"]) != answers.provenance["images"]:
         raise InputError(f"{snakemake.input.cnn} is of other images than {snakemake.input.responses}; {AGAIN}")
-    about = {
-        "network": snakemake.wildcards.network,
-        "variant": params.network["variant"],
-        "neuron": params.network["neuron"],
+    configuration = {
+        **params.described,
+        **{key: params.settings[key] for key in ("network", "tau_syn_s", "seed", "dt_s")},
         "seed_matters": params.seed_matters,
-        "spiking": params.spiking,
-        "max_rate_hz": params.network["max_rate_hz"],
-        "initial_voltage": params.network["initial_voltage"],
-        "tau_syn_s": answers.provenance["tau_syn_s"],
-        "seed": answers.provenance["seed"],
-        "dt_s": answers.provenance["dt_s"],
-        "logits_sha256": invariants.fingerprint(answers.logits),
+        "settings": hash_of_json(params.settings),
+        "compiled_network": answers.provenance.get("compiled_network"),
+        "logits_sha256": decisions.fingerprint(answers.logits),
     }
-    chosen = readouts.configured(**params.readouts)
-    decisions.write(snakemake.output[0], decisions.decide(about, answers.logits, answers.labels, cnn["logits"], chosen))
+    configured = readouts.configured(**params.readouts)
+    decided = decisions.decide(configuration, answers.logits, answers.labels, cnn["logits"], configured)
+    decisions.write(snakemake.output[0], decided)

@@ -3,36 +3,31 @@
 from csnn.job import logged
 
 with logged(snakemake):
-    import pandas as pd
-
-    from csnn.report import explorer
-    from csnn.report import pages
     from csnn import responses
-    from csnn.evaluation import tables
-    from csnn.evaluation import timecourse
+    from csnn.evaluation import decisions, tables
     from csnn.files import read_npz, write_text
+    from csnn.report import explorer, pages
 
-    course = timecourse.read(snakemake.input.course)
-    images = read_npz(snakemake.input.images)
-    names = [str(name) for name in course.class_names]
-    steps = next(iter(course.decisions.values())).shape[1]
-    shown = explorer.images_shown(course.labels, len(snakemake.input.responses), steps, len(names))
-    kept = explorer.steps_shown(len(snakemake.input.responses), steps, len(names))
+    files = snakemake.input
+    images = read_npz(files.images)
+    names = [str(name) for name in images["class_names"]]
+    decided = decisions.read_all(files.decisions)
+    size = len(decided), decided[0].leaders.shape[1], len(names)
+    shown, kept = explorer.images_shown(images["labels"], *size), explorer.steps_shown(*size)
     records = []
-    for one in map(responses.read, snakemake.input.responses):
-        network = one.provenance["network"], one.provenance["tau_syn_s"]
-        records += [explorer.record(one.logits[position], network, position, kept, course, names) for position in shown]
+    for path, configuration in zip(files.responses, decided, strict=True):
+        logits = responses.read(path).logits
+        records += [explorer.record(logits[image], configuration, image, kept, names) for image in shown]
     pictures = {}
     if snakemake.params.show_images:
         pictures = {
-            record["image"]: explorer.picture(images["images"][position])
-            for record, position in zip(records, shown, strict=False)
+            record["image"]: explorer.picture(images["images"][image])
+            for record, image in zip(records, shown, strict=False)
         }
-    scores = tables.scores(pd.read_csv(snakemake.input.scores))
     page = explorer.page(
         explorer.chart(records, pictures, names),
-        explorer.configurations(scores, course),
+        explorer.configurations(tables.read(files.scores)),
         sample=len(shown),
-        images=len(course.labels),
+        images=len(images["labels"]),
     )
     write_text(snakemake.output[0], pages.packed(page))

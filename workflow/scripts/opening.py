@@ -5,12 +5,10 @@ from csnn.job import logged
 with logged(snakemake):
     import pandas as pd
 
-    from csnn.report import opening as summary
-    from csnn.evaluation import tables
-    from csnn.evaluation import timecourse
+    from csnn.evaluation import decisions, tables
     from csnn.files import write_text
+    from csnn.report import opening
 
-    found = {name: pd.read_csv(path) for name, path in snakemake.input.items() if path and name != "course"}
-    if "scores" in found:
-        found |= {"scores": tables.scores(found["scores"]), "course": timecourse.read(snakemake.input.course)}
-    write_text(snakemake.output[0], summary.opening(**found))
+    READERS = {"decisions": decisions.read_all, "scores": tables.read}
+    results = {name: READERS.get(name, pd.read_csv)(files) for name, files in snakemake.input.items() if files}
+    write_text(snakemake.output[0], opening.opening(**results))

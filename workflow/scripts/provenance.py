@@ -1,4 +1,4 @@
-"""Set down where the numbers come from: as a record for programs, and as a page of the report."""
+"""Write where the numbers come from: as JSON for programs, and as a page of the report."""
 
 from csnn.job import logged
 
@@ -11,31 +11,33 @@ with logged(snakemake):
     from csnn import responses
     from csnn.files import read_json, write_json, write_text
 
-    given, params = snakemake.input, snakemake.params
-    certificates = [read_json(path) for path in given.certificates]
-    cnn_certificates = [read_json(path) for path in given.cnn_certificates]
-    about = responses.read(given.responses).provenance
+    inputs, params = snakemake.input, snakemake.params
+    certificates = [read_json(path) for path in inputs.certificates]
+    cnn_certificates = [read_json(path) for path in inputs.cnn_certificates]
+    simulation = responses.read(inputs.responses).provenance
     record = {
         "configuration": params.configuration,
-        "engine": about["engine"],
-        "largest_difference_from_nengo_dl": max((one["largest_difference"] for one in certificates), default=None),
+        "engine": simulation["engine"],
+        "largest_difference_from_nengo_dl": max(
+            (certificate["largest_difference"] for certificate in certificates), default=None
+        ),
         "certificates": {
-            path: {key: one[key] for key in ("largest_difference", "tolerance", "images", "steps")}
-            for path, one in zip(given.certificates, certificates, strict=True)
+            path: {key: certificate[key] for key in ("largest_difference", "tolerance", "images", "steps")}
+            for path, certificate in zip(inputs.certificates, certificates, strict=True)
         },
         "cnn_certificates": {
             path: {key: certificate[key] for key in ("largest_difference", "tolerance", "images", "rates_hz")}
-            for path, certificate in zip(given.cnn_certificates, cnn_certificates, strict=True)
+            for path, certificate in zip(inputs.cnn_certificates, cnn_certificates, strict=True)
         },
         "sha256": {
-            "images": provenance.hashes([given.images]),
-            "weights": provenance.hashes(given.models),
-            "networks": provenance.hashes(given.networks),
-            "tables": provenance.hashes(given.tables),
+            "images": provenance.hashes([inputs.images]),
+            "weights": provenance.hashes(inputs.models),
+            "networks": provenance.hashes(inputs.networks),
+            "tables": provenance.hashes(inputs.tables),
         },
         "code": provenance.code(),
         "machine": provenance.machine(),
-        "versions": {"snakemake": params.versions["snakemake"], "simulation": about["versions"]},
+        "versions": {"snakemake": params.versions["snakemake"], "simulation": simulation["versions"]},
         "packages": provenance.packages(),
     }
     write_json(snakemake.output.record, record)
@@ -52,9 +54,11 @@ with logged(snakemake):
             "seeds": [params.training_seed, ", ".join(map(str, params.seeds))],
         }
     )
-    files = [(path, sum_) for kind in record["sha256"].values() for path, sum_ in kind.items()]
+    files = [(path, checksum) for kind in record["sha256"].values() for path, checksum in kind.items()]
     made_by = {key: str(value) for key, value in (record["code"] | record["machine"]).items()}
-    versions = provenance.versions([about["versions"], *(one["versions"] for one in certificates), params.versions])
+    versions = provenance.versions(
+        [simulation["versions"], *(certificate["versions"] for certificate in certificates), params.versions]
+    )
     sections = [
         pages.Section(
             "The conversion",

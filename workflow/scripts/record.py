@@ -13,7 +13,7 @@ with logged(snakemake):
     spikes, voltages = {}, {}
     for neuron, path in zip(params.neurons, snakemake.input.networks, strict=True):
         network = load_network(path)
-        done = simulate(
+        simulated = simulate(
             network,
             image,
             tau_syn_s=params.tau_syn_s,
@@ -21,8 +21,8 @@ with logged(snakemake):
             steps=params.steps,
             record=Record(neurons={index: range(network.layers[index].size) for index in network.populations}),
         )
-        spikes[neuron] = {number: done.spikes[index][0] for number, index in enumerate(network.populations)}
-        voltages[neuron] = done.voltages[network.populations[0]][0]
+        spikes[neuron] = {number: simulated.spikes[index][0] for number, index in enumerate(network.populations)}
+        voltages[neuron] = simulated.voltages[network.populations[0]][0]
     recording.write(
         snakemake.output[0], recording.sample(spikes, voltages, tau_syn_s=params.tau_syn_s, dt_s=params.dt_s)
     )

@@ -14,7 +14,7 @@ with logged(snakemake):
     images = read_npz(snakemake.input.images)["images"][: params.images]
     cnn = read_npz(snakemake.input.activations)
     activations = [cnn[f"layer{i + 1}"] for i in range(len(cnn))]
-    found = activity.record(
+    recorded = activity.record(
         network,
         images,
         tau_syn_s=params.tau_syn_s,
@@ -25,21 +25,24 @@ with logged(snakemake):
     write_npz(
         snakemake.output.activity,
         {
-            "operations_per_step": found.operations,
-            "image_operations": found.image_operations,
-            **{f"counts{i + 1}": counts for i, counts in enumerate(found.counts)},
+            "operations_per_step": recorded.operations,
+            "image_operations": recorded.image_operations,
+            **{f"counts{i + 1}": counts for i, counts in enumerate(recorded.counts)},
         },
     )
-    about = {key: params.network[key] for key in ("variant", "neuron", "max_rate_hz", "initial_voltage")}
     write_json(
         snakemake.output.metrics,
         {
-            "about": {"network": snakemake.wildcards.network, **about, "tau_syn_s": params.tau_syn_s},
+            "configuration": {
+                "network": snakemake.wildcards.network,
+                **params.described,
+                "tau_syn_s": params.tau_syn_s,
+            },
             "seed": int(snakemake.wildcards.seed),
             "dt_s": params.dt_s,
             "images": len(images),
-            "layers": activity.layer_table(network, found, activations, params.steps * params.dt_s),
-            "cost": activity.cost_table(network, found, images, activations),
-            "operations_per_step": np.mean(found.operations.sum(axis=1), axis=0).tolist(),
+            "layers": activity.layer_table(network, recorded, activations, params.steps * params.dt_s),
+            "cost": activity.cost_table(network, recorded, images, activations),
+            "operations_per_step": np.mean(recorded.operations.sum(axis=1), axis=0).tolist(),
         },
     )

@@ -5,7 +5,7 @@ from csnn.job import logged
 with logged(snakemake):
     import numpy as np
 
-    from csnn.data import read_images, select
+    from csnn.data.images import read_images, select
     from csnn.files import write_npz
     from csnn.responses import source
 

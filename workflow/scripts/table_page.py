@@ -1,15 +1,13 @@
-"""Show a table of the experiment as a page of the report."""
+"""Show a table as a page of the report that can be sorted and searched."""
 
 from csnn.job import logged
 
 with logged(snakemake):
     import pandas as pd
 
-    from csnn.report import pages
-    from csnn.evaluation import tables
+    from csnn import words
     from csnn.files import write_text
+    from csnn.report import pages
 
-    scores = tables.scores(pd.read_csv(snakemake.input.scores))
-    shown = pd.read_csv(snakemake.input.table, dtype=str)
-    section = pages.Section("", tables.caption(scores), pages.table(shown))
-    write_text(snakemake.output[0], pages.page(snakemake.params.title, [section]))
+    table = words.readable(pd.read_csv(snakemake.input[0]))
+    write_text(snakemake.output[0], pages.table_page(snakemake.params.title, snakemake.params.caption, table))

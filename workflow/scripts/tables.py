@@ -7,13 +7,17 @@ with logged(snakemake):
 
     import pandas as pd
 
+    from csnn import words
     from csnn.evaluation import tables
     from csnn.files import write_text
 
-    scores = tables.scores(pd.read_csv(snakemake.input.scores))
-    made = {"table1": tables.table1(scores), "table2": tables.table2(scores)}
+    scores = tables.read(snakemake.input.scores)
+    caption = tables.caption(scores)
+    made = {"table1": (tables.table1(scores), caption), "table2": (tables.table2(scores), caption)}
     if snakemake.input.published:
-        made["comparison"] = tables.comparison(scores, pd.read_csv(snakemake.input.published))
+        table = tables.comparison(scores, pd.read_csv(snakemake.input.published))
+        made["comparison"] = table, f"{caption} Differences are ours minus the paper's."
     for path in map(Path, snakemake.output):
-        table = made[path.stem]
-        write_text(path, table.to_csv(index=False) if path.suffix == ".csv" else tables.to_markdown(table, scores))
+        table, note = made[path.stem]
+        is_csv = path.suffix == ".csv"
+        write_text(path, table.to_csv(index=False) if is_csv else words.to_markdown(words.readable(table), note))

@@ -6,7 +6,7 @@ with logged(snakemake):
     from csnn.model import cnn
     from csnn.model.equivalent import CHECKED_IMAGES, equivalent
     from csnn import responses
-    from csnn.data import pixels, read_images, training_set
+    from csnn.data.images import pixels, read_images, training_set
     from csnn.files import write_json
     from csnn.nengodl.compat import tf, use_threads
 

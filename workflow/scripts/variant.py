@@ -6,9 +6,9 @@ with logged(snakemake):
     from csnn.model import cnn
     from csnn import responses
     from csnn.model import tuning
-    from csnn.model.equivalent import CHECKED_IMAGES, equivalent
+    from csnn.model.equivalent import CHECKED_IMAGES
     from csnn.model.graph import with_average_pooling
-    from csnn.data import pixels, read_images, training_set
+    from csnn.data.images import pixels, read_images, training_set
     from csnn.files import write_json
     from csnn.nengodl.compat import tf, use_threads
 
@@ -22,7 +22,7 @@ with logged(snakemake):
         model = with_average_pooling(parent) if architecture.get("pooling") == "average" else parent
     else:
         images = pixels(dataset.x_test[:CHECKED_IMAGES])
-        model = equivalent(cnn.build(images.shape[1:], len(dataset.class_names), **architecture), images)
+        model = cnn.build_equivalent(images, len(dataset.class_names), architecture)
         if parent is not None:
             new = tuning.take_weights(model, parent)
             print("layers with new weights:", ", ".join(new) or "none", flush=True)

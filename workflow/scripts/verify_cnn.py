@@ -8,7 +8,7 @@ from csnn.job import logged
 with logged(snakemake):
     from csnn import responses
     from csnn import verification
-    from csnn.data import read_images, training_set
+    from csnn.data.images import read_images, training_set
     from csnn.files import read_npz, write_json
     from csnn.model import cnn
     from csnn.model.graph import neuron_layers, with_average_pooling

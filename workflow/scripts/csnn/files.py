@@ -234,7 +234,7 @@ def read_table(path: str | os.PathLike) -> pd.DataFrame:
 
 def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
     """Write a JSON object atomically, its checksum in one more key. NaN and infinity are refused: JSON has none."""
-    with_checksum = {**content, _CHECKSUM: checksum_record(path, _hash_of_json(content))}
+    with_checksum = {**content, _CHECKSUM: checksum_record(path, hash_of_json(content))}
     write_text(path, json.dumps(with_checksum, indent=2, allow_nan=False) + "\n")
 
 
@@ -255,7 +255,7 @@ def read_json(path: str | os.PathLike) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path} is not a JSON object; {AGAIN}")
     record = content.pop(_CHECKSUM, None)
-    check_record(path, record, _hash_of_json(content))
+    check_record(path, record, hash_of_json(content))
     return content
 
 
@@ -264,8 +264,8 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
-def _hash_of_json(content: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a JSON object, whatever its layout in the file."""
+def hash_of_json(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a JSON object, whatever its layout in a file."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 

@@ -1,17 +1,13 @@
-"""How far one simulator's logits are from another's, and what rounding alone does to NengoDL's own."""
+"""How far one simulator's logits are from another's, and the certificates that record it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from csnn.evaluation.metrics import correct
-from csnn.files import AGAIN, InputError
-
-DIVERGED = 1e-4
-"""A logit that differs by more than this is no rounding error any more: a spike came at another step."""
+from csnn.files import AGAIN, InputError, read_json
 
 
 def largest_difference(reference: np.ndarray, logits: np.ndarray) -> float:
@@ -98,31 +94,29 @@ def certificate(reference: np.ndarray, logits: np.ndarray) -> dict:
     }
 
 
-def rounding_divergence(double: np.ndarray, single: np.ndarray, labels: np.ndarray) -> dict[str, float | int]:
-    """Return how far NengoDL in single precision is from itself in double: what rounding does to a published number.
+def check_certificates(paths: Iterable[str], simulated: Mapping[tuple[str, int], str | None]) -> None:
+    """Check that certificates prove what was simulated.
 
     Parameters
     ----------
-    double, single : (n, steps, classes) float
-        NengoDL's logits in double and in single precision.
-    labels : (n,) int
+    paths
+        Of the certificates.
+    simulated
+        By network and seed, the hash of the compiled network that it was simulated from: a certificate of another
+        compilation proves nothing about it.
 
-    Returns
-    -------
-    dict
-        ``images``; ``diverged_share``, the share of them with a logit that differs by more than `DIVERGED` at any step;
-        ``largest_difference``; and the accuracy in both precisions, as the mean over all steps
-        (``accuracy_mean_double``, ``accuracy_mean_single``) and at the last step (``accuracy_last_double``,
-        ``accuracy_last_single``).
+    Raises
+    ------
+    InputError
+        Naming the certificate.
     """
-    differences = [largest_difference(double[i : i + 1], single[i : i + 1]) for i in range(len(labels))]
-    right_double, right_single = correct(double, labels), correct(single, labels)
-    return {
-        "images": len(labels),
-        "diverged_share": float(np.mean([difference > DIVERGED for difference in differences])),
-        "largest_difference": max(differences),
-        "accuracy_mean_double": float(right_double.mean()),
-        "accuracy_mean_single": float(right_single.mean()),
-        "accuracy_last_double": float(right_double[:, -1].mean()),
-        "accuracy_last_single": float(right_single[:, -1].mean()),
-    }
+    for path in paths:
+        certified = read_json(path)
+        if not certified["largest_difference"] <= certified["tolerance"]:
+            raise InputError(
+                f"{path} shows a difference from NengoDL of {certified['largest_difference']}, more than its tolerance "
+                f"{certified['tolerance']}; {AGAIN}"
+            )
+        compiled = certified["compiled_network"]
+        if compiled != simulated.get((certified["network"], certified["seed"]), compiled):
+            raise InputError(f"{path} is of another compiled network than the one that was simulated; {AGAIN}")

@@ -46,7 +46,7 @@ def record(
     """Simulate images one by one, since each one's spike trains are large, and keep what is said under `Activity`."""
     layers = network.populations
     fan_outs = [cost.layer_fan_out(network, layer) for layer in layers]
-    everything = Record(neurons={layer: np.arange(network.layers[layer].size) for layer in layers})
+    everything = Record(neurons={layer: range(network.layers[layer].size) for layer in layers})
     counts = [np.empty((len(images), network.layers[layer].size), np.float32) for layer in layers]
     operations = np.empty((len(images), len(layers), steps))
     for number in range(len(images)):

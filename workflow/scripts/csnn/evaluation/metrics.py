@@ -1,9 +1,13 @@
 """Accuracy and cross-entropy of classifiers that answer at every time step.
 
 All functions take logits of shape (images, steps, classes) and integer labels of shape (images,). A network without
-time, such as the CNN, may pass logits of shape (images, classes): one step, so every reading of its scores is the
-same.
+time, such as the CNN, may pass logits of shape (images, classes): one step, so its time-averaged scores are those of
+its final step.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +15,9 @@ from scipy.special import log_softmax
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999
+
+TIME_AVERAGED = "time-averaged"
+FINAL_STEP = "final step"
 
 
 def checked(logits: ArrayLike, labels: ArrayLike) -> tuple[NDArray, NDArray]:
@@ -68,16 +75,6 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     return losses
 
 
-def accuracy_per_step(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """Share of images classified correctly at each time step, shape (steps,)."""
-    return correct(logits, labels).mean(axis=0)
-
-
-def loss_per_step(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """Cross-entropy in nats at each time step, averaged over images, shape (steps,)."""
-    return cross_entropy(logits, labels).mean(axis=0)
-
-
 def wilson_interval(successes: float, trials: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a binomial proportion."""
     from statsmodels.stats.proportion import proportion_confint  # 1 s to import: only when it is needed
@@ -116,7 +113,7 @@ def bootstrap_interval(values: NDArray) -> tuple[float, float] | tuple[None, Non
     return float(interval.low), float(interval.high)
 
 
-def accuracy_interval(shares: NDArray) -> tuple[float, float]:
+def accuracy_interval(shares: NDArray) -> tuple[float, float] | tuple[None, None]:
     """95 % interval of an accuracy, with the image as the unit.
 
     Parameters
@@ -138,8 +135,21 @@ def accuracy_interval(shares: NDArray) -> tuple[float, float]:
     return bootstrap_interval(shares)
 
 
-def score(logits: ArrayLike, labels: ArrayLike) -> dict[str, float | int | None]:
-    """Scores of one configuration: averaged over all time steps, and at the last one.
+def with_interval(
+    name: str, values: NDArray, interval: Callable[[NDArray], tuple[float | None, float | None]]
+) -> dict[str, float | None]:
+    """Return the mean of values (images,) by its name, and the bounds of its interval as ``*_low`` and ``*_high``."""
+    low, high = interval(values)
+    return {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
+
+
+def accuracy(shares: NDArray) -> dict[str, float | None]:
+    """Return ``accuracy`` with its 95 % interval; `shares` as `accuracy_interval` takes them."""
+    return with_interval("accuracy", np.asarray(shares, float), accuracy_interval)
+
+
+def score(logits: ArrayLike, labels: ArrayLike) -> dict[str, dict[str, float | None]]:
+    """Time-averaged and final-step scores of one configuration.
 
     Parameters
     ----------
@@ -149,24 +159,20 @@ def score(logits: ArrayLike, labels: ArrayLike) -> dict[str, float | int | None]
     Returns
     -------
     dict
-        ``accuracy_*`` in [0, 1] and ``loss_*`` in nats, each ``*_time_averaged`` and ``*_last_step``, each with the
-        bounds ``*_low`` and ``*_high`` of its 95 % interval over images (None for losses that are all equal);
-        ``images``, their number.
+        Under `TIME_AVERAGED` and `FINAL_STEP` each: ``accuracy`` in [0, 1] and ``loss`` in nats, with the bounds
+        ``*_low`` and ``*_high`` of their 95 % intervals over images (None for losses that are all equal).
 
     Raises
     ------
     ValueError
         See `checked`.
     """
-    hits, losses = correct(logits, labels), cross_entropy(logits, labels)
-    readings = {
-        "accuracy_time_averaged": (hits.mean(axis=1), accuracy_interval),
-        "loss_time_averaged": (losses.mean(axis=1), bootstrap_interval),
-        "accuracy_last_step": (hits[:, -1].astype(float), accuracy_interval),
-        "loss_last_step": (losses[:, -1], bootstrap_interval),
+    right, losses = correct(logits, labels), cross_entropy(logits, labels)
+    of_images = {
+        TIME_AVERAGED: (right.mean(axis=1), losses.mean(axis=1)),
+        FINAL_STEP: (right[:, -1], losses[:, -1]),
     }
-    scores: dict[str, float | int | None] = {"images": len(hits)}
-    for name, (values, interval) in readings.items():
-        scores[name] = float(values.mean())
-        scores[f"{name}_low"], scores[f"{name}_high"] = interval(values)
-    return scores
+    return {
+        readout: accuracy(shares) | with_interval("loss", loss, bootstrap_interval)
+        for readout, (shares, loss) in of_images.items()
+    }

@@ -1,7 +1,7 @@
-"""Readouts: how a decision is read from the logits of a network that answers at every time step.
+"""Readouts: rules that decide for a class from the logits of all time steps.
 
-All are applied to stored logits (images, steps, classes); nothing is simulated. A readout gives for each image the
-class that it decides for and the step, from 1, at which the decision is there.
+All take stored logits (images, steps, classes); nothing is simulated. A readout gives for each image the class that it
+decides for and the step, from 1, at which it does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-LAST_STEP = "last step"
+from csnn.evaluation.metrics import FINAL_STEP
+
 WINDOW = "window"
 CONFIDENCE = "confidence"
 
@@ -30,13 +31,13 @@ class Readout(NamedTuple):
     Attributes
     ----------
     kind : str
-        `LAST_STEP`, `WINDOW` or `CONFIDENCE`.
+        `FINAL_STEP`, `WINDOW` or `CONFIDENCE`.
     window : int or None
-        Of a window: number of last steps over which logits are averaged.
+        Of `WINDOW`: number of last steps over which logits are averaged.
     margin : float or None
-        Of confidence: by how much the largest logit must exceed the second largest.
+        Of `CONFIDENCE`: by how much the largest logit must exceed the second largest.
     hold : int or None
-        Of confidence: for how many steps in a row.
+        Of `CONFIDENCE`: for how many steps in a row.
     """
 
     kind: str
@@ -46,7 +47,7 @@ class Readout(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Name it in words, as tables do."""
+        """Its name in tables."""
         if self.kind == WINDOW:
             return f"mean of last {self.window}"
         if self.kind == CONFIDENCE:
@@ -55,17 +56,15 @@ class Readout(NamedTuple):
 
     def decide(self, logits: NDArray) -> Decisions:
         """Decide from logits (images, steps, classes)."""
-        if self.kind == WINDOW:
-            return mean_over_window(logits, self.window)
-        if self.kind == CONFIDENCE:
+        if self.margin is not None and self.hold is not None:
             return first_confidence(logits, self.margin, self.hold)
-        return mean_over_window(logits, 1)
+        return mean_over_window(logits, self.window or 1)
 
 
 def configured(windows: Iterable[int], margins: Iterable[float], hold: int) -> list[Readout]:
-    """Return the last step, and each configured window and margin."""
+    """Return the readout of the final step, and one for each configured window and margin."""
     return [
-        Readout(LAST_STEP),
+        Readout(FINAL_STEP),
         *(Readout(WINDOW, window=window) for window in windows),
         *(Readout(CONFIDENCE, margin=margin, hold=hold) for margin in margins),
     ]
@@ -78,7 +77,7 @@ def mean_over_window(logits: NDArray, window: int) -> Decisions:
 
 
 def first_confidence(logits: NDArray, margin: float, hold: int) -> Decisions:
-    """Decide as soon as one class has led by at least `margin` for `hold` steps in a row; else at the last step."""
+    """Decide as soon as one class has led by at least `margin` for `hold` steps in a row; else at the final step."""
     second, first = np.partition(logits, -2, axis=2)[:, :, -2:].transpose(2, 0, 1)
     leader = logits.argmax(axis=2)
     run = np.zeros(len(logits), np.int64)
@@ -96,7 +95,7 @@ def first_confidence(logits: NDArray, margin: float, hold: int) -> Decisions:
 
 
 def settling_steps(decisions: NDArray) -> NDArray[np.int64]:
-    """Return the step, from 1, from which on the decision is that of the last step.
+    """Return the step, from 1, from which on the decision is that of the final step.
 
     Parameters
     ----------
@@ -106,7 +105,7 @@ def settling_steps(decisions: NDArray) -> NDArray[np.int64]:
     Returns
     -------
     array, shape (...)
-        An image whose decision changes at the last step has settled there only as far as the steps shown can tell.
+        An image whose decision changes at the final step may not have settled at all.
     """
     same = (decisions == decisions[..., -1:])[..., ::-1]
     return same.shape[-1] + 1 - np.where(same.all(axis=-1), same.shape[-1], same.argmin(axis=-1))

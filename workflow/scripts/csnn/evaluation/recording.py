@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.files import read_npz, write_npz
+from csnn.files import read_npz_with_metadata, write_npz
 
 PER_LAYER = 40
 """Neurons of each layer whose spikes are kept."""
@@ -45,7 +44,7 @@ def sample(
     tau_syn_s: float | None,
     dt_s: float,
 ) -> Recording:
-    """Keep of everything that the neurons did under one image what a figure can show.
+    """Draw a sample of neurons, small enough for a figure, from everything that they did under one image.
 
     Parameters
     ----------
@@ -64,44 +63,40 @@ def sample(
     rng = np.random.default_rng(0)
     chosen = []
     for layer in next(iter(spikes.values())):
-        fires = np.flatnonzero(sum(one[layer].sum(axis=0) for one in spikes.values()))
+        fires = np.flatnonzero(sum(trains[layer].sum(axis=0) for trains in spikes.values()))
         chosen.append(np.sort(rng.permutation(fires)[:PER_LAYER]))
     first = next((name for name in spikes if not np.isnan(voltages[name]).all()), next(iter(spikes)))
     rates_hz = spikes[first][0].mean(axis=0) / dt_s
     example = int(np.abs(rates_hz - 30).argmin())
     return Recording(
-        {name: [one[layer][:, neurons] for layer, neurons in enumerate(chosen)] for name, one in spikes.items()},
-        {name: one[:, example] for name, one in voltages.items()},
-        {name: one[0][:, example] for name, one in spikes.items()},
+        {name: [trains[layer][:, shown] for layer, shown in enumerate(chosen)] for name, trains in spikes.items()},
+        {name: potentials[:, example] for name, potentials in voltages.items()},
+        {name: trains[0][:, example] for name, trains in spikes.items()},
         tau_syn_s,
         dt_s,
     )
 
 
 def write(path: str | os.PathLike, recording: Recording) -> None:
-    """Write a recording whole."""
+    """Write a recording."""
     arrays = {
-        "about": np.array(
-            json.dumps({"neurons": list(recording.spikes), "tau_syn_s": recording.tau_syn_s, "dt_s": recording.dt_s})
-        ),
         "voltages": np.array(list(recording.voltages.values())),
         "output": np.array(list(recording.output.values())),
     }
     for layer, spikes in enumerate(zip(*recording.spikes.values(), strict=True)):
         arrays[f"layer{layer}"] = np.array(spikes)
-    write_npz(path, arrays)
+    metadata = {"neurons": list(recording.spikes), "tau_syn_s": recording.tau_syn_s, "dt_s": recording.dt_s}
+    write_npz(path, arrays, metadata)
 
 
 def read(path: str | os.PathLike) -> Recording:
     """Read what `write` wrote."""
-    arrays = read_npz(path)
-    about = json.loads(str(arrays["about"]))
-    layers = [arrays[f"layer{layer}"] for layer in range(len(arrays) - 3)]
-    names = about["neurons"]
+    arrays, metadata = read_npz_with_metadata(path)
+    names = metadata.pop("neurons")
+    layers = [arrays[f"layer{layer}"] for layer in range(len(arrays) - 2)]
     return Recording(
         {name: [layer[i] for layer in layers] for i, name in enumerate(names)},
         dict(zip(names, arrays["voltages"], strict=True)),
         dict(zip(names, arrays["output"], strict=True)),
-        about["tau_syn_s"],
-        about["dt_s"],
+        **metadata,
     )

@@ -1,4 +1,4 @@
-"""Statistics of classifiers on the same images: intervals, paired tests, and the words that follow from them.
+"""Statistics of classifiers on the same images: intervals, paired tests, and their results in words.
 
 The image is the unit: steps and seeds of one image depend on each other. Sampling error, over images, and spread over
 seeds are kept apart.
@@ -35,6 +35,23 @@ def paired_difference(ours: ArrayLike, theirs: ArrayLike) -> tuple[float, float,
         return mean, mean, mean
     interval = ttest_1samp(differences, 0).confidence_interval(CONFIDENCE)
     return mean, float(interval.low), float(interval.high)
+
+
+def gap_points(cnn_right: ArrayLike, right: ArrayLike) -> dict[str, float]:
+    """Return by how many percentage points a CNN is more accurate than a network, with the interval.
+
+    Parameters
+    ----------
+    cnn_right, right : array, shape (images,)
+        As `paired_difference` takes them.
+
+    Returns
+    -------
+    dict
+        ``gap_points``, ``gap_points_low`` and ``gap_points_high``.
+    """
+    difference, low, high = paired_difference(cnn_right, right)
+    return {"gap_points": 100 * difference, "gap_points_low": 100 * low, "gap_points_high": 100 * high}
 
 
 def mcnemar(ours: ArrayLike, theirs: ArrayLike) -> float:

@@ -69,6 +69,45 @@ def import_modules(script: str) -> None:
             importlib.import_module(module)
 
 
+def digest_of_builder(path: str | os.PathLike) -> str:
+    """Return a short hash of a user's builder and of the modules beside it that it imports, however far away.
+
+    What cannot change a result does not count here either. A file that is no Python counts as it is.
+    """
+    folder, content = Path(path).resolve().parent, hashlib.sha256()
+    waiting, known = [Path(path).resolve()], set()
+    while waiting:
+        file = waiting.pop()
+        if file in known:
+            continue
+        known.add(file)
+        try:
+            tree = ast.parse(file.read_bytes())
+        except (SyntaxError, ValueError):
+            content.update(file.read_bytes())
+            continue
+        content.update(f"{file.relative_to(folder)}\n{ast.dump(_Counted().visit(tree))}\n".encode())
+        waiting += sorted(_files_beside(tree, folder))
+    return content.hexdigest()[:16]
+
+
+def _files_beside(tree: ast.AST, folder: Path) -> set[Path]:
+    """Return the files in a folder, and in packages in it, that code imports."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    files = set()
+    for name in names:
+        parts = name.split(".")
+        for end in range(1, len(parts) + 1):
+            module = folder.joinpath(*parts[:end])
+            files |= {file for file in (module.with_suffix(".py"), module / "__init__.py") if file.is_file()}
+    return files
+
+
 @cache
 def reached(script: str) -> frozenset[Key]:
     """Return the parts of modules that a script reaches: functions, classes, constants, and ``""`` for the rest."""

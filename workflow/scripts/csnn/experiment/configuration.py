@@ -19,7 +19,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from csnn import data
+from csnn.data import sources
+from csnn.data.images import Overview
 from csnn.experiment import schema, sweep
 from csnn.experiment.messages import one_line, sentence, shortened, shown
 from csnn.files import InputError
@@ -215,6 +216,7 @@ def warnings(config: Mapping) -> Iterator[str]:
             f"config key snn.tau_syn_s has {', '.join(f'{tau:g} s' for tau in dict.fromkeys(longer))}, longer than an "
             f"image is shown ({presented_s:g} s), so that logits stay near 0; it is in seconds: 5 ms are 0.005"
         )
+    yield from sources.warnings(config["data"]["source"], config["data"]["test_images"])
 
 
 def _neurons(neurons: Mapping[str, Mapping | None]) -> dict[str, dict]:
@@ -323,10 +325,17 @@ def _check_path(key: str, path: str) -> None:
         raise InputError(f"config key {key} names {path}, which is not readable; it must be a file that you may read")
 
 
-def _check_images(config: Mapping) -> None:
+def _check_images(config: dict[str, Any]) -> None:
     """Check that the data set has as many images as the configuration wants, before anything is made of them."""
     source, figure = config["data"]["source"], config["figures"]["logit_image"]
-    sizes = data.sizes(source)
+    overview = sources.overview(source)
+    if len(overview.shape) != 3 and not config["cnn"]["architecture"]["builder"]:
+        raise InputError(
+            f"config key data.source names {source}, which holds samples of shape {overview.shape}; the CNN of "
+            "cnn.architecture takes images (height, width, channels), so cnn.architecture.builder must name another"
+        )
+    config["tables"]["compare_with_paper"] = _compares_with_paper(config, overview)
+    sizes = {"train": overview.train, "test": overview.test}
     held_out = config["data"]["validation_images"]
     left = sizes["train"] - held_out
     wanted = [
@@ -347,12 +356,29 @@ def _check_images(config: Mapping) -> None:
             )
 
 
+def _compares_with_paper(config: Mapping, overview: Overview) -> bool:
+    """Whether the paper's numbers, which are of CIFAR-10, are set beside those of this data set."""
+    wanted, source = config["tables"]["compare_with_paper"], config["data"]["source"]
+    own = source not in sources.SOURCES
+    cifar10 = sources.overview("cifar10")
+    alike = (overview.shape, overview.classes) == (cifar10.shape, cifar10.classes)
+    if wanted is None:
+        complete = (overview.train, overview.test) == (cifar10.train, cifar10.test)
+        return source == "cifar10" or (own and alike and complete)
+    if wanted and not (source == "cifar10" or (own and alike)):
+        raise InputError(
+            f"config key tables.compare_with_paper is true, but the paper's numbers are of CIFAR-10 and data.source is "
+            f"{source}; it must be false or null"
+        )
+    return wanted
+
+
 def _check_rates(config: Mapping, networks: Mapping[str, Mapping]) -> None:
     """Check that maximal rates by layer are as many as the CNN has layers of neurons; a builder's are not known yet."""
     architecture = config["cnn"]["architecture"]
     for name, network in networks.items():
         rates = network["max_rate_hz"]
-        if isinstance(rates, list) and not architecture["builder"]:
+        if isinstance(rates, list) and not (architecture["builder"] or config["cnn"]["model"]):
             sizes = sweep.architecture(config["cnn"]["variants"], architecture, network["variant"])
             layers = len(sizes["filters"]) + 1
             if len(rates) != layers:
@@ -387,8 +413,29 @@ def _check_variants(config: Mapping, neurons: Mapping) -> None:
                 f"config key cnn.variants.{name}.tune.activation is {variant['tune']['activation']!r}; "
                 f"it must be {' or '.join(['relu', *curves])}"
             )
-    if variants and config["cnn"]["architecture"]["builder"]:
-        raise InputError("config key cnn.variants changes the sizes of cnn.architecture; it cannot go with a builder")
+    _check_changes(config["cnn"])
+
+
+def _check_changes(cnn: Mapping) -> None:
+    """Check that variants of a CNN that is not given by its sizes change nothing but its pooling, and are possible."""
+    for key in ("weights", "architecture.builder"):
+        if cnn["model"] and (cnn["weights"] if key == "weights" else cnn["architecture"]["builder"]):
+            raise InputError(
+                f"config keys cnn.model and cnn.{key} are both there; cnn.model brings architecture and weights, so it "
+                "must be the only one"
+            )
+    own = "cnn.model" if cnn["model"] else "cnn.architecture.builder" if cnn["architecture"]["builder"] else None
+    for name, variant in cnn["variants"].items():
+        if own and variant["architecture"] not in ({}, {"pooling": "average"}):
+            raise InputError(
+                f"config key cnn.variants.{name}.architecture changes {', '.join(variant['architecture'])}; of a "
+                f"CNN of {own} it can be pooling: average only"
+            )
+        if cnn["model"] and variant["from"] is None:
+            raise InputError(
+                f"config key cnn.variants.{name}.from is null, but cnn.model brings its weights; it must be base or "
+                "another variant"
+            )
 
 
 def _check_analyses(config: Mapping) -> None:
@@ -412,9 +459,16 @@ def _check_analyses(config: Mapping) -> None:
 def named_files(config: Mapping) -> Iterator[tuple[str, str | None]]:
     """Yield every file that a configuration names, with its key."""
     source, builder = config["data"]["source"], config["cnn"]["architecture"]["builder"]
-    yield "data.source", source if source.endswith(".npz") else None
-    yield "data.archive", config["data"]["archive"]
-    if source == "cifar10" and not config["data"]["archive"]:
-        yield "data.archive, from the variable CSNN_CIFAR10,", os.environ.get("CSNN_CIFAR10") or None
+    if source not in sources.SOURCES:
+        yield "data.source", source
+    key, archive = "data.archive", config["data"]["archive"]
+    if archive is None and (archive := sources.archive_by_variable(source)):
+        key = f"data.archive, from the variable {sources.ARCHIVE_VARIABLE},"
+    if archive and os.path.isdir(archive) and source in sources.SOURCES:
+        for path in sources.brought(source, archive).values():
+            yield key, str(path)
+    else:
+        yield key, archive
+    yield "cnn.model", config["cnn"]["model"]
     yield "cnn.weights", config["cnn"]["weights"]
     yield "cnn.architecture.builder", builder and builder.rpartition(":")[0]

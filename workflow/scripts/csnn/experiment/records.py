@@ -61,7 +61,7 @@ def _results(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
         if place == str(folder):
             folders[:] = set(folders) - _NOT_RESULTS
-        yield from (Path(place, name) for name in names if not name.startswith("."))
+        yield from (Path(place, name) for name in names if not name.startswith(".") and not name.endswith(".sha256"))
 
 
 def _records(persistence: FilePersistence) -> set[str]:

@@ -16,6 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import DictSchema, WithDefaultSchema
 from typing_extensions import TypedDict
 
+from csnn.data.sources import SOURCES
 from csnn.neurons import NEURONS
 
 LARGEST = 1_000_000
@@ -121,16 +122,16 @@ Rates = Annotated[
 class Data(Section):
     """The images."""
 
-    source: Annotated[str, _allowed("cifar10, digits or the path of an .npz file")] = Field(
+    source: Annotated[str, _allowed(f"{', '.join(SOURCES)} or the path of an .npz file")] = Field(
         "cifar10",
-        pattern=r"^(cifar10|digits|.+\.npz)$",
-        description="cifar10 (the official archive, downloaded once), digits (bundled with scikit-learn), or the path "
-        "of an .npz file with x_train, y_train, x_test, y_test and, if wanted, class_names.",
+        pattern=rf"^({'|'.join(SOURCES)}|.+\.npz)$",
+        description="A public data set (downloaded once; scikit-learn brings digits), or the path of an .npz file with "
+        "x_train, y_train, x_test, y_test and, if wanted, class_names (docs/data.md).",
     )
     archive: OrNull[Path] = Field(
         None,
-        description="Path of CIFAR-10's official binary archive where it lies already; null: "
-        "data/cifar-10-binary.tar.gz, or what the environment variable CSNN_CIFAR10 names.",
+        description="Where the official files of the public data set lie already: the file, or the folder of several; "
+        "null: in data/, or for CIFAR-10 where the environment variable CSNN_CIFAR10 says.",
     )
     test_images: Count = Field(
         1000, description="How many images of the test set are shown to the spiking networks, from the first."
@@ -149,8 +150,8 @@ class Architecture(Section):
         Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$"), _allowed("path/to/file.py:function")]
     ] = Field(
         None,
-        description="path/to/file.py:function, a function of (input_shape, classes) that returns a Keras model ending "
-        "in logits; then the sizes below do not count. The file is run.",
+        description="path/to/file.py:function, a function of (input_shape, classes) that returns a Keras model; then "
+        "the sizes below do not count. The file is run; it may import modules that lie beside it.",
     )
     filters: Filters = Field(
         [32, 64, 64], description="Number of filters of each convolution; pooling stands between two convolutions."
@@ -172,7 +173,7 @@ class Training(Section):
 
 
 class ChangedArchitecture(TypedDict, total=False):
-    """What changes, of pooling, dense_units, filters, kernel and pool."""
+    """What changes, of pooling, dense_units, filters, kernel, pool; with a builder or cnn.model, the pooling only."""
 
     __pydantic_config__ = _CONFIG  # type: ignore[misc]
 
@@ -220,9 +221,22 @@ class Cnn(Section):
     """The network that is trained and converted."""
 
     architecture: Architecture = Architecture()
+    model: Annotated[
+        OrNull[Annotated[str, Field(pattern=r"^.+\.(h5|hdf5|keras)$")]],
+        _allowed("the path of an .h5 or .keras file, or null"),
+    ] = Field(
+        None,
+        description="A CNN that is trained already: a .keras or .h5 file that model.save of Keras 2 or 3 wrote. It "
+        "brings architecture and weights; cnn.architecture and cnn.training then do not count. No code in it is run.",
+    )
     weights: Annotated[
-        OrNull[Annotated[str, Field(pattern=r"^.+\.(h5|hdf5)$")]], _allowed("the path of an .h5 file, or null to train")
-    ] = Field(None, description="An .h5 file of weights to load instead of training; null trains.")
+        OrNull[Annotated[str, Field(pattern=r"^.+\.(h5|hdf5|keras)$")]],
+        _allowed("the path of an .h5 or .keras file, or null to train"),
+    ] = Field(
+        None,
+        description="An .h5, .weights.h5 or .keras file of weights for cnn.architecture, to load instead of training; "
+        "null trains.",
+    )
     training: Training = Training()
     variants: Annotated[
         dict[Name, Variant], _allowed("a mapping of names (letters, digits, dashes and underscores) to variants")
@@ -238,7 +252,8 @@ def _with_parameters(schema: dict[str, Any]) -> None:
     schema.pop("title", None)
     for neuron in NEURONS.values():
         for name, parameter in neuron.parameters.items():
-            schema["properties"].setdefault(name, {"type": "number", "allowed": parameter.allowed})
+            described = {"description": parameter.description, "unit": parameter.unit, "allowed": parameter.allowed}
+            schema["properties"].setdefault(name, {"type": "number", **described})
 
 
 class Neuron(Section):
@@ -286,8 +301,9 @@ class Snn(Section):
         {"RLR": {}, "SRL": {}, "LIF": {}, "A-LIF": {}},
         validate_default=True,
         description="Neuron types with their parameters (times in seconds); what is left out takes its default, a "
-        "neuron that is left out or null is skipped. The types and their parameters are listed at the end of this "
-        "page. A neuron of another name says its `type`, so that one type can stand there with several parameters.",
+        "neuron that is left out or null is skipped. The types and their parameters are at the end of "
+        "docs/configuration.md. A neuron of another name says its `type`, so that one type can stand there with "
+        "several parameters.",
     )
     tau_syn_s: TimeConstants = Field(
         [0.005, 0.010, 0.015, 0.020], description="Synaptic time constants, in seconds; null for no filter."
@@ -295,7 +311,8 @@ class Snn(Section):
     max_rate_hz: Rates = Field(
         415,
         validate_default=True,
-        description="Firing rate of a neuron whose activation in the CNN is 1, in Hz; a list has one for each layer.",
+        description="Firing rate of a neuron whose activation in the CNN is 1, in Hz; a list has one for each layer; "
+        "percentile and hz set each layer's from its activations.",
     )
     initial_voltage: InitialVoltage = Field(
         "random",
@@ -360,8 +377,10 @@ class Activity(Section):
 class Tables(Section):
     """The tables."""
 
-    compare_with_paper: Boolean = Field(
-        True, description="Whether to set the paper's published numbers beside those of this experiment."
+    compare_with_paper: OrNull[Boolean] = Field(
+        None,
+        description="Whether to set the paper's published numbers, which are of CIFAR-10, beside those of this "
+        "experiment; null: where the data set is CIFAR-10.",
     )
 
 

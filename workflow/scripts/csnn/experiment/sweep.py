@@ -18,9 +18,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from csnn import neurons
-from csnn.evaluation.invariants import digest_of
-from csnn.experiment.code import digest
-from csnn.files import InputError
+from csnn.experiment.code import digest, digest_of_builder
+from csnn.files import InputError, hash_of_json
 
 BASE = "base"
 """Name of the CNN of ``cnn.architecture``, from which variants are made."""
@@ -219,6 +218,11 @@ class Sweep:
         return "RLR" if "RLR" in self.networks else next(iter(self.networks))
 
     @property
+    def networks_of_first_cnn(self) -> list[str]:
+        """The networks that are converted from the same CNN as the first: their neurons can be compared one by one."""
+        return [name for name, network in self.networks.items() if network["variant"] == self.cnns[0]]
+
+    @property
     def first_tau(self) -> str:
         """The first time constant of the first network, as in paths."""
         return next(configurations(self.networks))[1]
@@ -259,24 +263,35 @@ class Sweep:
 
     @cached_property
     def architecture(self) -> dict[str, Any]:
-        """The base CNN's sizes, or its builder alone."""
+        """The base CNN's sizes, or its file or builder alone."""
         sizes = dict(self.config["cnn"]["architecture"])
-        builder = sizes.pop("builder")
-        return {"builder": builder} if builder else sizes
+        builder, model = sizes.pop("builder"), self.config["cnn"]["model"]
+        return {"model": model} if model else {"builder": builder} if builder else sizes
 
     @property
-    def builder_file(self) -> list[str]:
-        """The file of the builder, if there is one."""
+    def trains(self) -> bool:
+        """Whether the base CNN is trained, rather than read with its weights."""
+        return not (self.config["cnn"]["model"] or self.config["cnn"]["weights"])
+
+    @property
+    def cnn_files(self) -> list[str]:
+        """The files that the base CNN or its weights are read from, without its builder."""
+        return [path for path in (self.config["cnn"]["model"], self.config["cnn"]["weights"]) if path]
+
+    @cached_property
+    def builder_code(self) -> str | None:
+        """Digest of the builder's file and of what it imports beside it, if there is one."""
         builder = self.architecture.get("builder")
-        return [builder.rpartition(":")[0]] if builder else []
+        return digest_of_builder(builder.rpartition(":")[0]) if builder else None
 
     def cnn_settings(self, name: str) -> dict[str, Any]:
         """What a CNN is made with, step by step: it stands in the model's file, and its readers compare."""
         cnn, source = self.config["cnn"], self.config["data"]["source"]
         if name == BASE:
             training = {"training": cnn["training"], "held_out": self.number_of_images["validation"]}
-            made = {"weights": cnn["weights"]} if cnn["weights"] else training
-            return {"data": source, "architecture": self.architecture} | made
+            made: dict[str, Any] = training if self.trains else {"weights": cnn["weights"]}
+            code = {"builder_code": self.builder_code} if self.builder_code else {}
+            return {"data": source, "architecture": self.architecture} | code | made
         parent = self.variants[name]["from"]
         return {
             "data": source,
@@ -363,9 +378,14 @@ class Sweep:
         return list(dict.fromkeys(self.cnn_certificate(SimpleNamespace(network=name)) for name in self.networks))
 
     @property
-    def models(self) -> list[str]:
+    def cnns(self) -> list[str]:
         """Every CNN that a network is converted from."""
-        return list(dict.fromkeys(model_file(network["variant"]) for network in self.networks.values()))
+        return list(dict.fromkeys(network["variant"] for network in self.networks.values()))
+
+    @property
+    def models(self) -> list[str]:
+        """The files of these CNNs."""
+        return list(map(model_file, self.cnns))
 
     # ---- a network ---------------------------------------------------------------------------------------------------
 
@@ -396,10 +416,14 @@ class Sweep:
 
         return path
 
-    def spiking(self, wildcards: Any) -> bool:
-        """Whether a network's neurons send spikes rather than a rate."""
+    def described(self, wildcards: Any) -> dict[str, Any]:
+        """How tables describe a network, beside its name and time constant."""
         network = self.networks[wildcards.network]
-        return neurons.spikes(network["neuron"], network["neuron_parameters"])
+        return {
+            "cnn": network["variant"],
+            **{key: network[key] for key in ("neuron", "max_rate_hz", "initial_voltage")},
+            "spiking": neurons.spikes(network["neuron"], network["neuron_parameters"]),
+        }
 
     def seed_matters(self, wildcards: Any) -> bool:
         """Whether anything of a network is drawn at random."""
@@ -493,27 +517,47 @@ class Sweep:
         chosen = {name: self.networks[name] for name in names}
         return [pattern.format(network=n, tau=t, seed=s) for n, t, s in configurations(chosen, seeds=1)]
 
-    def settings_of_configurations(self) -> list[str]:
-        """A short hash of what each configuration is made with, in their order."""
-        return [
-            digest_of(self.simulation_settings(SimpleNamespace(network=network, tau=tau, seed=seed)))
-            for network, tau, seed in configurations(self.networks)
+    def reported(
+        self, choices: Callable[[], str | os.PathLike], pattern: str, seeds: int | None = None
+    ) -> list[str] | Callable[[Any], list[str]]:
+        """A file of every configuration that is reported on the test images.
+
+        With the analysis ``gap`` these are the chosen ones, which only a function of the wildcards can tell.
+
+        Parameters
+        ----------
+        choices
+            Returns the table of choices when it is there.
+        pattern, seeds
+            See `each_configuration`.
+        """
+        if "gap" not in self.config["analyses"]:
+            return self.each_configuration(pattern, seeds)
+        return lambda wildcards: [
+            pattern.format(network=network, tau=tau, seed=seed) for network, tau, seed in self.chosen(choices(), seeds)
         ]
 
-    def chosen_files(self, choices: str | os.PathLike, pattern: str, seeds: int | None = None) -> list[str]:
-        """A file of every configuration that was chosen on validation images.
+    def hashes_of_settings(self, seeds: int | None = None) -> list[str]:
+        """A hash of what each configuration is made with, in the order of `each_configuration`."""
+        return list(map(self.hash_of_settings, configurations(self.networks, seeds)))
+
+    def hash_of_settings(self, configuration: tuple[str, str, int]) -> str:
+        """A hash of what a configuration (network, time constant as in paths, seed) is made with."""
+        network, tau, seed = configuration
+        return hash_of_json(self.simulation_settings(SimpleNamespace(network=network, tau=tau, seed=seed)))
+
+    def chosen(self, choices: str | os.PathLike, seeds: int | None = None) -> list[tuple[str, str, int]]:
+        """Network, time constant (as in paths) and seed of each configuration that was chosen on validation images.
 
         Parameters
         ----------
         choices
             The table of choices, with columns ``network`` and ``tau_syn_s``.
-        pattern
-            Path with ``{network}``, ``{tau}`` and ``{seed}``.
         seeds
             Of how many seeds at most; None for all.
         """
         return [
-            pattern.format(network=network, tau=tau, seed=seed)
+            (network, tau, seed)
             for network, tau in read_choices(choices)
             for seed in self.networks[network]["seeds"][:seeds]
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
+import sys
 import types
 import warnings
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,9 @@ import h5py
 import numpy as np
 
 from csnn.files import AGAIN, InputError, atomic_write, check_record, check_settings, checksum_record
+from csnn.model.equivalent import equivalent
+from csnn.model.graph import with_average_pooling
+from csnn.model.keras_file import read_model
 from csnn.nengodl.compat import tf
 
 _HEADER_BYTES = 8192
@@ -35,8 +38,11 @@ def build(
     pooling: str = "max",
     dense_units: int = 64,
     builder: str | None = None,
+    model: str | None = None,
 ) -> tf.keras.Model:
     """Build the paper's CNN: convolutions with pooling between them, a dense layer, and the logits.
+
+    With a builder or a model file, the sizes do not count.
 
     Parameters
     ----------
@@ -55,15 +61,21 @@ def build(
     dense_units
         Size of the dense layer.
     builder
-        ``path/to/file.py:function`` of the user's own: then the sizes do not count (see `build_with`).
+        ``path/to/file.py:function`` of the user's own (see `build_with`).
+    model
+        A file of Keras that holds a CNN with its weights (see `csnn.model.keras_file.read_model`).
 
     Raises
     ------
     InputError
-        If the images are too small for the layers, or the builder fails.
+        If the images are too small for the layers, or the builder or the file holds no CNN for them.
     """
     if builder:
         return build_with(builder, input_shape, classes)
+    if model:
+        read = read_model(model)
+        _check_shapes(f"cnn.model {model} holds", read, input_shape, classes)
+        return read
     layers = tf.keras.layers
     x = image = tf.keras.Input(tuple(input_shape))
     try:
@@ -99,90 +111,52 @@ def build_with(builder: str, input_shape: Sequence[int], classes: int) -> tf.ker
     """
     path, _, name = builder.rpartition(":")
     try:
+        sys.path.append(os.path.dirname(os.path.abspath(path)))  # of modules that lie beside it
         loader = SourceFileLoader("user_architecture", path)
         module = types.ModuleType(loader.name)
         loader.exec_module(module)
-        function = getattr(module, name)
-        model = function(tuple(input_shape), classes)
+        model = getattr(module, name)(tuple(input_shape), classes)
         if isinstance(model, tf.keras.Sequential) and not model.built:
             model.build((None, *input_shape))
-        shapes = (model.input_shape, model.output_shape) if isinstance(model, tf.keras.Model) else None
+        known = isinstance(model, tf.keras.Model) and model.input_shape and model.output_shape
     except (Exception, SystemExit) as error:  # whatever the user's own code raises
         raise InputError(
             f"cnn.architecture.builder {builder} failed: {type(error).__name__}: {' '.join(str(error).split())}; "
             "it must be path/to/file.py:function, a function of (input_shape, classes) that returns a Keras model"
         ) from error
-    if shapes is None:
+    if not known:
         raise InputError(
             f"cnn.architecture.builder {builder} returned {type(model).__name__}; it must return a model of tf.keras, "
             "imported by `from csnn.nengodl.compat import tf`"
         )
-    if shapes != ((None, *input_shape), (None, classes)):
-        raise InputError(
-            f"cnn.architecture.builder {builder} returned a model from {shapes[0]} to {shapes[1]}; it must "
-            f"take images of {tuple(input_shape)} and have {classes} outputs"
-        )
+    _check_shapes(f"cnn.architecture.builder {builder} returned", model, input_shape, classes)
     return model
 
 
-def load_weights(model: tf.keras.Model, path: str | os.PathLike) -> None:
-    """Set a model's weights from an ``.h5`` file, layer by layer in the file's order.
+def _check_shapes(origin: str, model: tf.keras.Model, input_shape: Sequence[int], classes: int) -> None:
+    """Check that a CNN is one for these images."""
+    if (model.input_shape, model.output_shape) != ((None, *input_shape), (None, classes)):
+        raise InputError(
+            f"{origin} a model from {model.input_shape} to {model.output_shape}; it must take images of "
+            f"{tuple(input_shape)} and have {classes} outputs"
+        )
 
-    Every layout that Keras has written is read: weights only or a whole model (Keras 2, with ``layer_names`` and
-    ``weight_names``), and ``.weights.h5`` of Keras 3 (``layers/<name>/vars/<i>``).
 
-    Raises
-    ------
-    InputError
-        If the file is not readable or its weights do not fit the model.
+def build_equivalent(images: np.ndarray, classes: int, architecture: Mapping[str, Any]) -> tf.keras.Model:
+    """Build a CNN in the form that converts, by the settings of a configuration.
+
+    Parameters
+    ----------
+    images : (n, ...) float32
+        Some images, for which the outputs must be those of the CNN as it was built.
+    classes
+        Number of logits.
+    architecture
+        Arguments of `build`. Beside a builder or a model file, ``pooling: average`` replaces max pooling.
     """
-    try:
-        with h5py.File(path) as file:
-            weights = _read_weights(file)
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"cnn.weights {path} is not a readable .h5 file of weights ({' '.join(str(error).split())}); "
-            "it must be one that Keras wrote"
-        ) from error
-    wanted = [tuple(weight.shape) for weight in model.weights]
-    found = [weight.shape for weight in weights]
-    if found != wanted:
-        position = next((i for i, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b), None)
-        where = (
-            f"array {position + 1} is {found[position]} where {wanted[position]} is wanted"
-            if position is not None
-            else f"it has {len(found)} arrays where {len(wanted)} are wanted"
-        )
-        raise InputError(
-            f"cnn.weights {path} does not fit cnn.architecture: {where}; both must be of the same layers and sizes"
-        )
-    if not all(weight.dtype.kind == "f" for weight in weights):
-        raise InputError(f"cnn.weights {path} holds something else than floating-point numbers; weights must be these")
-    if not all(np.isfinite(weight).all() for weight in weights):
-        raise InputError(f"cnn.weights {path} holds NaN or infinite weights; they must be finite")
-    model.set_weights(weights)
-
-
-def _read_weights(file: h5py.File) -> list[np.ndarray]:
-    """Return the arrays of a Keras weights file in the order of its layers."""
-    group = file.get("model_weights", file)
-    if "layer_names" in group.attrs:
-        layers = [group[_text(name)] for name in group.attrs["layer_names"]]
-        return [np.asarray(layer[_text(name)]) for layer in layers for name in layer.attrs["weight_names"]]
-    group = group.get("layers", group)
-    datasets: list[str] = []
-    group.visititems(lambda name, item: datasets.append(name) if isinstance(item, h5py.Dataset) else None)
-    return [np.asarray(group[name]) for name in sorted(datasets, key=_layer_order)]
-
-
-def _layer_order(name: str) -> list[str | int]:
-    """Sort key: numbers by their value (conv2d, conv2d_2, conv2d_10), kernel before bias."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name.replace("kernel", "a"))]
-
-
-def _text(name: str | bytes) -> str:
-    """Return an HDF5 attribute as text, whichever way it was written."""
-    return name.decode() if isinstance(name, bytes) else str(name)
+    model = equivalent(build(images.shape[1:], classes, **architecture), images)
+    of_sizes = architecture.keys().isdisjoint(("builder", "model"))
+    return model if of_sizes or architecture.get("pooling") != "average" else with_average_pooling(model)
 
 
 def save(model: tf.keras.Model, path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> None:
@@ -240,35 +214,12 @@ def load(path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> 
         header = json.loads(content[:_HEADER_BYTES].rstrip(b"\0"))
         about = header.pop("settings")
         check_record(path, header, hashlib.sha256(about.encode() + content[_HEADER_BYTES:]).hexdigest())
-        _refuse_code(path)
+        check_settings(path, json.loads(about), settings or {})
+        return read_model(path)
     except InputError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is damaged or no model that this version of the workflow made; {AGAIN}") from error
-    check_settings(path, json.loads(about), settings or {})
-    return tf.keras.models.load_model(Path(path), compile=False)
-
-
-def _refuse_code(path: str | os.PathLike) -> None:
-    """Refuse a model file whose loading would run code that it brings along or names.
-
-    Lambda layers carry compiled Python; a ``module`` in a configuration is imported.
-    """
-    with h5py.File(path) as file:
-        waiting = [json.loads(_text(file.attrs["model_config"]))]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, list):
-            waiting += part
-        elif isinstance(part, dict):
-            kind, module = str(part.get("class_name", "")), part.get("module")
-            of_keras = module is None or re.fullmatch(r"keras(\.[a-z_]+)?", str(module))
-            if "lambda" in kind.lower() or kind == "function" or not of_keras:
-                raise InputError(
-                    f"{path} holds code (a {kind} of {module or 'its own'}), which is not run; "
-                    "delete it to make it again"
-                )
-            waiting += part.values()
 
 
 def train(

@@ -82,6 +82,11 @@ if not tf.keras.Model.__module__.startswith("tf_keras"):
         "import csnn.nengodl.compat before anything touches tf.keras"
     )
 
+# Keras reads these from a file in the user's home folder, which is not to change what a run computes
+tf.keras.backend.set_floatx("float32")
+tf.keras.backend.set_image_data_format("channels_last")
+tf.keras.backend.set_epsilon(1e-7)
+
 
 def use_threads(threads: int) -> None:
     """Limit TensorFlow to the cores that the job was given.

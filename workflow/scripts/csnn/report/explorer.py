@@ -1,4 +1,4 @@
-"""The interactive page: choose neuron, time constant and image; see the logits, the running decision and the image."""
+"""The interactive page: choose network, time constant and image; see logits, running decision and image."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import base64
 import io
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from csnn.evaluation.decisions import Decided
+from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
+from csnn.figures.images import displayable
+from csnn.figures.responses import MUTED
 from csnn.report import pages
-from csnn.evaluation import tables
-from csnn.figures.paper import MUTED, displayable
-from csnn.evaluation.readouts import settling_steps
-from csnn.evaluation.timecourse import TimeCourse, agreement
+from csnn.words import CNN, milliseconds
 
 MOST_NUMBERS = 200_000
 """Logits that the page holds at most: it must stay small (see `pages.packed`)."""
@@ -48,41 +50,39 @@ def steps_shown(configurations: int, steps: int, classes: int) -> NDArray[np.int
 
 
 def record(
-    logits: NDArray,
-    network: tuple[str, float | None],
-    position: int,
-    kept: NDArray[np.int64],
-    course: TimeCourse,
-    names: Sequence[str],
-) -> dict:
+    logits: NDArray, decided: Decided, position: int, kept: NDArray[np.int64], names: Sequence[str]
+) -> dict[str, Any]:
     """Return what the page holds of one network's answer to one image.
 
     Parameters
     ----------
     logits : (steps, classes) float
-    network : neuron and time constant
-    position : of the image in the course
+    decided
+        The network's decisions.
+    position
+        Of the image in the decisions.
     kept : (n,) int
         Steps, from 0, whose logits are kept; decisions are kept of all.
-    course, names
-        Names of the classes, to be shown.
+    names
+        Of the classes.
     """
-    leader = logits.argmax(axis=1)
-    truth, cnn, last = names[course.labels[position]], names[course.cnn[position]], names[leader[-1]]
-    dt_ms = 1000 * course.dt_s
+    leader = decided.leaders[position]
+    truth, cnn = names[decided.labels[position]], names[decided.cnn_classes[position]]
+    final = names[leader[-1]]
+    dt_ms = 1000 * decided.configuration["dt_s"]
     changes = np.flatnonzero(np.diff(leader)) + 1
     starts, ends = [0, *changes], [*changes, len(leader)]
-    about = (
+    description = (
         f"true class: {truth}\nCNN: {cnn} ({'right' if cnn == truth else 'wrong'})\n"
-        f"this network, at the end: {last} ({'right' if last == truth else 'wrong'})\n"
-        f"final from {dt_ms * settling_steps(leader):.4g} ms on"
+        f"this network, at the final step: {final} ({'right' if final == truth else 'wrong'})\n"
+        f"unchanged from {dt_ms * decided.settling_steps[position]:.4g} ms on"
     )
     return {
-        "neuron": network[0],
-        "tau": tables.milliseconds(network[1]),
+        "network": decided.configuration["network"],
+        "tau": milliseconds(decided.configuration["tau_syn_s"]),
         "image": f"{position}: {truth}",
         "truth": truth,
-        "about": about,
+        "description": description,
         "t": [float(f"{dt_ms * (step + 1):.6g}") for step in kept],
         "start": [float(f"{dt_ms * step:.6g}") for step in starts],
         "end": [float(f"{dt_ms * step:.6g}") for step in ends],
@@ -94,13 +94,13 @@ def record(
 def chart(records: Sequence[dict], pictures: dict[str, str], names: Sequence[str]) -> dict:
     """Return the chart as a Vega-Lite specification; `pictures` holds the URI of each image, or nothing."""
     chosen = {}
-    for key, label in (("neuron", "Neuron"), ("tau", "τ (ms)"), ("image", "Image")):
-        values = list(dict.fromkeys(one[key] for one in records))
+    for key, label in (("network", "Network"), ("tau", "τ (ms)"), ("image", "Image")):
+        values = list(dict.fromkeys(record[key] for record in records))
         chosen[key] = alt.param(
             name=f"chosen_{key}", value=values[0], bind=alt.binding_select(options=values, name=label)
         )
     only = " && ".join(f"datum.{key} == chosen_{key}" for key in chosen)
-    columns = [f"c{k}" for k in range(len(names))]
+    columns: list[Any] = [f"c{k}" for k in range(len(names))]
     colour = alt.Color("class:N", title="Class", sort=None).scale(
         domain=list(names), range=[COLOURS[k % len(COLOURS)] for k in range(len(names))]
     )
@@ -141,11 +141,11 @@ def chart(records: Sequence[dict], pictures: dict[str, str], names: Sequence[str
         alt.Chart(width=300, height=80)
         .transform_filter(only)
         .mark_text(align="left", baseline="top", lineBreak="\n", fontSize=13, lineHeight=18)
-        .encode(x=alt.value(0), y=alt.value(0), text="about:N")
+        .encode(x=alt.value(0), y=alt.value(0), text="description:N")
     )
-    about = [words]
+    above = [words]
     if pictures:
-        about.insert(
+        above.insert(
             0,
             alt.Chart(width=112, height=112)
             .transform_filter(only)
@@ -153,7 +153,7 @@ def chart(records: Sequence[dict], pictures: dict[str, str], names: Sequence[str
             .mark_image(width=112, height=112)
             .encode(x=alt.value(56), y=alt.value(56), url="url:N"),
         )
-    whole = alt.vconcat(alt.hconcat(*about), logits, decision, data=alt.NamedData("records"))
+    whole = alt.vconcat(alt.hconcat(*above), logits, decision, data=alt.NamedData("records"))
     spec = (
         whole.add_params(*chosen.values())
         .configure_view(stroke=None)
@@ -165,28 +165,38 @@ def chart(records: Sequence[dict], pictures: dict[str, str], names: Sequence[str
     return spec | {"datasets": {"records": list(records)}}  # Altair itself would check every number against its schema
 
 
-def configurations(scores: pd.DataFrame, course: TimeCourse) -> pd.DataFrame:
-    """Return every configuration with its scores, settling time and agreement with the CNN, as text to be read."""
-    rows = []
-    for _, row in scores.iterrows():
-        tau_syn_s = None if pd.isna(row["tau_syn_s"]) else row["tau_syn_s"]
-        shown = {"neuron": row["neuron"], "τ (ms)": "", "seed": ""}
-        for reading, words in {"last_step": "at the last step", "time_averaged": "mean of all steps"}.items():
-            low, high = (100 * row[f"accuracy_{reading}_{bound}"] for bound in ("low", "high"))
-            shown[f"accuracy (%), {words}"] = f"{100 * row[f'accuracy_{reading}']:.2f}"
-            shown[f"95 % interval, {words}"] = f"{low:.1f} to {high:.1f}"
-            shown[f"loss, {words}"] = f"{row[f'loss_{reading}']:.3f}"
-        if row["neuron"] != tables.CNN:
-            decided = course.decisions[row["neuron"], tau_syn_s, row["seed"]]
-            agrees = agreement(decided[:, -1], course.cnn, course.labels)[:2].sum()
-            settled_ms = 1000 * course.dt_s * np.median(settling_steps(decided))
-            shown |= {"τ (ms)": tables.milliseconds(tau_syn_s), "seed": str(row["seed"])}
-            shown |= {
-                "agrees with the CNN (%)": f"{100 * agrees:.1f}",
-                "median settling time (ms)": f"{settled_ms:.4g}",
-            }
-        rows.append(shown)
-    return pd.DataFrame(rows).fillna("")
+def configurations(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return every CNN and every configuration as text: final-step and time-averaged scores in one row.
+
+    Parameters
+    ----------
+    scores
+        See `csnn.evaluation.tables.scores`.
+    """
+    rows: dict[tuple, dict[str, str]] = {}
+    for row in scores.to_dict("records"):
+        is_cnn = row["neuron"] == CNN
+        shown = rows.setdefault(
+            (row["network"], milliseconds(row["tau_syn_s"]), str(row["seed"])),
+            {
+                "network": row["network"],
+                "τ (ms)": "" if is_cnn else milliseconds(row["tau_syn_s"]),
+                "seed": "" if is_cnn else str(row["seed"]),
+            },
+        )
+        for readout in [FINAL_STEP, TIME_AVERAGED] if is_cnn else [row["readout"]]:
+            if readout in (FINAL_STEP, TIME_AVERAGED):
+                low, high = 100 * row["accuracy_low"], 100 * row["accuracy_high"]
+                shown[f"accuracy (%), {readout}"] = f"{100 * row['accuracy']:.2f}"
+                shown[f"95 % interval, {readout}"] = f"{low:.1f} to {high:.1f}"
+                shown[f"loss, {readout}"] = f"{row['loss']:.3f}"
+        if row["readout"] == FINAL_STEP:
+            shown["gap to its CNN (points)"] = f"{row['gap_points']:.2f}"
+            shown["agrees with its CNN (%)"] = f"{100 * row['agreement']:.1f}"
+            shown["median settling time (ms)"] = f"{row['settling_ms_median']:.4g}"
+    first = ["network", "τ (ms)", "seed", *(f"{what}, {FINAL_STEP}" for what in ("accuracy (%)", "95 % interval"))]
+    table = pd.DataFrame(list(rows.values())).fillna("")
+    return table[[*first, *(column for column in table if column not in first)]]
 
 
 def page(spec: dict, table: pd.DataFrame, sample: int, images: int) -> str:
@@ -194,13 +204,14 @@ def page(spec: dict, table: pd.DataFrame, sample: int, images: int) -> str:
     import vl_convert
 
     init, rows = pages.sortable(table)
-    head = f"<script>{vl_convert.javascript_bundle()}</script>"
+    script = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub wants an argument that has a default
+    head = f"<script>{script}</script>"
     content = json.dumps(spec).replace("</", "<\\/")  # a name must not end the script
     body = (
         f'<div id="chart"></div><script>vegaEmbed("#chart", {content}, {{renderer: "svg", actions: false}});</script>'
     )
     return pages.page(
-        "Choose a neuron, a time constant and an image",
+        "Choose a network, a time constant and an image",
         [
             pages.Section("", f"{sample} of the {images} test images; first seed of the membrane potentials.", body),
             pages.Section(

@@ -1,87 +1,123 @@
-"""The answer of an experiment in one paragraph: every word follows from the decisions, none is written beforehand."""
+"""The first lines of the report: every word follows from the results, none is written beforehand."""
 
 from __future__ import annotations
 
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from collections.abc import Iterable, Mapping, Sequence
 
-from csnn.evaluation import tables
-from csnn.evaluation.metrics import accuracy_interval
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from csnn.evaluation import metrics, tables
+from csnn.evaluation.decisions import Decided, by_network
+from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.evaluation.statistics import paired_difference
-from csnn.evaluation.timecourse import TimeCourse
+from csnn.words import at_tau, millions, percent, points
 
 QUESTION = (
     "How much of a trained CNN's accuracy do the spiking networks keep that are converted from it, and how does that "
     "depend on the kind of neuron and on the synaptic time constant τ?"
 )
 
-
-def at(tau_syn_s: float | None) -> str:
-    """Say a synaptic time constant within a sentence: "at τ = 5 ms", or "without filter"."""
-    return "without filter" if pd.isna(tau_syn_s) else f"at τ = {tables.milliseconds(tau_syn_s)} ms"
+Shares = Mapping[tuple[str, float | None], NDArray[np.float64]]
+"""By network and τ (s): share of seeds (and steps) with which each image is classified correctly, shape (images,)."""
 
 
-def percent(shares: NDArray) -> str:
-    """Say an accuracy with its 95 % interval; `shares` (images,) are in [0, 1]."""
-    low, high = accuracy_interval(shares)
-    return f"{100 * shares.mean():.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+def accuracy(shares: NDArray) -> str:
+    """Write an accuracy with its 95 % interval; `shares` (images,) are in [0, 1]."""
+    return percent(shares.mean(), *metrics.accuracy_interval(shares))
 
 
-def compared(ours: ArrayLike, theirs: ArrayLike, more: str, less: str, none: str) -> str:
-    """Say how an accuracy compares with another: `more` or `less` by some points, or `none` if the interval holds 0."""
-    mean, low, high = (100 * value for value in paired_difference(ours, theirs))
-    if low <= 0 <= high:
-        return f"{none} ({low:+.1f} to {high:+.1f} points)".replace("-", "−")
-    near, far = sorted((abs(low), abs(high)))
-    return f"{abs(mean):.1f} points ({near:.1f} to {far:.1f}) {more if mean > 0 else less}"
-
-
-def answer(course: TimeCourse) -> str:
+def answer(decisions: Sequence[Decided]) -> str:
     """Answer the question in sentences.
 
     Parameters
     ----------
-    course
-        Decisions of every network and of the CNN about the same images; several seeds count as one network that is
-        right as often as they are on average.
+    decisions
+        Of every configuration, about the same images; several seeds count as one network that is right as often as
+        they are on average.
     """
-    cnn = (course.cnn == course.labels).astype(float)
-    last = {network: course.right(*network)[:, -1] for network in course.networks}
-    mean = {network: course.right(*network).mean(axis=1) for network in course.networks}
-    best, best_mean = (max(reading, key=lambda network: reading[network].mean()) for reading in (last, mean))
-    steps = next(iter(course.decisions.values())).shape[1]
-    sentences = [
-        f"The CNN classifies {percent(cnn)} of the {len(course.labels)} test images correctly.",
-        (f"Of the {len(last)} spiking networks, " if len(last) > 1 else "The spiking network, ")
-        + f"{best[0]} {at(best[1])}{' is right most often' if len(last) > 1 else ', is right'} at the last step, after "
-        f"{1000 * course.dt_s * steps:g} ms: {percent(last[best])}; "
-        + compared(
-            last[best], cnn, more="above the CNN", less="below the CNN", none="no difference from the CNN is shown"
-        )
-        + ".",
-    ]
-    spans: dict[str, list[str]] = {}
-    for neuron in dict.fromkeys(neuron for neuron, _ in last):
-        taus = sorted((tau_syn_s for known, tau_syn_s in last if known == neuron), key=lambda tau: tau or 0)
-        if len(taus) > 1:
-            first, final = last[neuron, taus[0]], last[neuron, taus[-1]]
-            words = compared(final, first, more="more", less="less", none="no change is shown")
-            spans.setdefault(f"{at(taus[0])} and {at(taus[-1])}", []).append(
-                f"{neuron} {100 * first.mean():.1f} and {100 * final.mean():.1f} %, {words}"
-            )
-    for span, neurons in spans.items():
+    networks = by_network(decisions)
+    final, averaged = (
+        {key: np.mean([decided.right(readout) for decided in seeds], axis=0) for key, seeds in networks.items()}
+        for readout in (FINAL_STEP, TIME_AVERAGED)
+    )
+    first = decisions[0]
+    steps = first.leaders.shape[1]
+    sentences = [_cnns(decisions)]
+    rates = {key for key, seeds in networks.items() if not seeds[0].configuration["spiking"]}
+    spiking = [key for key in networks if key not in rates]
+    if spiking:
+        best = _best(final, spiking)
+        named = f"{best[0]} {at_tau(best[1])}"
         sentences.append(
-            f"How robust is each neuron against τ? Accuracy at the last step, {span}: {'; '.join(neurons)}."
+            (
+                f"Of the {len(spiking)} spiking networks, {named} is right most often"
+                if len(spiking) > 1
+                else f"The spiking network, {named}, is right"
+            )
+            + f" at the final step, after {1000 * first.configuration['dt_s'] * steps:g} ms: {accuracy(final[best])}; "
+            + _against_cnn(final[best], networks[best][0])
+            + "."
         )
+    if rates:
+        best = _best(final, rates)
+        sentences.append(
+            f"With rate neurons, which do not spike, {best[0]} {at_tau(best[1])} reaches {accuracy(final[best])}; "
+            f"{_against_cnn(final[best], networks[best][0])}."
+        )
+    sentences += _robustness(final)
+    best = _best(averaged, spiking or rates)
     sentences.append(
         f"Averaged over all {steps} steps, which is what the paper reports and counts the start, when the filters are "
-        f"empty, the highest accuracy is that of {best_mean[0]} {at(best_mean[1])}: {percent(mean[best_mean])}."
+        f"empty, the highest accuracy is that of {best[0]} {at_tau(best[1])}: {accuracy(averaged[best])}."
     )
     sentences.append(
         "In brackets: 95 % intervals over images; differences are paired, image by image. The best of several networks "
         "was chosen on the images that it is reported on, which flatters it a little."
     )
     return " ".join(sentences)
+
+
+def _best(shares: Shares, networks: Iterable[tuple[str, float | None]]) -> tuple[str, float | None]:
+    """Return the network of the highest accuracy; of equal ones the first."""
+    return max(networks, key=lambda network: shares[network].mean())
+
+
+def _against_cnn(shares: NDArray, decided: Decided) -> str:
+    """Say how far a network is from its own CNN."""
+    difference = paired_difference(shares, decided.cnn_right)
+    none = "no difference from its CNN is shown"
+    return points(*difference, more="above its CNN", less="below its CNN", none=none)
+
+
+def _cnns(decisions: Sequence[Decided]) -> str:
+    """Say how accurate the CNN is, or each of several."""
+    cnns = {decided.configuration["cnn"]: accuracy(decided.cnn_right.astype(float)) for decided in decisions}
+    images = len(decisions[0].labels)
+    if len(cnns) == 1:
+        return f"The CNN classifies {next(iter(cnns.values()))} of the {images} test images correctly."
+    each = ", ".join(f"{tables.cnn_name(cnn)} {right}" for cnn, right in cnns.items())
+    return f"Of the {images} test images, the CNNs classify correctly: {each}."
+
+
+def _robustness(final: Shares) -> list[str]:
+    """Compare each network's final-step accuracy at its shortest and at its longest synaptic time constant."""
+    spans: dict[str, list[str]] = {}
+    for network in dict.fromkeys(network for network, _ in final):
+        taus = sorted(
+            (tau_syn_s for known, tau_syn_s in final if known == network), key=lambda tau_syn_s: tau_syn_s or 0
+        )
+        if len(taus) > 1:
+            short, long = final[network, taus[0]], final[network, taus[-1]]
+            change = points(*paired_difference(long, short), more="more", less="less", none="no change is shown")
+            spans.setdefault(f"{at_tau(taus[0])} and {at_tau(taus[-1])}", []).append(
+                f"{network} {100 * short.mean():.1f} and {100 * long.mean():.1f} %, {change}"
+            )
+    return [
+        f"How robust is each neuron against τ? Accuracy at the final step, {span}: {'; '.join(networks)}."
+        for span, networks in spans.items()
+    ]
 
 
 def gap_answer(gap: pd.DataFrame) -> str:
@@ -92,10 +128,9 @@ def gap_answer(gap: pd.DataFrame) -> str:
     gap : DataFrame
         See `csnn.evaluation.comparisons.gap_table`.
     """
-    images = gap["images"].iloc[0]
     sentences = [
         "Time constants and readouts were chosen on validation images and are reported here once, on "
-        f"{images} test images."
+        f"{gap['images'].iloc[0]} test images."
     ]
     for _, row in gap[gap["best"]].iterrows():
         sentences.append(f"Best on validation images is {_network(row)}: {_gap(row)}.")
@@ -111,16 +146,13 @@ def gap_answer(gap: pd.DataFrame) -> str:
 
 def _network(row: pd.Series) -> str:
     """Name a row's network, time constant and readout."""
-    return f"{row['variant']} with {row['neuron']} {at(row['tau_syn_s'])} ({row['readout']})"
+    return f"{row['cnn']} with {row['neuron']} {at_tau(row['tau_syn_s'])} ({row['readout']})"
 
 
 def _gap(row: pd.Series) -> str:
     """Say a row's accuracy beside that of its CNN."""
-    low, high = (100 * row[f"accuracy_{bound}"] for bound in ("low", "high"))
-    return (
-        f"{100 * row['accuracy']:.1f} % ({low:.1f} to {high:.1f}) against {100 * row['cnn_accuracy']:.1f} % of its "
-        f"CNN, {row['against_cnn']}"
-    )
+    right = percent(row["accuracy"], row["accuracy_low"], row["accuracy_high"])
+    return f"{right} against {100 * row['cnn_accuracy']:.1f} % of its CNN, {row['against_cnn']}"
 
 
 def claims_answer(claims: pd.DataFrame) -> str:
@@ -135,22 +167,14 @@ def claims_answer(claims: pd.DataFrame) -> str:
 
 def costs_answer(costs: pd.DataFrame) -> str:
     """Say between what numbers of synaptic operations a decision costs."""
-    of_networks = costs[["macs", "acs"]].sum(axis=1)
-    cnn = costs["cnn_macs"]
     return (
-        f"Over all steps, a decision takes the spiking networks {_span(of_networks)} million effective synaptic "
-        f"operations, and their CNN {_span(cnn)} million multiply-accumulates."
+        f"Over all steps, a decision takes the spiking networks {millions(costs[['macs', 'acs']].sum(axis=1))} million "
+        f"effective synaptic operations, and their CNN {millions(costs['cnn_macs'])} million multiply-accumulates."
     )
 
 
-def _span(numbers: pd.Series) -> str:
-    """Say between which numbers these lie, in millions."""
-    low, high = (f"{number / 1e6:.3g}" for number in (numbers.min(), numbers.max()))
-    return low if low == high else f"{low} to {high}"
-
-
 def opening(
-    course: TimeCourse | None = None,
+    decisions: Sequence[Decided] | None = None,
     scores: pd.DataFrame | None = None,
     gap: pd.DataFrame | None = None,
     claims: pd.DataFrame | None = None,
@@ -160,19 +184,19 @@ def opening(
 
     Parameters
     ----------
-    course, scores
-        Of the paper's experiment.
+    decisions, scores
+        Of every configuration, where all are reported.
     gap, claims, costs
-        Tables of the other analyses, as far as they are there.
+        Tables of the other analyses, where they are asked for.
     """
     answers = [
-        answer(course) if course else "",
+        answer(decisions) if decisions else "",
         gap_answer(gap) if gap is not None else "",
         claims_answer(claims) if claims is not None else "",
         costs_answer(costs) if costs is not None else "",
     ]
-    found = " ".join(filter(None, answers)) or "The tables show every configuration."
-    text = f"**Question.** {QUESTION}\n\n**Answer.** {found}\n"
+    text = f"**Question.** {QUESTION}\n\n"
+    text += f"**Answer.** {' '.join(filter(None, answers)) or 'The tables show every configuration.'}\n"
     if scores is not None:
         table = tables.table2(scores).to_markdown(index=False, tablefmt="rst", disable_numparse=True)
         text += f"\n**Table 2.** {tables.caption(scores)}\n\n{table}\n"

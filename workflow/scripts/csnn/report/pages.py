@@ -55,24 +55,10 @@ def sortable(frame: pd.DataFrame) -> tuple[str, str]:
     return generate_init_offline_itables_html(options.dt_bundle), body
 
 
-def in_words(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table as text to be read: four digits, accuracies in percent, each interval in one column."""
-    read = {}
-    for name in frame:
-        values = frame[name]
-        if name.endswith(("_low", "_high")):
-            continue
-        scale, unit = (100, " (%)") if "accuracy" in name or name == "agreement" else (1, "")
-        digits = ".2f" if "accuracy" in name or "points" in name else ".4g"
-
-        def text(values: pd.Series, scale: int = scale, digits: str = digits) -> list[str]:
-            return ["" if pd.isna(value) else format(scale * value, digits) for value in values]
-
-        read[name + unit] = text(values) if pd.api.types.is_float_dtype(values) else values.astype(str).tolist()
-        if f"{name}_low" in frame:
-            bounds = zip(text(frame[f"{name}_low"]), text(frame[f"{name}_high"]), strict=True)
-            read[f"{name}, 95 % interval"] = [f"{low} to {high}" if low else "" for low, high in bounds]
-    return pd.DataFrame(read)
+def table_page(title: str, words: str, frame: pd.DataFrame) -> str:
+    """Return a page with a table that a reader can sort and search, and words that say how to read it."""
+    head, body = sortable(frame)
+    return packed(page(title, [Section("", words, body)], head))
 
 
 def preformatted(text: str) -> str:
@@ -81,7 +67,7 @@ def preformatted(text: str) -> str:
 
 
 def packed(html: str) -> str:
-    """Return a page that unpacks and shows the given one.
+    """Return a page that holds another compressed, and unpacks and shows it.
 
     The report holds each page as an address, and Chromium follows none of more than two million characters.
     """

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from csnn.evaluation import tables
 from csnn.files import sha256
+from csnn.words import milliseconds
 
 CODE = Path(__file__).resolve().parents[4]
 """The folder of the workflow."""
@@ -32,7 +32,7 @@ def machine() -> dict[str, str]:
 
 def packages() -> dict[str, str]:
     """Return every package installed here and its version."""
-    return dict(sorted({one.metadata["Name"]: one.version for one in distributions()}.items()))
+    return dict(sorted({package.metadata["Name"]: package.version for package in distributions()}.items()))
 
 
 def code() -> dict[str, str | bool | None]:
@@ -50,25 +50,25 @@ def code() -> dict[str, str | bool | None]:
 
 
 def hashes(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
-    """Return the SHA-256 of each file by its path."""
+    """Return the SHA-256 of each file, by its path."""
     return {str(path): sha256(path) for path in paths}
 
 
-def certificates(found: Iterable[Mapping]) -> pd.DataFrame:
+def certificates(read: Iterable[Mapping]) -> pd.DataFrame:
     """Return how far the engine's logits were from NengoDL's, one row for each configuration that was checked."""
     return pd.DataFrame(
         [
             {
-                "network": one["network"],
-                "seed": one["seed"],
-                "τ (ms)": tables.milliseconds(check["tau_syn_s"]),
+                "network": certificate["network"],
+                "seed": certificate["seed"],
+                "τ (ms)": milliseconds(check["tau_syn_s"]),
                 "images": check["images"],
                 "steps": check["steps"],
                 "largest difference of a logit": f"{check['largest_difference']:.1e}",
-                "accepted up to": f"{one['tolerance']:.0e}",
+                "accepted up to": f"{certificate['tolerance']:.0e}",
             }
-            for one in found
-            for check in one["checks"]
+            for certificate in read
+            for check in certificate["checks"]
         ]
     )
 
@@ -124,4 +124,6 @@ def versions(sources: Iterable[Mapping[str, str]]) -> pd.DataFrame:
     for source in sources:
         for package, version in source.items():
             merged.setdefault(package, set()).add(version)
-    return pd.DataFrame({"package": list(merged), "version": [", ".join(sorted(found)) for found in merged.values()]})
+    return pd.DataFrame(
+        {"package": list(merged), "version": [", ".join(sorted(versions)) for versions in merged.values()]}
+    )

@@ -1,0 +1,253 @@
+"""From logits to tables: decisions and scores of each configuration, and the tables that are made from all of them."""
+
+from functools import partial
+
+DECISIONS, ACTIVITY = f"{CONFIGURATION}/test-decisions.npz", f"{CONFIGURATION}/activity.json"
+SCORES = "<results>/tables/scores.csv"
+
+
+# on test images, all configurations, or what was chosen on validation images: no other network ever sees the test images
+choices = lambda: checkpoints.choose.get().output[0]
+reported = partial(sweep.reported, choices)
+
+
+rule decide:
+    input:
+        responses=f"{CONFIGURATION}/{{images}}.npz",
+        cnn=sweep.cnn_outputs("logits"),
+    output:
+        f"{CONFIGURATION}/{{images}}-decisions.npz",
+    log:
+        "<logs>/decide/{network}/tau-{tau}/seed-{seed}/{images}.log",
+    benchmark:
+        "<benchmarks>/decide/{network}/tau-{tau}/seed-{seed}/{images}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, 2 * TEST_IMAGES, SNN["steps"])),
+        runtime=scaled_by_attempt(10 + TEST_IMAGES / 1000),
+    params:
+        code=digest("decide.py"),
+        settings=sweep.simulation_settings,
+        described=sweep.described,
+        seed_matters=sweep.seed_matters,
+        readouts=config["readouts"],
+    script:
+        "../scripts/decide.py"
+
+
+for table, images, seeds in (("scores", "test", None), ("validation", "validation", 1)):
+
+    rule:
+        name:
+            table
+        input:
+            cnns=[f"<results>/{cnn_folder(cnn)}/{images}-logits.npz" for cnn in sweep.cnns],
+            decisions=sweep.each_configuration(f"{CONFIGURATION}/{images}-decisions.npz", seeds),
+            certificates=CERTIFICATES,
+        output:
+            f"<results>/tables/{table}.csv",
+        log:
+            f"<logs>/{table}.log",
+        benchmark:
+            f"<benchmarks>/{table}.tsv"
+        localrule: True
+        conda:
+            "../../envs/analysis.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=20,
+        params:
+            code=digest("scores.py"),
+            cnns=sweep.cnns,
+            settings=sweep.hashes_of_settings(seeds),
+        script:
+            "../scripts/scores.py"
+
+
+checkpoint choose:
+    input:
+        "<results>/tables/validation.csv",
+    output:
+        "<results>/tables/choices.csv",
+    log:
+        "<logs>/choose.log",
+    benchmark:
+        "<benchmarks>/choose.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest("choose.py"),
+    script:
+        "../scripts/choose.py"
+
+
+rule gap_table:
+    input:
+        choices="<results>/tables/choices.csv",
+        decisions=reported(DECISIONS),
+    output:
+        csv="<results>/tables/gap.csv",
+        markdown="<results>/tables/gap.md",
+    log:
+        "<logs>/gap_table.log",
+    benchmark:
+        "<benchmarks>/gap_table.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=digest("gap.py"),
+        settings=lambda wildcards: list(map(sweep.hash_of_settings, sweep.chosen(choices()))),
+        validation_images=VALIDATION_IMAGES,
+    script:
+        "../scripts/gap.py"
+
+
+rule tables:
+    input:
+        scores=SCORES,
+        published=(
+            workflow.source_path("../resources/published_table2.csv") if config["tables"]["compare_with_paper"] else []
+        ),
+    output:
+        expand(
+            "<results>/tables/{table}.{format}",
+            table=["table1", "table2"] + ["comparison"] * config["tables"]["compare_with_paper"],
+            format=["csv", "md"],
+        ),
+    log:
+        "<logs>/tables.log",
+    benchmark:
+        "<benchmarks>/tables.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest("tables.py"),
+    script:
+        "../scripts/tables.py"
+
+
+rule claims:
+    input:
+        decisions=sweep.each_configuration(DECISIONS),
+        certificates=CERTIFICATES,
+    output:
+        csv="<results>/tables/claims.csv",
+        markdown="<results>/tables/claims.md",
+    log:
+        "<logs>/claims.log",
+    benchmark:
+        "<benchmarks>/claims.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        code=digest("claims.py"),
+        settings=sweep.hashes_of_settings(),
+    script:
+        "../scripts/claims.py"
+
+
+rule record_activity:
+    input:
+        network="<results>/{network}/networks/seed-{seed}.npz",
+        images="<results>/images/test.npz",
+        activations=sweep.cnn_outputs("activations"),
+    output:
+        activity=f"{CONFIGURATION}/activity.npz",
+        metrics=ACTIVITY,
+    log:
+        "<logs>/record_activity/{network}/tau-{tau}/seed-{seed}.log",
+    benchmark:
+        "<benchmarks>/record_activity/{network}/tau-{tau}/seed-{seed}.tsv"
+    conda:
+        "../../envs/simulate.yaml"
+    resources:
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(minutes(10 * config["activity"]["images"], SNN["steps"], "event")),
+    params:
+        code=digest("record_activity.py"),
+        described=sweep.described,
+        tau_syn_s=sweep.tau_syn_s,
+        dt_s=SNN["dt_s"],
+        steps=SNN["steps"],
+        images=config["activity"]["images"],
+    script:
+        "../scripts/record_activity.py"
+
+
+rule cost_tables:
+    input:
+        metrics=reported(ACTIVITY, seeds=1),
+    output:
+        layers="<results>/tables/layers.csv",
+        costs="<results>/tables/costs.csv",
+    log:
+        "<logs>/cost_tables.log",
+    benchmark:
+        "<benchmarks>/cost_tables.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest("cost_tables.py"),
+    script:
+        "../scripts/cost_tables.py"
+
+
+if sweep.engine == "event":  # NengoDL keeps no record of single neurons here
+
+    rule record:
+        input:
+            image="<results>/images/logit_image.npz",
+            networks=[
+                f"<results>/{name}/networks/seed-{sweep.networks[name]['seeds'][0]}.npz"
+                for name in sweep.networks_of_first_cnn
+            ],
+        output:
+            "<results>/recording.npz",
+        log:
+            "<logs>/record.log",
+        benchmark:
+            "<benchmarks>/record.tsv"
+        conda:
+            "../../envs/simulate.yaml"
+        resources:
+            mem_mb=scaled_by_attempt(3000),
+            runtime=scaled_by_attempt(15),
+        params:
+            code=digest("record.py"),
+            neurons=sweep.networks_of_first_cnn,
+            tau_syn_s=parse_tau(sweep.first_tau),
+            dt_s=SNN["dt_s"],
+            steps=SNN["steps"],
+        script:
+            "../scripts/record.py"
+
+
+# the tables that each analysis ends in
+TABLES = {
+    "paper": [SCORES, rules.tables.output],
+    "readouts": SCORES,
+    "claims": [SCORES, rules.claims.output],
+    "activity": rules.cost_tables.output,
+    "gap": [rules.validation.output, rules.choose.output, rules.gap_table.output],
+}

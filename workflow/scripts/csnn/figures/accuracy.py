@@ -1,0 +1,243 @@
+"""Figures of accuracy: against the synaptic time constant, over time, against synaptic operations, and the gap."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, NullFormatter
+from numpy.typing import ArrayLike, NDArray
+
+from csnn.evaluation.decisions import Decided
+from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED, wilson_interval
+from csnn.evaluation.readouts import WINDOW
+from csnn.evaluation.tables import over_seeds
+from csnn.figures.style import (
+    CNN_LINE,
+    MARKERS,
+    NEURON_COLOURS,
+    PAGE_WIDTH,
+    conversion_titles,
+    laid_out,
+    looks,
+    network_titles,
+    over_time,
+    panels,
+    styled,
+    tau_positions,
+)
+from csnn.words import CNN, milliseconds, tau
+
+
+@styled
+def accuracy_vs_tau(scores: pd.DataFrame) -> Figure:
+    """Draw time-averaged and final-step accuracy over the synaptic time constant.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        See `csnn.evaluation.tables.scores`. Several seeds are averaged, values and bounds alike.
+    """
+    return _measure_vs_tau(scores, "accuracy", "Accuracy (%)", scale=100)
+
+
+@styled
+def loss_vs_tau(scores: pd.DataFrame) -> Figure:
+    """Draw the cross-entropy loss over the synaptic time constant, like `accuracy_vs_tau`."""
+    return _measure_vs_tau(scores, "loss", "Cross-entropy loss (nats)", scale=1)
+
+
+def _measure_vs_tau(scores: pd.DataFrame, measure: str, label: str, scale: float) -> Figure:
+    """Draw a measure time-averaged and at the final step side by side, networks as lines, CNNs as levels."""
+    means = over_seeds(scores)
+    is_cnn = means["neuron"] == CNN
+    networks, cnns = means.loc[~is_cnn, "network"].unique(), means.loc[is_cnn, "network"]
+    positions, ticks = tau_positions(means.loc[~is_cnn, "tau_syn_s"])
+    # Networks with nearly the same scores stand side by side instead of hiding each other's intervals.
+    at_ms = np.unique(list(positions.values()))
+    spacing = np.diff(at_ms).min() if len(at_ms) > 1 else 1.0
+    nudge = 0.3 * spacing / max(len(networks), 5)
+
+    figure = Figure(figsize=(PAGE_WIDTH, 3.3), layout="constrained")
+    titles = {TIME_AVERAGED: "Averaged over all time steps, as in the paper", FINAL_STEP: "At the last time step"}
+    for (readout, title), axes in zip(titles.items(), figure.subplots(1, 2, sharex=True, sharey=True), strict=True):
+        values = scale * means[measure]
+        bars = np.abs(scale * means[[f"{measure}_low", f"{measure}_high"]].to_numpy().T - values.to_numpy())
+        handles: list[Any] = []
+        for order, index in enumerate(np.flatnonzero(is_cnn)):
+            band = axes.axhspan(*(values[index] + bars[:, index] * (-1, 1)), color="0.9", linewidth=0, zorder=0.5)
+            dashes = {"linestyle": (0, (5 + 3 * order, 2))}
+            handles.append((band, axes.axhline(values[index], zorder=1.5, **CNN_LINE | dashes)))
+        for order, network in enumerate(networks):
+            rows = np.flatnonzero((means["network"] == network) & (means["readout"] == readout))
+            x = np.array([positions[milliseconds(tau_syn_s)] for tau_syn_s in means["tau_syn_s"][rows]])
+            handles.append(
+                axes.errorbar(
+                    x + nudge * (order - (len(networks) - 1) / 2),
+                    values[rows],
+                    bars[:, rows],
+                    color=NEURON_COLOURS[order % len(NEURON_COLOURS)],
+                    marker=MARKERS[order % len(MARKERS)],
+                    linestyle="-",
+                )
+            )
+        axes.set_title(title)
+        axes.set_xticks(list(ticks.values()), list(ticks))
+        axes.set_xlabel("Synaptic time constant τ (ms)")
+        axes.tick_params(labelleft=True)
+    axes.set_ylim(bottom=0)
+    if len(at_ms) == 1:
+        axes.set_xlim(at_ms[0] - spacing, at_ms[0] + spacing)
+    seeds = scores["seed"].nunique()
+    note = "Bars and band: 95 % intervals over images" + (f"; means over {seeds} seeds" if seeds > 1 else "")
+    figure.legend(handles, [*cnns, *networks], loc="outside lower center", ncols=6, title=note)
+    figure.supylabel(label)
+    return laid_out(figure)
+
+
+@styled
+def accuracy_over_time(decisions: Sequence[Decided]) -> Figure:
+    """Draw the accuracy at each step, with 95 % intervals over images, and the level of each network's own CNN."""
+
+    def draw(axes: Axes, times_ms: NDArray, seeds: Sequence[Decided], look: dict[str, Any]) -> None:
+        images = len(seeds[0].labels)
+        accuracy = np.mean([decided.right_over_time.mean(axis=0) for decided in seeds], axis=0)
+        low, high = np.transpose([wilson_interval(images * value, images) for value in accuracy])
+        axes.fill_between(times_ms, 100 * low, 100 * high, color=look["color"], alpha=0.13, linewidth=0)
+        axes.plot(times_ms, 100 * accuracy, **look)
+        axes.axhline(100 * seeds[0].cnn_right.mean(), **CNN_LINE, linewidth=0.8, zorder=1.5, label=CNN)
+
+    figure = over_time(decisions, draw)
+    figure.supylabel("Accuracy at this step (%)")
+    return laid_out(figure)
+
+
+def pareto_front(costs: ArrayLike, gains: ArrayLike) -> NDArray[np.intp]:
+    """Positions of the points that no other beats in both a lower cost and a higher gain, by rising cost."""
+    costs, gains = np.asarray(costs), np.asarray(gains)
+    order = np.lexsort((-gains, costs))
+    best = np.maximum.accumulate(gains[order])
+    rises = np.append(True, best[1:] > best[:-1])
+    return order[rises]
+
+
+@styled
+def accuracy_vs_operations(decisions: Sequence[Decided], activity: Sequence[Mapping]) -> Figure:
+    """Draw accuracy over synaptic operations up to each step, with the Pareto front over all configurations and steps.
+
+    Parameters
+    ----------
+    decisions
+    activity : sequence of mappings
+        Of the same configurations: ``cost`` and ``operations_per_step``; see `csnn.evaluation.activity`.
+    """
+    table = pd.DataFrame([decided.configuration for decided in decisions])
+    titles = conversion_titles(table)
+    of_neuron = looks(table["neuron"])
+    figure, panel = panels(titles, height=1.9, xlabel="", columns=3)
+    all_costs, all_gains = [], []
+    for decided, counted, title in zip(decisions, activity, titles, strict=True):
+        macs = counted["cost"]["macs"]
+        operations = np.cumsum(counted["operations_per_step"])
+        # multiply-accumulates are those of the image; of rate neurons, those of all steps too
+        operations += macs if decided.configuration["spiking"] else macs - operations[-1]
+        accuracy = 100 * decided.right_over_time.mean(axis=0)
+        axes, look = panel[title], of_neuron[decided.configuration["neuron"]]
+        axes.plot(operations, accuracy, color=look["color"], linewidth=0.8, alpha=0.7)
+        axes.plot(operations[-1], accuracy[-1], linestyle="none", markersize=4, **look)
+        axes.plot(counted["cost"]["cnn_macs"], 100 * decided.cnn_right.mean(), "k*", markersize=7, zorder=3)
+        all_costs.append(operations)
+        all_gains.append(accuracy)
+    costs, gains = np.concatenate(all_costs), np.concatenate(all_gains)
+    front = pareto_front(costs, gains)
+    for axes in panel.values():
+        axes.step(costs[front], gains[front], where="post", color="0.75", linewidth=3, zorder=1)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator())
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    figure.supxlabel(
+        "Effective synaptic operations per image up to a step (ACs of spikes, MACs of rates and of the image)"
+    )
+    figure.supylabel("Accuracy at that step (%)")
+    handles = [Line2D([], [], **look) for look in of_neuron.values()]
+    handles += [Line2D([], [], color="black", marker="*", linestyle="none"), Line2D([], [], color="0.75", linewidth=3)]
+    labels = [*map(str, of_neuron), "its own CNN (MACs)", "Pareto front of all panels"]
+    figure.legend(handles, labels, loc="outside upper center", ncols=7)
+    return laid_out(figure)
+
+
+@styled
+def readouts_vs_tau(scores: pd.DataFrame) -> Figure:
+    """Draw accuracy over the synaptic time constant: columns are readouts, rows CNNs and conversions.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        See `csnn.evaluation.tables.scores`; several seeds are averaged.
+    """
+    table = scores[scores["kind"].isin([FINAL_STEP, WINDOW, TIME_AVERAGED])].copy()
+    table["row"] = conversion_titles(table)
+    of_neuron = looks(table["neuron"])
+    readouts = [FINAL_STEP, *table.loc[table["kind"] == WINDOW, "readout"].unique(), TIME_AVERAGED]
+    rows = list(dict.fromkeys(table["row"]))
+    positions, ticks = tau_positions(table["tau_syn_s"], nearest=0.05 * len(readouts))
+    figure = Figure(figsize=(PAGE_WIDTH, 1.5 * len(rows) + 0.9), layout="constrained")
+    grid = figure.subplots(len(rows), len(readouts), sharex=True, sharey=True, squeeze=False)
+    for (row, column), axes in np.ndenumerate(grid):
+        here = table[(table["row"] == rows[row]) & (table["readout"] == readouts[column])]
+        for neuron, seeds in here.groupby("neuron", sort=False):
+            means = 100 * seeds.groupby("tau_syn_s", dropna=False)[["accuracy", "accuracy_low", "accuracy_high"]].mean()
+            x = [positions[milliseconds(tau_syn_s)] for tau_syn_s in means.index]
+            bars = np.abs(means[["accuracy_low", "accuracy_high"]].to_numpy().T - means["accuracy"].to_numpy())
+            axes.errorbar(x, means["accuracy"], bars, markersize=3, linewidth=0.8, **of_neuron[neuron])
+        axes.axhline(100 * here["cnn_accuracy"].mean(), **CNN_LINE, zorder=1.5)
+        axes.set_xticks(list(ticks.values()), list(ticks))
+        if row == 0:
+            axes.set_title(textwrap.fill(readouts[column], 15))
+        if column == 0:
+            axes.set_ylabel(rows[row], fontweight="bold")
+    handles = [*(Line2D([], [], **look) for look in of_neuron.values()), Line2D([], [], **CNN_LINE)]
+    note = f"{table['images'].iloc[0]} images; bars: 95 % intervals over images"
+    figure.legend(handles, [*map(str, of_neuron), "its own CNN"], loc="outside upper center", ncols=7, title=note)
+    figure.supxlabel("Synaptic time constant τ (ms)")
+    figure.supylabel("Accuracy (%)")
+    return laid_out(figure)
+
+
+@styled
+def gap_to_cnn(gap: pd.DataFrame) -> Figure:
+    """Draw the gap between the CNN and each chosen network, by readout.
+
+    Parameters
+    ----------
+    gap : DataFrame
+        See `csnn.evaluation.comparisons.gap_table`.
+    """
+    titles = network_titles(gap) + ", " + gap["tau_syn_s"].map(tau)
+    rows = list(dict.fromkeys(titles))
+    kinds = gap["readout"].where(~gap["readout"].str.startswith(("mean", "margin")), gap["readout"].str.split().str[0])
+    names = {"mean": "mean over the chosen window", "margin": "first confident step"}
+    of_kind = looks(kinds)
+    figure = Figure(figsize=(PAGE_WIDTH, 0.32 * len(rows) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    for order, (kind, look) in enumerate(of_kind.items()):
+        here = gap[kinds == kind]
+        y = np.array([rows.index(title) for title in titles[kinds == kind]]) + 0.2 * (order - (len(of_kind) - 1) / 2)
+        bars = np.abs(here[["gap_points_low", "gap_points_high"]].to_numpy().T - here["gap_points"].to_numpy())
+        axes.errorbar(here["gap_points"], y, xerr=bars, linestyle="none", label=names.get(str(kind), str(kind)), **look)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xscale("symlog", linthresh=1)  # gaps of tenths of a point beside gaps of tens
+    axes.xaxis.set_major_locator(FixedLocator([-30, -10, -3, -1, -0.5, 0, 0.5, 1, 3, 10, 30]))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("Accuracy of the CNN minus that of the network (percentage points)")
+    figure.legend(loc="outside upper center", ncols=3, title="Bars: 95 % intervals over images")
+    return laid_out(figure)

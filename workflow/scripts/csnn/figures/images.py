@@ -1,0 +1,166 @@
+"""Figures of the data and of the CNN: sample images, the image shown, and the architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import ceil
+from textwrap import wrap
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from csnn.data.images import Dataset, pixels
+from csnn.figures.style import PAGE_HEIGHT, PAGE_WIDTH, bare, laid_out, short, styled
+
+LAYER_COLOURS = {"Conv": "#D6E6F4", "Pool": "#FBE5CB", "Dense": "#D5ECDF"}
+
+
+def displayable(images: ArrayLike) -> NDArray[np.float64]:
+    """Return images as RGB in [0, 1], shape (n, height, width, 3).
+
+    Parameters
+    ----------
+    images : array, shape (n, height, width) or (n, height, width, channels)
+        uint8, or float in [0, 1]; values beyond are scaled to fit. Other than three channels are averaged to grey.
+    """
+    shown = np.asarray(images)
+    if shown.ndim == 3:
+        shown = shown[..., np.newaxis]
+    if shown.dtype == np.uint8:
+        shown = shown / 255
+    low, high = min(shown.min(), 0.0), max(shown.max(), 1.0)
+    shown = (shown - low) / (high - low)
+    return shown if shown.shape[3] == 3 else np.repeat(shown.mean(axis=3, keepdims=True), 3, axis=3)
+
+
+@styled
+def sample_images(dataset: Dataset, per_class: int = 10) -> Figure:
+    """Draw the first training images of every class, one row per class.
+
+    Parameters
+    ----------
+    dataset
+    per_class
+        Images per row at most; a class that has fewer leaves the rest of its row white.
+    """
+    images, labels, class_names = pixels(dataset.x_train), dataset.y_train, dataset.class_names
+    height, width = images.shape[1:3]
+    gap = max(1, height // 16)
+    # More classes than fit below each other on a page stand in blocks side by side: fewer images and shorter names.
+    blocks = ceil(len(class_names) / 34)
+    rows = ceil(len(class_names) / blocks)
+    per_class = per_class if blocks == 1 else max(1, min(per_class, 15 // blocks))
+    names = [short(name, 22 if blocks == 1 else 14) for name in class_names]
+    margin = 0.2 + 0.065 * max(map(len, names))  # of 7-point letters
+    aspect = (height + gap) / (width + gap)
+    column = max(0.2, min(0.5, (PAGE_WIDTH / blocks - margin) / per_class, PAGE_HEIGHT / rows / aspect))
+    size = (blocks * (per_class * column + margin), rows * column * aspect + 0.15)
+    figure = Figure(figsize=size, layout="compressed")
+    chosen = [np.flatnonzero(labels == label)[:per_class] for label in range(len(names))]
+    pictures = displayable(images[np.concatenate(chosen)])
+    of_class = np.split(pictures, np.cumsum([len(indices) for indices in chosen])[:-1])
+    for block, axes in enumerate(figure.subplots(1, blocks, squeeze=False)[0]):
+        classes = range(block * rows, min((block + 1) * rows, len(names)))
+        montage = np.ones((rows * (height + gap) - gap, per_class * (width + gap) - gap, 3))
+        for row, label in enumerate(classes):
+            for column_number, picture in enumerate(of_class[label]):
+                top, left = row * (height + gap), column_number * (width + gap)
+                montage[top : top + height, left : left + width] = picture
+        axes.imshow(montage)
+        axes.set_yticks(
+            np.arange(len(classes)) * (height + gap) + (height - 1) / 2, [names[label] for label in classes]
+        )
+        axes.set_xticks([])
+        bare(axes)
+    return laid_out(figure)
+
+
+@styled
+def labelled_image(image: Mapping[str, NDArray]) -> Figure:
+    """Draw the image for which logits are shown, with its class above and its place in the data set below.
+
+    Parameters
+    ----------
+    image : mapping
+        ``images`` (1, height, width, channels), ``labels`` (1,), ``indices`` (1,), ``split`` and ``class_names``; see
+        `csnn.data.select`.
+    """
+    picture = displayable(image["images"])[0]
+    label = str(image["class_names"][image["labels"][0]])
+    caption = f"image {image['indices'][0]} of the {'training' if image['split'] == 'train' else 'test'} set"
+    figure = Figure(figsize=(2.6, 3.1), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(picture)
+    axes.set_title("\n".join(wrap(label, 28)), fontsize=10, fontweight="bold")
+    axes.set_xlabel("\n".join(wrap(caption, 40)))
+    axes.set_xticks([])
+    axes.set_yticks([])
+    bare(axes)
+    return laid_out(figure)
+
+
+@styled
+def architecture(layers: Sequence[Mapping]) -> Figure:
+    """Draw a network's layers as boxes in the order in which data flows, down one column and on at the top of the next.
+
+    Parameters
+    ----------
+    layers : sequence of mappings
+        One per layer: ``name``, ``type`` of the Keras layer, ``detail`` (its settings in words, may be empty),
+        ``output_shape`` (without the batch) and ``parameters`` (their number).
+    """
+    import schemdraw
+    from schemdraw import elements, flow
+
+    # All lengths are in inches, which are made the drawing's unit too.
+    width, line, arrow, gap, margin = 2.1, 0.13, 0.34, 0.3, 0.1
+    details = [layer_lines(layer) for layer in layers]
+    height = 0.1 + line * (1 + max(map(len, details)))
+    pitch = height + arrow
+    rows = ceil(len(layers) / min(3, ceil(len(layers) / 6)))
+    columns = ceil(len(layers) / rows)
+
+    drawing = schemdraw.Drawing(show=False)
+    drawing.config(unit=1, inches_per_unit=1, fontsize=7, lw=0.8)
+    for index, (layer, lines) in enumerate(zip(layers, details, strict=True)):
+        column, row = divmod(index, rows)
+        x, y = column * (width + gap), -row * pitch
+        bottom = y - height
+        box = flow.RoundBox(w=width, h=height, cornerradius=0.06).anchor("N").at((x, y)).theta(0)
+        box.fill(next((fill for kind, fill in LAYER_COLOURS.items() if kind in layer["type"]), "#F0F0F0"))
+        for number, words in enumerate([layer["type"], *lines]):
+            box.label(words, "center", ofst=(0, line * (len(lines) / 2 - number)))
+        shape = " × ".join(map(str, layer["output_shape"]))
+        drawing += box.label(shape, "S", ofst=(0.07, -0.4 * arrow), halign="left", valign="center")
+        path = [(x, bottom), (x, y - pitch)]
+        if row == rows - 1 and index < len(layers) - 1:
+            # On to the next column: through the gap between the columns and into the first box from above.
+            turn, side, next_x = bottom - 0.8 * arrow, x + (width + gap) / 2, x + width + gap
+            path = [(x, bottom), (x, turn), (side, turn), (side, 0.8 * arrow), (next_x, 0.8 * arrow), (next_x, 0)]
+        for start, end in pairwise(path):
+            head: dict[str, Any] = {"arrow": "->", "arrowwidth": 0.07, "arrowlength": 0.1} if end == path[-1] else {}
+            drawing += elements.Line(**head).at(start).to(end)
+
+    # The total stands above the columns, clear of the line that arrives there from the column before.
+    top = 0.25 + (arrow if columns > 1 else 0)
+    size = (columns * (width + gap) - gap + 2 * margin, top + rows * pitch + 2 * margin)
+    figure = Figure(figsize=size)
+    axes = figure.add_axes((0, 0, 1, 1))
+    drawing.draw(canvas=axes, show=False)
+    left, bottom = -width / 2 - margin, -rows * pitch - margin
+    axes.set(xlim=(left, left + size[0]), ylim=(bottom, bottom + size[1]))
+    axes.set_axis_off()
+    for text in axes.texts:
+        text.set_fontweight("bold" if text.get_text() in {layer["type"] for layer in layers} else "normal")
+    total = sum(layer["parameters"] for layer in layers)
+    axes.text(left + size[0] / 2, top - 0.1, f"{total:,} parameters in all", ha="center", va="center")
+    return figure
+
+
+def layer_lines(layer: Mapping) -> list[str]:
+    """Put a layer's settings, name and parameters into the lines of its box below its type."""
+    parameters = f", {layer['parameters']:,} parameters" if layer["parameters"] else ""
+    return [short(line, 36) for line in [*wrap(layer.get("detail") or "", 36), f"{layer['name']}{parameters}"]]

@@ -1,0 +1,200 @@
+"""The style of all figures, and what they share; only `save` writes files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from csnn.evaluation.decisions import Decided, by_network
+from csnn.experiment.sweep import BASE
+from csnn.files import atomic_write
+from csnn.words import CNN, milliseconds, tau
+
+# Also while saving, since matplotlib makes some ticks only when it draws; nobody's own matplotlibrc changes the
+# figures.
+styled = style.context(str(Path(__file__).with_name("figures.mplstyle")), after_reset=True)
+
+PAGE_WIDTH, PAGE_HEIGHT = 7.2, 9.5  # inches
+# Okabe and Ito's colours, the lightest left out; each neuron has a marker of its own, so that grey print is enough.
+NEURON_COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+# Time constants are an order, so their colours are one too: dark to light, also in grey print and to colour-blind
+# readers; dashes tell neighbours apart.
+DASHES: list[Any] = ["-", (0, (4, 1.2)), (0, (1, 1)), (0, (4, 1, 1, 1))]
+NAMED_TAUS = 8
+CNN_LINE: dict[str, Any] = {"color": "black", "linestyle": (0, (5, 2))}
+
+
+@styled
+def save(figure: Figure, paths: Iterable[str | PathLike]) -> None:
+    """Write a figure to each path in the format of its ending: each file whole or not at all, always the same bytes."""
+    for path in paths:
+        date = {".svg": "Date", ".pdf": "CreationDate"}.get(Path(path).suffix)
+        with atomic_write(path) as temporary:
+            figure.savefig(temporary, metadata={date: None} if date else None)
+
+
+def laid_out(figure: Figure) -> Figure:
+    """Compute a figure's layout once and for all: computed anew for each file, it would drift a little every time."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
+
+
+def short(name: str, letters: int = 22) -> str:
+    """Cut a name to what a legend or a margin can hold, in its middle: names often differ at their ends."""
+    return name if len(name) <= letters else f"{name[: letters // 2]}…{name[len(name) - (letters - 1) // 2 :]}"
+
+
+def bare(axes: Axes) -> None:
+    """Leave an axes its image and its labels only."""
+    axes.grid(False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def panels(titles: Iterable[str], height: float, xlabel: str, columns: int = 2) -> tuple[Figure, dict[str, Axes]]:
+    """Return a figure as wide as a page with one panel for each title, with shared axes.
+
+    Parameters
+    ----------
+    titles
+    height
+        Of a row of panels, in inches.
+    xlabel
+    columns
+        Panels beside each other, if there are as many.
+    """
+    titles = list(dict.fromkeys(titles))
+    columns = min(columns, len(titles))
+    rows = -(-len(titles) // columns)
+    figure = Figure(figsize=(PAGE_WIDTH, height * rows + 0.6), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes in grid[len(titles) :]:
+        axes.set_axis_off()
+    for axes in grid[: len(titles)][-columns:]:  # those that have no panel below them
+        axes.set_xlabel(xlabel)
+        axes.tick_params(labelbottom=True)
+    for title, axes in zip(titles, grid, strict=False):
+        axes.set_title(title, fontweight="bold")
+    return figure, dict(zip(titles, grid, strict=False))
+
+
+def tau_looks(taus: Iterable[float | None]) -> dict[float | None, dict[str, Any]]:
+    """Return how each time constant is drawn, shortest darkest; beyond `NAMED_TAUS` only some carry a label."""
+    taus = sorted(set(taus), key=lambda tau_syn_s: tau_syn_s or 0)
+    shades = matplotlib.colormaps["cividis"](np.linspace(0, 0.85, max(len(taus), 2)))
+    labelled = np.linspace(0, len(taus) - 1, min(len(taus), NAMED_TAUS)).round().astype(int)
+    return {
+        tau_syn_s: {
+            "color": shades[rank],
+            "linestyle": DASHES[rank % len(DASHES)] if len(taus) <= NAMED_TAUS else "-",
+            "label": tau(tau_syn_s) if rank in labelled else "_",
+        }
+        for rank, tau_syn_s in enumerate(taus)
+    }
+
+
+def looks(names: Iterable[Hashable]) -> dict[Hashable, dict[str, Any]]:
+    """Give each name a colour and a marker."""
+    return {
+        name: {"color": NEURON_COLOURS[i % len(NEURON_COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+        for i, name in enumerate(dict.fromkeys(names))
+    }
+
+
+def conversion_titles(rows: pd.DataFrame) -> pd.Series:
+    """Say in words which CNN and conversion each row is of, leaving out the settings that all rows share."""
+    parts = {
+        "cnn": lambda name: "CNN itself" if name == BASE else str(name),
+        "max_rate_hz": lambda rate: f"{rate} Hz",
+        "initial_voltage": lambda voltage: f"start {voltage}",
+    }
+    shown = [key for key in parts if rows[key].astype(str).nunique() > 1] or ["cnn"]
+    return rows[shown].apply(lambda row: ", ".join(parts[key](row[key]) for key in shown), axis=1)
+
+
+def network_titles(rows: pd.DataFrame) -> pd.Series:
+    """Say in words which network each row is of: its CNN and conversion, and its neurons.
+
+    Networks of one conversion of the base CNN are named by their neurons alone.
+    """
+    conversions = conversion_titles(rows)
+    if conversions.nunique() == 1 and (rows["cnn"] == BASE).all():
+        return rows["neuron"].astype(str)
+    return conversions + ", " + rows["neuron"]
+
+
+def tau_positions(taus_s: Iterable[float | None], nearest: float = 0.1) -> tuple[dict[str, float], dict[str, float]]:
+    """Place synaptic time constants on an axis in ms, "no filter" one step to the left of the shortest.
+
+    Parameters
+    ----------
+    taus_s
+        In seconds, None for no filter.
+    nearest
+        How near to each other labels may stand, as a share of the axis.
+
+    Returns
+    -------
+    positions, ticks : dict from the words of `milliseconds` to position in ms
+        All of them, and those that are labelled: a label too close to the one before it is left out.
+    """
+    numbers = sorted({1000 * tau for tau in taus_s if not pd.isna(tau)})
+    positions = {milliseconds(number / 1000): number for number in numbers}
+    if any(pd.isna(tau) for tau in taus_s):
+        step = np.diff(numbers).min() if len(numbers) > 1 else (numbers or [1.0])[0]
+        positions = {milliseconds(None): (numbers[0] if numbers else 0.0) - step, **positions}
+    width = max(positions.values()) - min(positions.values())
+    ticks: dict[str, float] = {}
+    for words, position in positions.items():
+        if not ticks or position - max(ticks.values()) >= nearest * width:
+            ticks[words] = position
+    return positions, ticks
+
+
+def titled(decisions: Sequence[Decided]) -> dict[str, dict[float | None, list[Decided]]]:
+    """Return the seeds of each configuration by its network, in words, and its synaptic time constant."""
+    titles = network_titles(pd.DataFrame([decided.configuration for decided in decisions]))
+    title_of = {decided.configuration["network"]: title for decided, title in zip(decisions, titles, strict=True)}
+    networks: dict[str, dict[float | None, list[Decided]]] = {}
+    for (network, tau_syn_s), seeds in by_network(decisions).items():
+        networks.setdefault(title_of[network], {})[tau_syn_s] = seeds
+    return networks
+
+
+Draw = Callable[[Axes, NDArray, Sequence[Decided], dict[str, Any]], None]
+"""Draws on axes, over times (ms), something of the seeds of one configuration in the given style."""
+
+
+def over_time(decisions: Sequence[Decided], draw: Draw) -> Figure:
+    """Plot one curve per synaptic time constant over time, in one panel for each network."""
+    networks = titled(decisions)
+    looks = tau_looks(decided.configuration["tau_syn_s"] for decided in decisions)
+    few = len(networks) <= 4
+    figure, axes = panels(
+        networks, height=2.0 if few else 1.45, xlabel="Time since the image appeared (ms)", columns=2 if few else 4
+    )
+    times_ms = 1000 * decisions[0].configuration["dt_s"] * np.arange(1, decisions[0].leaders.shape[1] + 1)
+    lines: dict[Any, Any] = {}
+    for title, of_tau in networks.items():
+        for tau_syn_s, seeds in of_tau.items():
+            draw(axes[title], times_ms, seeds, looks[tau_syn_s])
+        for line in axes[title].lines:
+            lines.setdefault(line.get_label(), line)
+    # in the order of the time constants, the CNN last
+    order = [look["label"] for look in looks.values()] + [CNN]
+    named = {label: lines[label] for label in order if label in lines and not label.startswith("_")}
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=5)
+    next(iter(axes.values())).set(xlim=(0, times_ms[-1]), ylim=(0, 100))
+    return figure
