@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import numba
 from llvmlite.binding import get_host_cpu_name
@@ -27,7 +28,7 @@ from csnn import neurons
 try:
     import fcntl
 except ImportError:  # not a POSIX system
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 
 def _is_writable(folder: Path) -> bool:
@@ -62,12 +63,8 @@ def kernel(function: Callable) -> Callable:
 
     Multiplications and additions may be contracted to one rounding; nothing else that changes a result is allowed.
     """
-    previous = config.CACHE_DIR
-    config.CACHE_DIR = str(cache_folder())
-    try:
+    with mock.patch.object(config, "CACHE_DIR", str(cache_folder())):
         return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function)
-    finally:
-        config.CACHE_DIR = previous
 
 
 @contextmanager

@@ -138,7 +138,7 @@ class _Signals:
         """Give a connection its events and the state of its filter."""
         events, _ = self.seen(path.source, path.views)
         return kernels.Synapses(
-            events, path.weights, path.decay, path.delayed, path.gain, path.channel, path.stride, filtered
+            events, path.convolution, path.decay, path.delayed, path.gain, path.channel, path.stride, filtered
         )
 
 
@@ -230,7 +230,7 @@ def _simulate_image(
                     result,
                 )
                 continue
-            taps = stage.fused[0].weights.taps.dtype.type if stage.fused else np.float32
+            taps: type = stage.fused[0].convolution.taps.dtype.type if stage.fused else np.float32
             synapses = [
                 signals.synapses(path, filters[index][number])
                 for number, path in enumerate(stage.fused, len(stage.given))
