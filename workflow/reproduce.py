@@ -121,8 +121,8 @@ def give_the_same_data(folder: Path, config: Mapping) -> None:
     """Let a folder have, at the same paths, the files that a configuration names and the data made from them."""
     named = [path for _, path in configuration.named_files(config) if path and not Path(path).is_absolute()]
     for path in dict.fromkeys(["data", *named]):
-        link = folder / path
-        if Path(path).exists() and not link.exists():
+        link = Path(os.path.normpath(folder / path))
+        if Path(path).exists() and not link.exists() and link.is_relative_to(folder.parent):
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(Path(path).resolve())
 

@@ -18,7 +18,7 @@ def test_the_papers_architecture():
     shapes = [layer["output_shape"] for layer in cnn.describe(model)]
     assert shapes == [[32, 32, 3], [30, 30, 32], [15, 15, 32], [13, 13, 64], [6, 6, 64], [4, 4, 64], [1024], [64], [10]]
     assert sum(layer["parameters"] for layer in cnn.describe(model)) == 122_570
-    assert cnn.describe(model)[1]["detail"] == "32 filters 3x3, relu"
+    assert cnn.describe(model)[1]["config"] == {"filters": 32, "kernel_size": (3, 3), "activation": "relu"}
 
 
 def test_average_pooling():

@@ -32,9 +32,23 @@ REGISTERED = table()
 def simulate(value: float, on_done=None) -> float:
     """Simulate."""
     if value > LIMIT:
-        raise ValueError(f"{value} is too large")
+        limit = f"more than {LIMIT}"
+        raise ValueError(f"{value} is too large: {limit}")
+    if value < 0:
+        raise refused(value)
+    if value == 0.5:
+        raise OwnError("half")
     print("simulating")
     return np.exp(double(value)) + _constant()
+
+
+class OwnError(ValueError):
+    def __str__(self):
+        return "this is refused"
+
+
+def refused(value):
+    return ValueError(f"{value} is negative")
 
 
 def mean(values):
@@ -151,6 +165,9 @@ def test_what_can_change_a_result_counts(package, name, old, new):
         ("script.py", "", "\n# a comment\n"),
         ("csnn/science.py", '"""Simulate."""', '"""Simulate it."""'),
         ("csnn/science.py", "is too large", "must be smaller"),
+        ("csnn/science.py", "more than {LIMIT}", "over {LIMIT}"),
+        ("csnn/science.py", "is negative", "is below 0"),
+        ("csnn/science.py", "this is refused", "this is not taken"),
         ("csnn/science.py", "value: float", "value"),
         ("csnn/science.py", 'print("simulating")', 'print("at work")'),
         ("csnn/science.py", "UNUSED = 4", "UNUSED = 5"),
@@ -178,6 +195,14 @@ def test_the_package_registers_nothing_in_ways_that_the_digest_does_not_follow()
             assert not (isinstance(node, ast.ImportFrom) and node.level), path
             assert getattr(node, "name", "") != "__init_subclass__", path
             assert not (isinstance(node, ast.keyword) and node.arg == "metaclass"), path
+            if "import_module" in (getattr(node, "attr", None), getattr(node, "id", None)):
+                assert path.name in ("__init__.py", "code.py", "compat.py"), path
+
+
+def test_training_does_not_depend_on_neurons_and_engine():
+    modules = {module for module, _ in code.reached("train_cnn.py")}
+    assert {"csnn.model.cnn", "csnn.data.images", "csnn.files"} <= modules
+    assert not [module for module in modules if module.startswith(("csnn.neurons.l", "csnn.event", "csnn.evaluation"))]
 
 
 def test_simulation_does_not_depend_on_figures_and_tables():

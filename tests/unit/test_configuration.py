@@ -143,6 +143,10 @@ CONFIGURATIONS = [
         {"cnn": {"model": "m.keras", "variants": {"a": {"from": None}}}},
         "config key cnn.variants.a.from is null, but cnn.model brings its weights; it must be base or another variant",
     ),
+    (
+        {"cnn.variants": {"a": {"tune": {"activation": "LIF"}}}, "snn.max_rate_hz": {"hz": 200}},
+        "config key cnn.variants.a.tune.activation is LIF, whose rate curve needs snn.max_rate_hz as rates in Hz; it",
+    ),
     ({"cnn.model": "absent.keras"}, "config key cnn.model names absent.keras, which does not exist"),
     (
         {"cnn": {"model": "m.keras", "weights": "w.h5"}},

@@ -98,9 +98,7 @@ class TestRefused:
         path = tmp_path / "test-decisions.npz"
         decisions.write(path, decided(settings="a"))
         assert len(decisions.read_all([path], ["a"])) == len(decisions.read_all([path])) == 1
-        with pytest.raises(
-            InputError, match=r"test-decisions.npz was made with other settings than belong here; delete"
-        ):
+        with pytest.raises(InputError, match=r"test-decisions.npz was made with other settings than belong here; give"):
             decisions.read_all([path], ["b"])
 
     def test_seeds_with_the_same_logits(self):

@@ -122,10 +122,13 @@ def images(count=60, size=32, channels=3) -> np.ndarray:
 
 def layers(count: int) -> list[dict]:
     kinds = [
-        {"type": "Conv2D", "detail": "128 filters 3×3, same padding, relu, kernel regularised by L2 of 0.0001"},
-        {"type": "MaxPooling2D", "detail": "2×2"},
-        {"type": "Flatten", "detail": ""},
-        {"type": "Dense", "detail": "10 units (logits)"},
+        {
+            "type": "Conv2D",
+            "config": {"filters": 128, "kernel_size": [3, 3], "activation": "one with a long name"},
+        },
+        {"type": "MaxPooling2D", "config": {"pool_size": [2, 2]}},
+        {"type": "Flatten", "config": {}},
+        {"type": "Dense", "config": {"units": 10, "activation": "linear"}},
     ]
     return [
         kinds[k % 4] | {"name": f"layer_{k}", "output_shape": [30, 30, 32], "parameters": 100_000 * (k % 2)}

@@ -1,6 +1,8 @@
 """Files are written completely or not at all; responses hold together; logs say one sentence."""
 
 import errno
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -309,6 +311,24 @@ def test_a_job_that_fails_says_one_sentence(tmp_path, work, sentence, traced):
     assert process.stdout == ""
     assert "from outside Python" in log.read_text()
     assert ("Traceback" in log.read_text()) is traced
+
+
+def test_a_job_that_goes_well_says_last_what_it_was_made_with(tmp_path):
+    log = tmp_path / "job.log"
+    (tmp_path / "input.txt").write_text("abc")
+    script = job(log) + "job.params, job.output = {'a': 'x', 'b': {'c': None}}, ['file.txt']\n"
+    script += f"job.input = [{str(tmp_path / 'input.txt')!r}]\nwith logged(job):\n    print('at work')\n"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+    *lines, last = log.read_text().splitlines()
+    assert lines == ["at work"]
+    assert json.loads(last) == {
+        "rule": "rule",
+        "output": ["file.txt"],
+        "params": {"a": "'x'", "b": "{'c': None}"},
+        "input": [str(tmp_path / "input.txt")],
+        "input_checksums": {str(tmp_path / "input.txt"): hashlib.sha256(b"abc").hexdigest()},
+    }
 
 
 def test_progress_says_how_much_is_left(capsys):

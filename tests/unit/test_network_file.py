@@ -134,7 +134,7 @@ def test_a_network_of_other_settings_or_seed_is_refused(tmp_path):
     save_network(dataclasses.replace(example(), provenance={"settings": json.dumps(settings)}), path)
     load_network(path, settings | {"seed": 5})
     for wanted, key in (({"neuron": "SRL"}, "neuron"), ({"seed": 6}, "seed"), ({"max_rate_hz": 415}, "max_rate_hz")):
-        with pytest.raises(InputError, match=f"was made with another {key} than belongs here; delete it"):
+        with pytest.raises(InputError, match=f"was made with another {key} than belongs here; give the same command"):
             load_network(path, settings | {"seed": 5} | wanted)
 
 

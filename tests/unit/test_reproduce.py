@@ -99,6 +99,16 @@ def test_what_the_user_names_is_taken(changes, allowed):
     assert run(changes, *allowed) == configuration.read(changed(SMALL, changes))
 
 
+def test_links_stay_within_the_reproduction(folder):
+    outside = folder.parent / "outside.npz"
+    outside.touch()
+    for path in ("mine.npz", "../upward.npz", "../../outside.npz", "../../../outside.npz"):
+        config = changed(configuration.read(SMALL), {"data.source": path})
+        reproduce.give_the_same_data(Path("reproduced/small"), config)
+    made = {str(path) for path in Path().rglob("*.npz") if path.is_symlink()}
+    assert made == {"reproduced/small/mine.npz", "reproduced/upward.npz"}
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

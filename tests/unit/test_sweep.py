@@ -119,12 +119,13 @@ def small():
 
 
 def test_images_are_cut_into_shards(small):
-    assert small.number_of_shards("test") == 3
-    assert small.number_of_shards("validation") == 2
-    shards = [Wildcards(images="test", scatteritem=f"{i}-of-3") for i in (1, 2, 3)]
+    folder = "<results>/LIF/tau-0.005/seed-1"
+    assert small.shards(Wildcards(**vars(LIF), images="test")) == [f"{folder}/test-{i}-of-3.npz" for i in (1, 2, 3)]
+    assert len(small.shards(Wildcards(**vars(LIF), images="validation"))) == 2
+    shards = [Wildcards(images="test", shard=f"{i}-of-3") for i in (1, 2, 3)]
     assert [small.positions(shard) for shard in shards] == [[0, 4], [4, 8], [8, 10]]
-    assert small.positions(Wildcards(images="validation", scatteritem="2-of-2")) == [4, 5]
-    assert small.positions(Wildcards(images="logit_image", scatteritem="1-of-1")) == [0, 1]
+    assert small.positions(Wildcards(images="validation", shard="2-of-2")) == [4, 5]
+    assert small.positions(Wildcards(images="logit_image", shard="1-of-1")) == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_a_model_of_other_settings_is_refused(tmp_path):
     path = tmp_path / "cnn" / "model.h5"
     save_model(path, 3)
     cnn.load(path, {"training": {"seed": 3}})
-    with pytest.raises(InputError, match="was made with another training than belongs here; delete it"):
+    with pytest.raises(InputError, match="was made with another training than belongs here; give the same command"):
         cnn.load(path, {"training": {"seed": 4}})
 
 

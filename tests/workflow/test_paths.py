@@ -125,3 +125,38 @@ def test_the_papers_experiment_in_another_working_directory(tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(SMALL))
     assert "results/paper" not in snakemake(REPOSITORY, "-n", "--directory", str(tmp_path))
     assert [path.name for path in tmp_path.iterdir() if path.name != ".snakemake"] == ["config.yaml"]
+
+
+def test_as_a_module_from_a_remote_place_it_says_that_it_must_be_cloned(tmp_path, clone):
+    git = ["git", "-C", str(clone), "-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "All"]):
+        subprocess.run([*git, *command], check=True)
+    folder = outer(tmp_path / "outer", clone, SMALL)
+    local, remote = f'"{clone}/Snakefile"', f'LocalGitFile("{clone}", path="workflow/Snakefile", ref="HEAD")'
+    text = (folder / "Snakefile").read_text()
+    assert local in text
+    text = f"from snakemake.sourcecache import LocalGitFile\n{text.replace(local, remote)}"
+    (folder / "Snakefile").write_text(text)
+    output = snakemake(folder, "-n", code=1)
+    assert output.startswith("Error: this workflow must be cloned")
+    assert output.count("\n") == 1
+
+
+def test_braces_in_the_path_of_the_clone_are_refused(tmp_path, clone):
+    clone = clone.rename(tmp_path / "a{x}b")
+    output = snakemake(clone, "-n", code=1)
+    assert "Error: the workflow is in" in output and output.endswith("use a path without\n")
+    assert "Traceback" not in output
+
+
+def test_no_file_of_the_working_folder_is_imported(tmp_path, finished):
+    """Neither by a script, nor by the Snakemake that makes the report."""
+    copy = finished.copy(tmp_path / "copy")
+    for module in ("random", "queue", "types", "numpy", "pandas", "csv", "csnn"):
+        (copy.folder / f"{module}.py").write_text("raise SystemExit(f'{__file__} was imported')\n")
+    for path in ("report.html", "figures/figure4.png", "tables/scores.csv"):
+        (copy.results / path).unlink()
+    snakemake = Path(sys.executable).parent / "snakemake"
+    command = [snakemake, *copy.command()[3:]]
+    process = subprocess.run(command, cwd=copy.folder, capture_output=True, text=True, timeout=600)
+    assert process.returncode == 0, process.stdout + process.stderr

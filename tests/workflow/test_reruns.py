@@ -93,7 +93,7 @@ def test_a_time_constant_is_verified_once(finished, tmp_path):
         ("scripts/simulate_event.py", "    settings = ", "    # what the shard is made with\n    settings = "),
         ("scripts/simulate_event.py", '"""Simulate a shard', '"""Simulate one shard'),
         ("scripts/csnn/event/plan.py", "def prepare(", "# a comment\n\n\ndef prepare("),
-        ("scripts/csnn/files.py", "does not exist; give the same command again", "is missing; run it again"),
+        ("scripts/csnn/files.py", "its checksum does not fit", "the checksum is another"),
         ("scripts/csnn/responses.py", "are not finite", "are infinite"),
         ("scripts/csnn/model/cnn.py", "training of the CNN failed", "the CNN's training failed"),
         ("scripts/csnn/job.py", "every_s: float = 5.0", "every_s: float = 7.0"),
@@ -114,6 +114,7 @@ def test_what_changes_no_number_reruns_nothing(finished, clone, file, old, new):
     [
         ("scripts/csnn/event/plan.py", "math.exp(-dt_s", "np.exp(-dt_s", {"simulate", "verify"}, {"train_cnn"}),
         ("scripts/simulate_event.py", "logits, images", "1 * logits, images", {"simulate"}, {"verify", "train_cnn"}),
+        ("scripts/csnn/neurons/lif.py", "\nNEURON = ", "\nADDED = sorted([])\nNEURON = ", {"simulate"}, {"train_cnn"}),
         ("scripts/csnn/model/cnn.py", '"adam"', '"sgd"', {"train_cnn"}, {"select_images", "figure1"}),
     ],
 )
@@ -176,14 +177,14 @@ class TestLostRecords:
         assert planned["train_cnn"] == 1
 
     def test_no_table_mixes_settings(self, copy):
-        """Not even one whose records are wrong: the shards of a run with other settings were put among its own."""
-        path = copy.results / "LIF/tau-0.01/seed-0/test.npz"
-        record = next((copy.folder / ".snakemake/metadata").glob("*")).parent
-        for file in record.iterdir():
-            file.write_text(file.read_text().replace("'steps': 12", "'steps': 20").replace('"12"', '"20"'))
-        process = copy.run(str(path.relative_to(copy.folder)), changes={"snn.steps": 20}, check=False)
+        """Not even where the records are wrong, as if files of another run had been put among those of this one."""
+        for record in (copy.folder / ".snakemake/metadata").iterdir():
+            record.write_text(record.read_text().replace("'steps': 12", "'steps': 20").replace('"12"', '"20"'))
+        (copy.results / "LIF/tau-0.01/seed-0/test.npz").unlink()
+        path = "results/small/LIF/tau-0.01/seed-0/test.npz"
+        process = copy.run(path, changes={"snn.steps": 20}, check=False)
         assert process.returncode != 0
-        assert "was made with another steps than belongs here" in process.stderr
+        assert "was made with another steps than belongs here; give the same command once more with" in process.stderr
 
 
 class TestDuringARun:

@@ -119,7 +119,6 @@ class TestDryRun:
             "verify",
             "simulate",
             "gather",
-            "gather_validation",
             "record",
             "record_activity",
         }

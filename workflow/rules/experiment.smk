@@ -37,11 +37,14 @@ if not workflow.overwrite_configfiles:
     configfile: default
 
 
-CODE = {}  # the digest of each script, by its name
+CODE = {"rules": code.digest_of_rules()}  # and the digest of each script, by its name
 if "code" in config and not workflow.is_main_process:
     # a job with a Snakemake of its own, on a cluster: configuration and code are those with which the run was planned
     config = json.loads(json.dumps(config))
-    CODE = config.pop("code")
+    planned = config.pop("code")
+    if planned["rules"] != CODE["rules"]:
+        sys.exit("Error: the rules were changed after this run had been planned; give the same command again")
+    CODE = planned
 else:
     with exit_on_input_error():
         config = configuration.read(config, workflow.overwrite_configfiles or workflow.configfiles)
@@ -50,7 +53,6 @@ if workflow.is_main_process:
         configuration.check_results_folder(Path("results", config["experiment"]))
     for warning in configuration.warnings(config):
         logger.warning(f"Warning: {warning}")
-    records.restore(Path("results", config["experiment"]))
 
 
 def digest(script):
@@ -80,10 +82,6 @@ wildcard_constraints:
     taus=r"[none0-9.e+-]+",
     rates=r"[0-9.ex+-]+(-at-[0-9.]+)?",
     seed=r"\d+",
+    shard=r"\d+-of-\d+",
     images="test|validation|logit_image",
     table="[a-z0-9]+",
-
-
-scattergather:
-    test=sweep.number_of_shards("test"),
-    validation=sweep.number_of_shards("validation"),

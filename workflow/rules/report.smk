@@ -2,7 +2,6 @@
 
 import hashlib
 
-from csnn.report.contents import make_report
 from snakemake import __version__ as snakemake_version
 
 PAPERS_TABLES = "Accuracy and loss (the paper's Tables 1 and 2)"
@@ -262,10 +261,11 @@ rule report:
         mem_mb=2000,
         runtime=20,
     params:
+        code=digest("report.py"),
         configuration=config,
         style=hashlib.sha256((REPOSITORY / "workflow" / "report" / "report.css").read_bytes()).hexdigest()[:16],
-    run:
-        make_report(output[0], input.shown, config, REPOSITORY, log[0])
+    script:
+        "../scripts/report.py"
 
 
 rule archive:  # for publication: snakemake --profile profiles/local archive

@@ -68,11 +68,11 @@ rule simulate:
         network=sweep.simulated_from,
         certificate=sweep.cnn_certificate,
     output:
-        "<results>/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.npz",
+        "<results>/{network}/tau-{tau}/seed-{seed}/{images}-{shard}.npz",
     log:
-        "<logs>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.log",
+        "<logs>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{shard}.log",
     benchmark:
-        "<benchmarks>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{scatteritem}.tsv"
+        "<benchmarks>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{shard}.tsv"
     conda:
         "../../envs/simulate.yaml" if sweep.engine == "event" else "../../envs/tensorflow.yaml"
     resources:
@@ -88,15 +88,15 @@ rule simulate:
 
 rule gather:
     input:
-        images="<results>/images/test.npz",
+        images="<results>/images/{images}.npz",
         network=sweep.simulated_from,
-        shards=gather.test("<results>/{{network}}/tau-{{tau}}/seed-{{seed}}/test-{scatteritem}.npz"),
+        shards=sweep.shards,
     output:
-        "<results>/{network}/tau-{tau}/seed-{seed}/test.npz",
+        "<results>/{network}/tau-{tau}/seed-{seed}/{images}.npz",
     log:
-        "<logs>/gather/{network}/tau-{tau}/seed-{seed}.log",
+        "<logs>/gather/{network}/tau-{tau}/seed-{seed}/{images}.log",
     benchmark:
-        "<benchmarks>/gather/{network}/tau-{tau}/seed-{seed}.tsv"
+        "<benchmarks>/gather/{network}/tau-{tau}/seed-{seed}/{images}.tsv"
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -107,16 +107,3 @@ rule gather:
         settings=sweep.simulation_settings,
     script:
         "../scripts/gather.py"
-
-
-use rule gather as gather_validation with:
-    input:
-        images="<results>/images/validation.npz",
-        network=sweep.simulated_from,
-        shards=gather.validation("<results>/{{network}}/tau-{{tau}}/seed-{{seed}}/validation-{scatteritem}.npz"),
-    output:
-        "<results>/{network}/tau-{tau}/seed-{seed}/validation.npz",
-    log:
-        "<logs>/gather_validation/{network}/tau-{tau}/seed-{seed}.log",
-    benchmark:
-        "<benchmarks>/gather_validation/{network}/tau-{tau}/seed-{seed}.tsv"

@@ -24,8 +24,7 @@ with logged(snakemake):
         rates_by_layer(network["max_rate_hz"], layers)
     verification.cnn_certificate(cnn.logits(with_average_pooling(model), images), rate_logits(model, images, 1.0))
     if params.engine == "event":
-        # of networks of one neuron type, the first stands for all
-        for network in {network["neuron"]: network for network in reversed(params.networks)}.values():
+        for network in params.networks[:1]:  # all of them have the same layers
             converter = convert_to(model, network, max_rate_hz=1.0, tau_syn_s=0.005, seed=0)
             compile_network(
                 converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], 0

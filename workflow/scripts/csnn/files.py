@@ -25,6 +25,7 @@ FORMAT = 2
 """Version of the layout of files. Files of another version are made again, not guessed at."""
 
 AGAIN = "delete it and give the same command again"
+ALL_AGAIN = "give the same command once more with --forceall to make the experiment again"
 
 _CHECKSUM, _METADATA = "checksum", "metadata"
 _ABANDONED_S = 600
@@ -169,7 +170,7 @@ def check_settings(path: str | os.PathLike, recorded: Mapping[str, Any], expecte
     expected = json.loads(json.dumps(expected))  # as they come back from a file
     different = [key for key, value in expected.items() if key not in recorded or recorded[key] != value]
     if different:
-        raise InputError(f"{path} was made with another {', '.join(different)} than belongs here; {AGAIN}")
+        raise InputError(f"{path} was made with another {', '.join(different)} than belongs here; {ALL_AGAIN}")
 
 
 def write_text(path: str | os.PathLike, text: str, *, checksum: bool = False) -> None:

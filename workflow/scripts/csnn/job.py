@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,9 +58,10 @@ def logged(job: Snakemake) -> Iterator[None]:
         os._exit(1)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
-        _check_code(Path(sys.modules["__main__"].__file__ or "").name, job.params.get("code"))
+        if planned := job.params.get("code"):
+            _check_code(Path(str(sys.modules["__main__"].__file__)).name, planned)
         yield
-        print(made_with(job.rule, job.input, job.output, job.params), flush=True)
+        print(made_with(job.rule, job.input, job.output, dict(job.params.items())), flush=True)
     except InputError as error:
         sentence = f"Error: {error}"
     except MemoryError:
@@ -86,7 +87,7 @@ def _print_traceback() -> None:
         traceback.print_exc()
 
 
-def _check_code(script: str, planned: str | None) -> None:
+def _check_code(script: str, planned: str) -> None:
     """Check that a job runs the code with which its run was planned, and import it before it can change.
 
     Raises
@@ -94,8 +95,6 @@ def _check_code(script: str, planned: str | None) -> None:
     InputError
         If a file was changed since, as ``git pull`` does.
     """
-    if planned is None:
-        return
     times = {file: file.stat().st_mtime_ns for file in code.files(script)}
     same = code.digest(script) == planned
     if same:
@@ -107,7 +106,7 @@ def _check_code(script: str, planned: str | None) -> None:
         )
 
 
-def made_with(rule: str, inputs: Iterable[str], outputs: Iterable[str], params: Iterable[Any]) -> str:
+def made_with(rule: str, inputs: Iterable[str], outputs: Iterable[str], params: Mapping[str, Any]) -> str:
     """Return a line of JSON that says what a job made, and with which files, settings and code.
 
     It says so in the form in which Snakemake does: so results whose records it has lost can be told from others (see
@@ -118,7 +117,7 @@ def made_with(rule: str, inputs: Iterable[str], outputs: Iterable[str], params: 
         {
             "rule": rule,
             "output": list(outputs),
-            "params": sorted(map(repr, params)),
+            "params": {name: repr(value) for name, value in params.items()},
             "input": sorted(inputs),
             "input_checksums": checksums,
         }

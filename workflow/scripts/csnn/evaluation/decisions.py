@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from csnn.evaluation import metrics, readouts, statistics
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
-from csnn.files import AGAIN, InputError, read_npz_with_metadata, write_npz
+from csnn.files import ALL_AGAIN, InputError, read_npz_with_metadata, write_npz
 
 
 ARRAYS = ("classes", "steps", "leaders", "labels", "cnn_classes")
@@ -184,7 +184,7 @@ def read_all(paths: Iterable[str | os.PathLike], settings: Sequence[str] | None 
     configurations = [read(path) for path in paths]
     for path, decided, wanted in zip(paths, configurations, settings or [], strict=settings is not None):
         if decided.configuration["settings"] != wanted:
-            raise InputError(f"{path} was made with other settings than belong here; {AGAIN}")
+            raise InputError(f"{path} was made with other settings than belong here; {ALL_AGAIN}")
     check_seeds(configurations)
     return configurations
 

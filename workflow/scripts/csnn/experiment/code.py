@@ -18,7 +18,8 @@ import ast
 import hashlib
 import importlib
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -29,9 +30,6 @@ FOLDER = Path(__file__).resolve().parents[2]
 _ONLY_LOGS = "csnn.job"
 _REST = ""
 """Name of the part of a module that runs whenever the module is imported."""
-
-_DYNAMIC = {"importlib.import_module", "pkgutil.iter_modules"}
-"""Functions that import modules of the package they are used in without naming them: then all of them count."""
 
 Key = tuple[str, str]
 """A module, or the file name of a script, and the name of one of its parts."""
@@ -52,6 +50,13 @@ def digest(script: str) -> str:
         for file in sorted(part.files):
             content.update(file.read_bytes())
     return content.hexdigest()[:16]
+
+
+def digest_of_rules() -> str:
+    """Return a short hash of the files that a run is planned from: the rules, and what computes their parameters."""
+    folder = FOLDER.parent
+    planning = [folder / "Snakefile", *folder.glob("rules/*.smk"), *FOLDER.glob("csnn/experiment/*.py")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(planning))).hexdigest()[:16]
 
 
 def files(script: str) -> set[Path]:
@@ -135,6 +140,8 @@ class _Part:
         Dotted paths of what they import themselves, in order.
     files
         Files beside the module that they name.
+    dynamic
+        Whether they import modules without naming them: then all those beside theirs count.
     """
 
     code: str = ""
@@ -142,6 +149,7 @@ class _Part:
     imports: dict[str, str] = field(default_factory=dict)
     imported: list[str] = field(default_factory=list)
     files: set[Path] = field(default_factory=set)
+    dynamic: bool = False
 
     @property
     def text(self) -> str:
@@ -155,16 +163,19 @@ def _parts(module: str) -> dict[str, _Part]:
     body = _Counted().visit(ast.parse(_file(module).read_text(encoding="utf-8"))).body
     top = {name: path for statement in body if _is_import(statement) for name, path in _imports(statement)}
     parts = {_REST: _Part(imported=list(top.values()))}
+    used = Counter(root for statement in body for root in {_root(name) for name in _names(statement)})
     for statement in body:
         if _is_import(statement):
             continue
-        part = parts.setdefault(_REST if module.endswith(".py") else _defined_name(statement, top), _Part())
+        name = _REST if module.endswith(".py") else _defined_name(statement, top, used)
+        part = parts.setdefault(name, _Part())
         own = {name: path for node in ast.walk(statement) if _is_import(node) for name, path in _imports(node)}
         names = set(_names(statement))
         part.code += f"{ast.dump(statement)}\n"
         part.names |= names
         part.imports |= {name: top[name] for name in map(_root, names) if name in top} | own
         part.imported += own.values()
+        part.dynamic |= any(_is_dynamic_import(node) for node in ast.walk(statement))
         part.files |= set(_data_files(statement, _file(module).parent))
     unused = set(top) - {name for part in parts.values() for name in part.imports}
     parts[_REST].imports |= {name: top[name] for name in unused}  # for others, or for what their import does
@@ -179,13 +190,13 @@ def _references(module: str, name: str) -> set[Key]:
     keys = {(module, _REST)}
     for path in part.imported:
         keys |= {key for key in _resolve(path) if key[1] == _REST}
+    if part.dynamic:
+        keys |= {key for beside in _file(module).parent.glob("*.py") for key in _whole(_module(beside))}
     for dotted in part.names:
         root = _root(dotted)
         if root in part.imports:
             path = part.imports[root] + dotted.removeprefix(root)
             keys |= _resolve(path)
-            if path in _DYNAMIC:
-                keys |= {key for beside in _file(module).parent.glob("*.py") for key in _whole(_module(beside))}
         elif root in parts:
             keys.add((module, root))
         elif root == "globals" and not module.endswith(".py"):
@@ -231,7 +242,7 @@ def _module(file: Path) -> str:
     return ".".join(file.relative_to(FOLDER).with_suffix("").parts).removesuffix(".__init__")
 
 
-def _defined_name(statement: ast.stmt, imports: dict[str, str]) -> str:
+def _defined_name(statement: ast.stmt, imports: dict[str, str], used: Mapping[str, int]) -> str:
     """Return the name by which a statement is used, if it does nothing until then; else `_REST`."""
     match statement:
         case ast.FunctionDef() | ast.ClassDef():
@@ -239,12 +250,21 @@ def _defined_name(statement: ast.stmt, imports: dict[str, str]) -> str:
             decorators = [_root(name) for decorator in statement.decorator_list for name in _names(decorator)]
             return _REST if any(_root(imports.get(name, "csnn")) == "csnn" for name in decorators) else statement.name
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-            return _REST if any(isinstance(node, ast.Call) for node in ast.walk(statement)) else name
+            # a call whose result no other statement uses may be there for what it does
+            return _REST if isinstance(statement.value, ast.Call) and used[name] == 1 else name
     return _REST
 
 
 def _is_import(node: ast.AST) -> bool:
     return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def _is_dynamic_import(node: ast.AST) -> bool:
+    """Whether code imports a module of this package whose name is computed."""
+    if not (isinstance(node, ast.Call) and "".join(_names(node.func)).endswith("import_module")):
+        return False
+    parts = {getattr(part, "id", None) or str(getattr(part, "value", "")) for part in ast.walk(node)}
+    return any(part in ("__name__", "__package__") or part.startswith("csnn.") for part in parts)
 
 
 def _imports(node: ast.AST) -> Iterator[tuple[str, str]]:
@@ -288,8 +308,19 @@ def _names_in(folder: Path) -> set[str]:
     return {entry.name for entry in os.scandir(folder) if entry.is_file() and not entry.name.endswith(".py")}
 
 
-class _Counted(ast.NodeTransformer):
-    """Leaves out of code what cannot change a result."""
+def _is_error(name: str) -> bool:
+    return name.endswith(("Error", "Exception"))
+
+
+def _acts(node: ast.AST) -> bool:
+    """Whether an expression may do more than give a value."""
+    if isinstance(node, ast.Call):
+        return not (isinstance(node.func, ast.Name) and node.func.id in ("len", "str", "repr", "sorted"))
+    return isinstance(node, ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom)
+
+
+class _Shortened(ast.NodeTransformer):
+    """Keeps code valid from which statements are taken."""
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
@@ -297,8 +328,37 @@ class _Counted(ast.NodeTransformer):
             node.body = [ast.Pass()]  # type: ignore[attr-defined]
         return node
 
+
+class _WithoutUnused(_Shortened):
+    """Leaves out of a function what it assigns to names that it does not use: parts of its errors' sentences."""
+
+    def __init__(self, function: ast.FunctionDef):
+        names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
+        self.used = {node.id for node in names if not isinstance(node.ctx, ast.Store)}
+        self.used |= {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        targets = {target.id for target in node.targets if isinstance(target, ast.Name)}
+        acts = any(_acts(part) for part in ast.walk(node.value))
+        return node if acts or len(targets) < len(node.targets) or targets & self.used else None
+
+
+class _Counted(_Shortened):
+    """Leaves out of code what cannot change a result."""
+
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
+        self.generic_visit(node)
+        return _WithoutUnused(node).generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        if any(isinstance(base, ast.Name) and _is_error(base.id) for base in node.bases):
+            node.body = []
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if isinstance(node.func, ast.Name) and _is_error(node.func.id):
+            return node.func
         return self.generic_visit(node)
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
@@ -315,7 +375,7 @@ class _Counted(ast.NodeTransformer):
         if isinstance(node.exc, ast.Call):
             node.exc = node.exc.func
         node.cause = None
-        return node
+        return self.generic_visit(node)
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
         node.msg = None

@@ -413,6 +413,11 @@ def _check_variants(config: Mapping, neurons: Mapping) -> None:
                 f"config key cnn.variants.{name}.tune.activation is {variant['tune']['activation']!r}; "
                 f"it must be {' or '.join(['relu', *curves])}"
             )
+        if variant["tune"]["activation"] != "relu" and isinstance(config["snn"]["max_rate_hz"], Mapping):
+            raise InputError(
+                f"config key cnn.variants.{name}.tune.activation is {variant['tune']['activation']}, whose rate curve "
+                "needs snn.max_rate_hz as rates in Hz; it must be a number or a list, not a percentile"
+            )
     _check_changes(config["cnn"])
 
 

@@ -10,54 +10,53 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
+from snakemake.rules import Rule
 
 UNKNOWN = {"rule": "unknown", "params": ["neither a record of Snakemake nor a log says what this was made with"]}
 """Stands for a file that no log knows. It differs from every setting, so Snakemake makes the file again."""
 
+_ALL = {"record_format_version": RECORD_FORMAT_VERSION, "incomplete": False}
 _NOT_RESULTS = {"logs", "benchmarks"}
 
 
-def restore(results: Path) -> list[Path]:
+def restore(folders: Sequence[Path], rules: Iterable[Rule]) -> list[Path]:
     """Give Snakemake a record of each result that it has none of.
 
     Parameters
     ----------
-    results
-        The folder of the experiment, relative to the working directory as in Snakemake's rules.
+    folders
+        Where results are, and in ``logs`` the logs of their jobs; relative to the working folder, as in the rules.
+    rules
+        Every rule of the workflow.
 
     Returns
     -------
     list of Path
         The results that had no record.
     """
-    if not results.is_dir():
-        return []
     persistence = FilePersistence(nolock=True)
     record_path, known = partial(persistence._record_path, persistence._metadata_path), _records(persistence)
-    lost = [path for path in _results(results) if record_path(str(path)) not in known]
-    made = dict(_logged(results / "logs")) if lost else {}
+    lost = [path for folder in folders for path in _results(folder) if record_path(str(path)) not in known]
+    if not lost:
+        return []
+    compared = {rule.name: _compared(rule) for rule in rules}
+    logged = {made: record for folder in folders for made, record in _logged(folder / "logs", compared)}
     for path in lost:
+        record = logged.get(str(path), UNKNOWN)
         time = path.stat().st_mtime
-        record = MetadataRecord(
-            record_format_version=RECORD_FORMAT_VERSION,
-            incomplete=False,
-            starttime=time,
-            endtime=time,
-            **made.get(str(path), UNKNOWN),
-        )
-        persistence._write_record(str(path), record)
+        persistence._write_record(str(path), MetadataRecord(**_ALL | record, starttime=time, endtime=time))
     return lost
 
 
 def _results(folder: Path) -> Iterator[Path]:
-    """Yield every file that a job made in an experiment's folder."""
+    """Yield every file that a job made in a folder."""
     for place, folders, names in os.walk(folder):
         if place == str(folder):
             folders[:] = set(folders) - _NOT_RESULTS
@@ -76,14 +75,21 @@ def _records(persistence: FilePersistence) -> set[str]:
     return known
 
 
-def _logged(logs: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each file that a job's log names as made, with what it was made with."""
+def _compared(rule: Rule) -> set[str]:
+    """Return the names of the parameters of a rule that Snakemake compares."""
+    return {name for name, item in rule.params._allitems() if not rule._is_deriving_function(item)}
+
+
+def _logged(logs: Path, compared: Mapping[str, set[str]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each file that a job's log names as made, with Snakemake's record of it."""
     for path in logs.rglob("*.log"):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         try:
-            line = json.loads(lines[-1])
-            made = {key: line[key] for key in ("rule", "params", "input", "input_checksums")}
+            # libraries may print something when a job's process ends
+            line = json.loads(next(line for line in reversed(lines) if line.startswith('{"rule": ')))
+            made = {key: line[key] for key in ("rule", "input", "input_checksums")}
+            made["params"] = [value for name, value in line["params"].items() if name in compared[line["rule"]]]
             MetadataRecord.model_validate(made)
             yield from ((file, made) for file in line["output"])
-        except (IndexError, KeyError, TypeError, ValueError):  # of a job that failed, or no job's
+        except (StopIteration, KeyError, TypeError, ValueError, AttributeError):  # of a job that failed, or no job's
             continue

@@ -8,6 +8,7 @@ under ``snn``. So a further value of a setting adds a folder and touches no othe
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -239,9 +240,11 @@ class Sweep:
         """How many images one job simulates."""
         return min(self.config["simulation"]["images_per_shard"], max(self.number_of_images.values()))
 
-    def number_of_shards(self, images: str) -> int:
-        """Into how many shards a set of images is cut."""
-        return -(-self.number_of_images[images] // self.shard)
+    def shards(self, wildcards: Any) -> list[str]:
+        """The shards that a set of images is cut into, for one configuration."""
+        number = math.ceil(self.number_of_images[wildcards.images] / self.shard)
+        folder = CONFIGURATION.format(network=wildcards.network, tau=wildcards.tau, seed=wildcards.seed)
+        return [f"{folder}/{wildcards.images}-{i}-of-{number}.npz" for i in range(1, number + 1)]
 
     def indices(self, wildcards: Any) -> dict[str, Any]:
         """Split of the data set and positions [first, end) in it of the images of a set; negative: from the end."""
@@ -256,7 +259,7 @@ class Sweep:
         """Which images of its set a job simulates: [first, end)."""
         if wildcards.images == "logit_image":
             return [0, 1]
-        position = int(wildcards.scatteritem.partition("-of-")[0])
+        position = int(wildcards.shard.partition("-of-")[0])
         return [(position - 1) * self.shard, min(position * self.shard, self.number_of_images[wildcards.images])]
 
     # ---- the CNN -----------------------------------------------------------------------------------------------------
@@ -389,23 +392,15 @@ class Sweep:
 
     # ---- a network ---------------------------------------------------------------------------------------------------
 
-    def network(self, wildcards: Any) -> dict[str, Any]:
-        """The settings of a network but its time constants and seeds, so that a further one changes no other's jobs."""
-        network = self.networks[wildcards.network]
-        return {key: value for key, value in network.items() if key not in ("tau_syn_s", "seeds")}
-
     def conversion(self, wildcards: Any) -> dict[str, Any]:
-        """How a network is converted, and from which CNN."""
-        network = self.network(wildcards)
-        return {"cnn": self.cnn_settings(network.pop("variant")), **network}
+        """How a network is converted, and from which CNN; its time constants and seeds have jobs of their own."""
+        network = self.networks[wildcards.network]
+        settings = ("neuron", "neuron_parameters", "max_rate_hz", "initial_voltage")
+        return {"cnn": self.cnn_settings(network["variant"]), **{key: network[key] for key in settings}}
 
     def model_of_network(self, wildcards: Any) -> str:
         """The CNN that a network is converted from."""
         return model_file(self.networks[wildcards.network]["variant"])
-
-    def cnn_settings_of_network(self, wildcards: Any) -> dict[str, Any]:
-        """What the CNN that a network is converted from was made with."""
-        return self.cnn_settings(self.networks[wildcards.network]["variant"])
 
     def cnn_outputs(self, name: str):
         """A function of the wildcards that names outputs of a network's own CNN for the same images."""

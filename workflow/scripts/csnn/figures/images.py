@@ -109,7 +109,7 @@ def architecture(layers: Sequence[Mapping]) -> Figure:
     Parameters
     ----------
     layers : sequence of mappings
-        One per layer: ``name``, ``type`` of the Keras layer, ``detail`` (its settings in words, may be empty),
+        One per layer: ``name``, ``type`` of the Keras layer, ``config`` (of its Keras configuration what is shown),
         ``output_shape`` (without the batch) and ``parameters`` (their number).
     """
     import schemdraw
@@ -163,4 +163,16 @@ def architecture(layers: Sequence[Mapping]) -> Figure:
 def layer_lines(layer: Mapping) -> list[str]:
     """Put a layer's settings, name and parameters into the lines of its box below its type."""
     parameters = f", {layer['parameters']:,} parameters" if layer["parameters"] else ""
-    return [short(line, 36) for line in [*wrap(layer.get("detail") or "", 36), f"{layer['name']}{parameters}"]]
+    return [short(line, 36) for line in [*wrap(settings(layer["config"]), 36), f"{layer['name']}{parameters}"]]
+
+
+def settings(config: Mapping) -> str:
+    """Say in words what a layer's Keras configuration sets."""
+    kernel, pool = ("x".join(map(str, config.get(key, ()))) for key in ("kernel_size", "pool_size"))
+    parts = [
+        f"{config['filters']} filters {kernel}" if "filters" in config else "",
+        f"{config['units']} units" if "units" in config else "",
+        pool,
+        config.get("activation", "") if config.get("activation") != "linear" else "",
+    ]
+    return ", ".join(part for part in parts if part)

@@ -288,13 +288,17 @@ def logits(model: tf.keras.Model, images: np.ndarray) -> np.ndarray:
     return model.predict(images, batch_size=500, verbose=0)
 
 
+_DRAWN = ("filters", "kernel_size", "pool_size", "units", "activation")
+"""Keys of a layer's Keras configuration that a drawing shows."""
+
+
 def describe(model: tf.keras.Model) -> list[dict]:
-    """Describe each layer for a drawing: ``name``, ``type``, ``detail``, ``output_shape`` and ``parameters``."""
+    """Describe each layer for a drawing: ``name``, ``type``, ``config``, ``output_shape`` and ``parameters``."""
     return [
         {
             "name": layer.name,
             "type": type(layer).__name__,
-            "detail": _detail(layer.get_config()),
+            "config": {key: value for key, value in layer.get_config().items() if key in _DRAWN},
             "output_shape": list(
                 (layer.output_shape[0] if isinstance(layer.output_shape, list) else layer.output_shape)[1:]
             ),
@@ -302,16 +306,3 @@ def describe(model: tf.keras.Model) -> list[dict]:
         }
         for layer in model.layers
     ]
-
-
-def _detail(config: Mapping) -> str:
-    """Say in words what a layer's Keras configuration sets."""
-    kernel = "x".join(map(str, config.get("kernel_size", ())))
-    pool = "x".join(map(str, config.get("pool_size", ()))) if "pool_size" in config else ""
-    parts = [
-        f"{config['filters']} filters {kernel}" if "filters" in config else "",
-        f"{config['units']} units" if "units" in config else "",
-        pool,
-        config.get("activation", "") if config.get("activation") != "linear" else "",
-    ]
-    return ", ".join(part for part in parts if part)

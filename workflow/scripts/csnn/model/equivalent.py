@@ -88,15 +88,15 @@ def equivalent(model: tf.keras.Model, images: np.ndarray | None = None) -> tf.ke
         return _form(rebuilt, layer, inputs, at_end=layer is end)
 
     rebuilt = Rebuilt(model)
-    rebuilt.finish(walk(model, [rebuilt.image], form))
-    if not neuron_layers(rebuilt.model):
+    converted = rebuilt.model(walk(model, [rebuilt.image], form))
+    if not neuron_layers(converted):
         raise InputError(
             "the CNN cannot be converted to a spiking network: no layer of it has ReLU as activation; "
             "at least one must, to become neurons"
         )
     if images is not None:
-        _check_outputs(model, rebuilt.model, images)
-    return rebuilt.model
+        _check_outputs(model, converted, images)
+    return converted
 
 
 def activation_at_end(model: tf.keras.Model) -> str | None:

@@ -39,7 +39,7 @@ def is_relu(layer: tf.keras.layers.Layer) -> bool:
     return isinstance(layer, LAYERS.ReLU) or getattr(layer, "activation", None) in RELU
 
 
-def describe(layer: tf.keras.layers.Layer) -> str:
+def name_and_class(layer: tf.keras.layers.Layer) -> str:
     """Name a layer in a sentence."""
     return f"layer {layer.name!r} ({type(layer).__name__})"
 
@@ -153,8 +153,7 @@ def with_average_pooling(model: tf.keras.Model) -> tf.keras.Model:
     def apply(layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         return rebuilt.add(layer, inputs, kind=AVERAGE_POOLING.get(type(layer)))
 
-    rebuilt.finish(walk(model, [rebuilt.image], apply))
-    return rebuilt.model
+    return rebuilt.model(walk(model, [rebuilt.image], apply))
 
 
 class Rebuilt:
@@ -208,9 +207,9 @@ class Rebuilt:
         settings = {"name": name, "epsilon": epsilon, "trainable": False}
         return self.new(LAYERS.BatchNormalization, [tensor], weights, **settings)
 
-    def finish(self, output: tf.Tensor) -> None:
-        """Make the model."""
-        self.model = tf.keras.Model(self.image, output, name=self.name)
+    def model(self, output: tf.Tensor) -> tf.keras.Model:
+        """Return the model, from its image to this tensor."""
+        return tf.keras.Model(self.image, output, name=self.name)
 
     def _new_name(self, name: str) -> str:
         """Return a name that no layer has yet."""
@@ -235,5 +234,5 @@ def _config(layer: tf.keras.layers.Layer) -> dict[str, Any]:
 def refused(layer: tf.keras.layers.Layer, why: str) -> InputError:
     """Return the sentence for a layer that cannot be converted."""
     symbol = getattr(layer, "symbol", None)
-    name = f"the operation {symbol}" if symbol else describe(layer)
+    name = f"the operation {symbol}" if symbol else name_and_class(layer)
     return InputError(f"the CNN cannot be converted to a spiking network: {name} {why}")

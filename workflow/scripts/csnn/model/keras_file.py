@@ -18,6 +18,7 @@ import re
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import h5py
@@ -28,8 +29,10 @@ from csnn.model.equivalent import KEPT, LEFT_OUT
 from csnn.model.graph import LAYERS
 from csnn.nengodl.compat import tf
 
-_MOST_JSON = 64_000_000
+_PACKED = 50
+"""How many times smaller than its content a member of an archive can be."""
 _DEEPEST = 30
+"""How deep groups can lie in an HDF5 file."""
 _KINDS = {
     kind.__name__: kind
     for kind in (
@@ -53,24 +56,11 @@ def read_model(path: str | os.PathLike) -> tf.keras.Model:
     InputError
         If the file is not readable, holds code, or a layer that is none of Keras' own.
     """
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                config = _json(_member(archive, "config.json", _MOST_JSON), path)
-                model = build(config, path)
-                most = 2 * sum(8 * int(np.prod(weight.shape)) for weight in model.weights) + _MOST_JSON
-                with h5py.File(io.BytesIO(_member(archive, "model.weights.h5", most))) as file:
-                    _set_weights(model, file, path)
-        else:
-            with h5py.File(path) as file:
-                if "model_config" not in file.attrs:
-                    raise InputError(
-                        f"{path} holds weights but no architecture; it must be one that model.save of Keras wrote"
-                    )
-                model = build(_json(file.attrs["model_config"], path), path)
-                _set_weights(model, file, path)
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, IndexError, zipfile.BadZipFile) as error:
-        raise _not_readable(path, error) from error
+    with _opened(path) as (config, file):
+        if config is None:
+            raise InputError(f"{path} holds weights but no architecture; it must be one that model.save of Keras wrote")
+        model = build(json.loads(config), path)
+        _set_weights(model, file, path)
     return model
 
 
@@ -82,44 +72,36 @@ def load_weights(model: tf.keras.Model, path: str | os.PathLike) -> None:
     InputError
         If the file is not readable, its weights do not fit the model or fit it in two ways, or are not finite.
     """
+    with _opened(path) as (_, file):
+        _set_weights(model, file, path)
+
+
+@contextmanager
+def _opened(path: str | os.PathLike) -> Iterator[tuple[str | bytes | None, h5py.File]]:
+    """Yield the configuration in a file, if there is one, and the weights; say in one sentence what is wrong."""
     try:
         if zipfile.is_zipfile(path):
-            most = 2 * sum(8 * int(np.prod(weight.shape)) for weight in model.weights) + _MOST_JSON
-            with (
-                zipfile.ZipFile(path) as archive,
-                h5py.File(io.BytesIO(_member(archive, "model.weights.h5", most))) as file,
-            ):
-                _set_weights(model, file, path)
+            with zipfile.ZipFile(path) as archive:
+                config, weights = (_member(archive, name) for name in ("config.json", "model.weights.h5"))
+                with h5py.File(io.BytesIO(weights)) as file:
+                    yield config, file
         else:
             with h5py.File(path) as file:
-                _set_weights(model, file, path)
+                yield file.attrs.get("model_config"), file
+    except InputError:
+        raise
     except (OSError, KeyError, TypeError, ValueError, AttributeError, IndexError, zipfile.BadZipFile) as error:
-        raise _not_readable(path, error) from error
+        raise InputError(
+            f"{path} is not a readable file of Keras ({' '.join(str(error).split())}); it must be one that Keras wrote"
+        ) from error
 
 
-def _not_readable(path: str | os.PathLike, error: Exception) -> InputError:
-    """Return the error itself if it is a sentence already, else the sentence for a damaged file."""
-    if isinstance(error, InputError):
-        return error
-    return InputError(
-        f"{path} is not a readable file of Keras ({' '.join(str(error).split())}); it must be one that Keras wrote"
-    )
-
-
-def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
-    """Read a member of an archive, if it claims no more bytes than it can have."""
-    size = archive.getinfo(name).file_size
-    if size > most:
-        raise ValueError(f"{name} claims {size} bytes, more than the {most} that it can have")
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Read a member of an archive, unless it is packed as no file of Keras is."""
+    member = archive.getinfo(name)
+    if member.file_size > _PACKED * member.compress_size:
+        raise ValueError(f"{name} claims {member.file_size} bytes, packed into {member.compress_size}")
     return archive.read(name)
-
-
-def _json(text: str | bytes, path: str | os.PathLike) -> dict[str, Any]:
-    """Read the configuration of a model."""
-    config = json.loads(text)
-    if not isinstance(config, dict):
-        raise InputError(f"{path} holds no configuration of a model; it must be one that model.save of Keras wrote")
-    return config
 
 
 # ---- architecture ----------------------------------------------------------------------------------------------------

@@ -90,8 +90,7 @@ def _with_activations(model: tf.keras.Model, functions: Sequence[Callable]) -> t
             return rebuilt.new(LAYERS.Activation, inputs, name=layer.name, activation=chosen[layer.name])
         return rebuilt.add(layer, inputs, activation=chosen[layer.name])
 
-    rebuilt.finish(walk(model, [rebuilt.image], apply))
-    return rebuilt.model
+    return rebuilt.model(walk(model, [rebuilt.image], apply))
 
 
 def take_weights(model: tf.keras.Model, source: tf.keras.Model) -> list[str]:
@@ -290,8 +289,7 @@ def fold(
         return rebuilt.add(layer, tensors), factor
 
     output, factor = walk(model, [(rebuilt.image, 1.0)], apply)
-    rebuilt.finish(scaled("logits", output, factor))
-    return rebuilt.model
+    return rebuilt.model(scaled("logits", output, factor))
 
 
 def without_batch_normalization(model: tf.keras.Model) -> tf.keras.Model:
@@ -324,8 +322,7 @@ def without_batch_normalization(model: tf.keras.Model) -> tf.keras.Model:
 
     neurons = {layer.name for layer in neuron_layers(model)}
     output = walk(model, [rebuilt.image], apply)
-    rebuilt.finish(output.apply(rebuilt) if isinstance(output, _Linear) else output)
-    return rebuilt.model
+    return rebuilt.model(output.apply(rebuilt) if isinstance(output, _Linear) else output)
 
 
 @dataclass(frozen=True)

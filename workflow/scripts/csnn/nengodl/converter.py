@@ -10,7 +10,7 @@ import nengo
 import numpy as np
 
 from csnn.files import InputError
-from csnn.model.graph import describe
+from csnn.model.graph import name_and_class
 from csnn.nengodl.compat import nengo_dl, tf
 
 LAYERS: Any = tf.keras.layers
@@ -132,7 +132,7 @@ def converter(model: tf.keras.Model, **options: Any) -> nengo_dl.Converter:
             # a fallback would quietly turn a layer into a TensorNode, which neither spikes nor filters
             return Remembering(model, allow_fallback=False, inference_only=True, max_to_avg_pool=True, **options)
     except Exception as error:  # NengoDL raises whatever comes up first
-        layer = describe(begun[-1]) if begun else "the model"
+        layer = name_and_class(begun[-1]) if begun else "the model"
         reason = str(error).partition(" Unable to convert layer")[0]
         reason = " ".join(re.sub(r" at 0x[0-9a-f]+", "", reason).split()).rstrip(".")
         raise InputError(

@@ -1,17 +1,10 @@
-"""What the report shows: an entry for each figure and each page with a table; and the report made from them."""
+"""What the report shows: an entry for each figure and each page with a table."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 HEADINGS = ["Results", "Responses", "Activity and cost", "Comparison with the paper", "Provenance"]
 """In the order in which a reader asks."""
@@ -60,30 +53,3 @@ def numbered(heading: str, items: Iterable[Item], analyses: Collection[str]) -> 
     """Return a heading with its number: the report sorts headings by name. Only those that hold something count."""
     held = {item.heading for item in items if item.requested(analyses)} | {"Provenance", heading}
     return f"{[known for known in HEADINGS if known in held].index(heading) + 1} {heading}"
-
-
-def make_report(
-    path: str, shown: Iterable[str], config: Mapping[str, Any], repository: Path, log: str | os.PathLike
-) -> None:
-    """Make a report of files that are there: Snakemake itself, in a run of its own, with this run's configuration.
-
-    Parameters
-    ----------
-    path
-        Of the report.
-    shown
-        The files.
-    config
-        The experiment's complete configuration.
-    repository
-        The folder of the workflow.
-    log
-        Where the output of that run goes.
-    """
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file, open(log, "w") as output:
-        yaml.safe_dump(config, file, sort_keys=False)  # the order of neurons is that of the configuration
-        file.flush()
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"), "--cores", "1"]
-        command += ["--configfile", file.name, "--profile", "none", "--workflow-profile", "none", "--nolock"]
-        command += ["--report", path, "--report-stylesheet", str(repository / "workflow" / "report" / "report.css")]
-        subprocess.run([*command, "--", *shown], check=True, stdout=output, stderr=subprocess.STDOUT)
