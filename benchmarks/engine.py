@@ -122,6 +122,7 @@ def best_minibatch(model, images: np.ndarray) -> tuple[int, dict[int, float]]:
 def larger_networks() -> dict[str, dict[str, dict[str, float]]]:
     """Times of larger CNNs with random weights, in ms per image and step: by network, neuron and engine."""
     import networks
+
     from csnn.event.compiler import compile_network
     from csnn.event.simulator import simulate
     from csnn.verification import largest_difference
