@@ -3,10 +3,12 @@
 They are read by the function that the workflow calls; tests/workflow/test_bad_input.py goes through Snakemake.
 """
 
+import shutil
 import sys
 import typing
 
 import jsonschema
+import numpy as np
 import pytest
 import yaml
 
@@ -498,3 +500,24 @@ class TestWhatIsTaken:
             "config key snn.tau_syn_s has 5 s, 10 s, longer than an image is shown (0.012 s), so that logits stay near "
             "0; it is in seconds: 5 ms are 0.005"
         ]
+
+
+@pytest.mark.parametrize(
+    ("path", "folder_of_the_workflow"),
+    [
+        ("data/prepared/digits.npz", "data/prepared"),
+        ("data/downloads/mine.npz", "data/downloads"),
+        ("results/small/images/mine.npz", "results/small"),
+    ],
+)
+def test_a_named_file_must_lie_where_no_job_writes(folder, path, folder_of_the_workflow):
+    images, labels = np.zeros((20, 16, 16, 1), np.uint8), np.arange(20) % 2
+    np.savez(folder / "mine.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    own = changed(SMALL, {"data.source": "mine.npz"})
+    configuration.read(own)
+    (folder / path).parent.mkdir(parents=True)
+    shutil.copy(folder / "mine.npz", folder / path)
+    sentence = refusal(changed(own, {"data.source": path}))
+    assert f"config key data.source names {path}, but in {folder_of_the_workflow} the workflow writes" in sentence
+    if path.startswith("results"):
+        configuration.read(changed(own, {"data.source": path, "experiment": "another"}))

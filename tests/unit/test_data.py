@@ -134,6 +134,8 @@ def test_files_that_were_brought_are_found(official, tmp_path, monkeypatch):
     there.parent.mkdir(exist_ok=True)
     (elsewhere / paths[0].name).rename(there)
     assert sources.brought(source, None) == {files[0]: there.relative_to(tmp_path)}
+    assert sources.files_of(source, None) == [f"data/{files[0]}", *(f"data/downloads/{file}" for file in files[1:])]
+    assert {sources.source_of(file) for file in files} == {source}
 
 
 @pytest.mark.network
@@ -240,7 +242,7 @@ def test_prepared_data_sets_are_read_as_the_one_that_they_are(tmp_path, monkeypa
     dataset = sources.read("digits", [])
     images.write_images(path, dataset, identity)
     np.testing.assert_array_equal(images.read_images(path, identity).x_test, dataset.x_test)
-    with pytest.raises(InputError, match="was changed after this run had been planned"):
+    with pytest.raises(InputError, match="data/prepared/digits.npz is another data set than belongs here; delete it"):
         images.read_images(path, sources.identity("mnist"))
 
 

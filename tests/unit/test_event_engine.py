@@ -1,6 +1,7 @@
 """The event-driven engine against NengoDL in double precision, Nengo's own simulator, and closed forms."""
 
 import dataclasses
+import getpass
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from csnn.event import plan
 from csnn.event.compiler import NotCompilable, compile_network
 from csnn.event.network import with_synapse
 from csnn.event.simulator import Record, simulate
+from csnn.files import InputError
 from csnn.nengodl.compat import nengo_dl, tf
 from csnn.nengodl.conversion import convert
 from csnn.verification import certificate, largest_difference
@@ -285,6 +287,22 @@ def test_the_time_constant_changes_only_where_nengodl_has_a_synapse(tau_syn_s):
     assert largest_difference(reference, simulate(network, shown, tau_syn_s=tau_syn_s, steps=60).logits) < TOLERANCE
 
 
+@pytest.mark.parametrize("neuron", ["SRL", "RSRL", "LIF", "A-LIF"])
+@pytest.mark.parametrize(("initial_voltage", "rate_hz"), [("zero", 100), ("zero", 415), ("half", 400), ("random", 100)])
+def test_neurons_that_reach_the_threshold_exactly_spike_in_nengodls_step(neuron, initial_voltage, rate_hz):
+    rng = np.random.default_rng(0)
+    inputs = tf.keras.Input((8, 8, 1))
+    signal = LAYERS.AveragePooling2D(2)(LAYERS.Conv2D(8, 3, activation="relu")(inputs))
+    signal = LAYERS.Dense(16, activation="relu")(LAYERS.Flatten()(signal))
+    model = tf.keras.Model(inputs, LAYERS.Dense(10)(signal))
+    model.set_weights([np.round(4 * rng.normal(0, 0.6, weight.shape)) / 4 for weight in model.get_weights()])
+    shown = rng.integers(0, 2, (20, 8, 8, 1)).astype(np.float32)
+    converter = converted(model, neurons.build(neuron, {}, initial_voltage), synapse=0.005, scale=rate_hz)
+    (reference,) = nengodl_logits([converter], shown)
+    assert np.ptp(reference, axis=1).max() > 0.1
+    assert largest_difference(reference, simulate(compiled(converter), shown).logits) < TOLERANCE
+
+
 def test_neurons_at_the_output_are_filtered_by_their_probe():
     inputs = tf.keras.Input((5, 5, 2))
     signal = LAYERS.Conv2D(4, 3, activation="relu")(inputs)
@@ -440,6 +458,50 @@ def test_arguments_out_of_range_are_refused(compared, arguments, message):
         simulate(built["SRL"][0], shown, **arguments)
 
 
+@pytest.mark.parametrize("pixel", [np.nan, np.inf, -np.inf, 1e300])
+def test_pixels_that_are_not_finite_are_refused(compared, pixel):
+    shown = images((16, 16, 3), 2).astype(np.float64)
+    shown[1, 3, 4, 2] = pixel
+    with pytest.raises(ValueError, match="pixels that are NaN, infinite or beyond 3.4e\\+38; .* in single precision"):
+        simulate(compared[1]["RLR"][0], shown, steps=2, precision="single")
+
+
+@pytest.mark.parametrize(
+    ("neuron", "state"),
+    [
+        (nengo.LIF, {"voltage": 1.05}),
+        (nengo.AdaptiveLIF, {"voltage": 1.5}),
+        (nengo.AdaptiveLIF, {"adaptation": -np.inf}),
+        (nengo.SpikingRectifiedLinear, {"voltage": np.inf}),
+    ],
+)
+def test_an_initial_state_without_one_right_answer_is_refused(neuron, state):
+    initial = {name: nengo.dists.Choice([value]) for name, value in state.items()}
+    with pytest.raises(InputError, match="of layer|layer .* initial states"):
+        compiled(converted(small_cnn(), neuron(initial_state=initial), synapse=0.005))
+
+
+@pytest.mark.parametrize(
+    "neuron",
+    [
+        nengo.SpikingRectifiedLinear(initial_state={"voltage": nengo.dists.Uniform(-0.5, 3.7)}),
+        nengo.RegularSpiking(
+            nengo.RectifiedLinear(amplitude=0.7), initial_state={"voltage": nengo.dists.Uniform(-2, 2)}
+        ),
+        nengo.LIF(min_voltage=-np.inf, initial_state={"voltage": nengo.dists.Uniform(-3, 1)}),
+        nengo.LIF(tau_ref=0, initial_state={"voltage": nengo.dists.Choice([1])}),
+        nengo.LIF(initial_state={"refractory_time": nengo.dists.Uniform(-0.001, 0.005)}),
+        nengo.AdaptiveLIF(initial_state={"refractory_time": nengo.dists.Uniform(-0.001, 0.005)}),
+        nengo.AdaptiveLIF(initial_state={"adaptation": nengo.dists.Uniform(-2, 2)}),
+    ],
+)
+def test_any_other_initial_state_equals_nengodl(neuron):
+    shown = images((16, 16, 3), 3)
+    converter = converted(small_cnn(), neuron, synapse=0.002)
+    (reference,) = nengodl_logits([converter], shown, steps=50)
+    assert largest_difference(reference, simulate(compiled(converter), shown, steps=50).logits) < TOLERANCE
+
+
 def test_images_that_do_not_fit_are_refused(compared):
     _, built = compared
     with pytest.raises(ValueError, match=r"\(images, 16, 16, 3\)"):
@@ -584,3 +646,27 @@ def test_where_the_cache_cannot_be_written_another_place_is_found(tmp_path):
     assert Path(process.stdout.strip()).is_relative_to(tmp_path), process.stderr
     process = run_python(code, CSNN_CACHE="", XDG_CACHE_HOME=str(tmp_path / "xdg"))
     assert Path(process.stdout.strip()).parent == tmp_path / "xdg" / "csnn", process.stderr
+
+
+@pytest.mark.parametrize("prepared_by", ["nobody", "the user", "another user", "a link", "the user, open to all"])
+def test_kernels_in_the_folder_for_temporary_files_are_the_users_own(tmp_path, prepared_by):
+    """They are code that is run, and anybody can make folders there."""
+    (tmp_path / "file").write_text("not a folder")
+    folder = tmp_path / f"csnn-{getpass.getuser()}"
+    if prepared_by == "a link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        folder.symlink_to("elsewhere")
+    elif prepared_by != "nobody":
+        folder.mkdir(mode=0o700)
+        folder.chmod(0o777 if prepared_by.endswith("all") else 0o700)
+    if prepared_by == "another user":
+        if os.getuid() != 0:
+            pytest.skip("only root can give a folder to another user")
+        os.chown(folder, 65534, 65534)
+    code = "from csnn.event import kernel_cache\nprint(kernel_cache.cache_folder())"
+    process = run_python(code, CSNN_CACHE=str(tmp_path / "file" / "cache"), TMPDIR=str(tmp_path))
+    used = Path(process.stdout.strip())
+    assert used.is_dir() and used.is_relative_to(tmp_path), process.stderr
+    assert used.is_relative_to(folder) == (prepared_by in ("nobody", "the user"))
+    top = tmp_path / used.relative_to(tmp_path).parts[0]
+    assert (top.stat().st_mode & 0o777, top.stat().st_uid) == (0o700, os.getuid())

@@ -1,5 +1,6 @@
 """The parts of the event-driven engine, each against the obvious way to compute the same."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -13,6 +14,7 @@ from csnn.event.neuron_steps import NUMBERS, step_neurons
 from csnn.event.plan import ALIGNMENT, NO_FILTER_BELOW, PRECISIONS, STEPS_PER_BLOCK, aligned, lowpass, silent_up_to
 from csnn.event.simulator import Record, compile_kernels, simulate
 from csnn.event.vectors import BLOCK, LANES, add_rows
+from csnn.files import InputError
 from csnn.neurons import NENGO_NEURONS, adaptive_lif, lif
 from csnn.neurons.series import SERIES_LIMIT, expm1_series, log1p_series
 
@@ -299,6 +301,34 @@ def test_a_longer_simulation_begins_like_a_shorter_one(neuron):
     for steps in (1, STEPS_PER_BLOCK, STEPS_PER_BLOCK + 1):
         assert np.abs(simulate(two_convolutions(neuron), image, steps=steps).logits - long[:, :steps]).max() < 1e-12
     assert np.ptp(long, axis=1).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"offset": np.full(36, np.nan)}, "layer b of the network has .* NaN, infinite or beyond"),
+        ({"offset": np.full(36, 1e39)}, "beyond 3.4e\\+38; all must be finite in float32"),
+        ({"parameters": PARAMETERS | {"tau_ref": math.nan}}, "neurons of layer b have tau_ref NaN"),
+        (
+            {"state": {"voltage": np.full(36, 1.5), "refractory_time": np.zeros(36)}},
+            r"b \(LIF\) start with voltage from 1.5 to 1.5; it must be at most 1",
+        ),
+        ({"state": {"voltage": np.full(36, np.nan), "refractory_time": np.zeros(36)}}, "initial states that are NaN"),
+    ],
+)
+def test_numbers_that_are_not_finite_or_out_of_range_are_refused(change, message):
+    network = two_convolutions()
+    changed = (network.layers[0], dataclasses.replace(network.layers[1], **change), network.layers[2])
+    with pytest.raises(InputError, match=message):
+        simulate(dataclasses.replace(network, layers=changed), np.zeros((1, 9, 10, 2)), precision="single")
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(weight):
+    network = two_convolutions()
+    network.layers[1].connections[0].linear.kernel[0, 1, 2, 3] = weight
+    with pytest.raises(InputError, match="layer b of the network has weights"):
+        simulate(network, np.zeros((1, 9, 10, 2)))
 
 
 @pytest.mark.parametrize("neuron", NENGO_NEURONS)

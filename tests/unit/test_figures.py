@@ -192,6 +192,24 @@ def test_displayable_images_fill_black_to_white(values):
     assert shown.min() == 0 and shown.max() == 1
 
 
+@pytest.mark.parametrize("shape", [(40, 3), (7,)], ids=["series", "vectors"])
+def test_series_and_vectors_are_drawn_as_lines(shape):
+    samples = np.random.default_rng(0).random((20, *shape), np.float32)
+    samples[1] = samples[0]
+    shown = image_figures.displayable(samples)
+    assert shown.shape == (20, 80, 120, 3) and shown.min() < 0.5 and shown.max() == 1
+    np.testing.assert_array_equal(shown[0], shown[1])
+    assert (shown[2] != shown[1]).any()
+    assert image_figures.displayable(np.zeros((1, *shape))).shape == (1, 80, 120, 3)
+    figure = image_figures.sample_images(data_set(samples, np.arange(20) % 2, ["rest", "task"]), per_class=4)
+    assert figure.axes[0].images[0].get_array().shape == (2 * 85 - 5, 4 * 125 - 5, 3)
+
+
+def test_of_volumes_the_middle_is_drawn():
+    volumes = np.random.default_rng(0).random((2, 5, 8, 6, 3))
+    np.testing.assert_array_equal(image_figures.displayable(volumes), volumes[:, 2])
+
+
 def test_displayable_leaves_a_dim_image_dim():
     np.testing.assert_array_equal(image_figures.displayable(np.full((1, 2, 2, 3), 0.25)), np.full((1, 2, 2, 3), 0.25))
 
@@ -229,12 +247,12 @@ def test_architecture_keeps_text_in_its_box():
 # --- Figure 4: the chosen image
 
 
-@pytest.mark.parametrize("shape", [(32, 32, 3), (28, 28), (20, 60, 1), (60, 20, 3)])
+@pytest.mark.parametrize("shape", [(32, 32, 3), (28, 28, 1), (20, 60, 1), (60, 20, 3)])
 def test_labelled_image_shows_the_image_and_its_label(shape):
     picture = np.random.default_rng(0).random(shape)
     figure = image_figures.labelled_image(the_image(picture))
     (axes,) = figure.axes
-    np.testing.assert_allclose(axes.images[0].get_array()[..., 0], picture.reshape(*shape[:2], -1)[..., 0])
+    np.testing.assert_allclose(axes.images[0].get_array()[..., 0], picture[..., 0])
     assert axes.get_title() == "frog" and axes.get_xlabel() == "image 7 of the test set"
     assert_legible(figure)
 

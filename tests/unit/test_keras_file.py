@@ -59,6 +59,8 @@ for build in (usual, nested_alike, sequential):
         if "seed" not in weight.path:
             low = 0.5 if "variance" in weight.path else -0.3
             weight.assign(rng.uniform(low, low + 0.6, weight.shape))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(images, np.arange(3), verbose=0)  # so that an optimizer and metrics are saved as well
     name = build.__name__
     np.savez(f"{{name}}.npz", images=images, outputs=model.predict(images, verbose=0))
     model.save(f"{{name}}.keras")
@@ -108,6 +110,8 @@ def test_files_of_keras_2(tmp_path, name, frozen):
     for weight in model.weights:
         weight.assign(rng.uniform(0.1, 0.7, weight.shape))
     images = rng.random((3, *SHAPE)).astype(np.float32)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(images, np.arange(3), verbose=0)  # so that an optimizer and metrics are saved as well
     expected = outputs(model, images)
     for ending in ("h5", "keras"):
         model.save(tmp_path / f"model.{ending}")

@@ -120,6 +120,34 @@ def test_a_layer_without_a_native_form_is_refused():
         convert(model, neurons.build("LIF", {}), tau_syn_s=0.005, max_rate_hz=415, seed=0)
 
 
+@pytest.mark.parametrize("rate", [np.nan, np.inf, 0.0, -5.0, [415.0, np.nan, 415.0]])
+def test_rates_that_are_no_rates_are_refused(rate):
+    with pytest.raises(InputError, match="snn.max_rate_hz is (nan|inf|0.0|-5.0); a rate must be a finite"):
+        convert(small_cnn(), neurons.build("SRL", {}), tau_syn_s=0.005, max_rate_hz=rate, seed=0)
+
+
+@pytest.mark.parametrize("tau_syn_s", [np.nan, np.inf, -0.005])
+def test_time_constants_that_are_none_are_refused(tau_syn_s):
+    with pytest.raises(InputError, match="tau_syn_s is (nan|inf|-0.005); it must be a finite time"):
+        convert(small_cnn(), neurons.build("SRL", {}), tau_syn_s=tau_syn_s, max_rate_hz=415, seed=0)
+
+
+def test_pixels_that_are_not_finite_are_refused():
+    converter = convert(small_cnn(), neurons.build("RLR", {}), tau_syn_s=None, max_rate_hz=415, seed=0)
+    with pytest.raises(InputError, match="pixels that are NaN or infinite"):
+        simulate(converter, np.full_like(IMAGES, np.nan), dt_s=0.001, steps=1, minibatch=1)
+
+
+@pytest.mark.parametrize("weight", [np.nan, -np.inf])
+def test_weights_that_are_not_finite_are_refused(weight):
+    model = small_cnn()
+    weights = model.get_weights()
+    weights[-1][0] = weight
+    model.set_weights(weights)
+    with pytest.raises(InputError, match="of the CNN holds NaN or infinite weights"):
+        convert(model, neurons.build("SRL", {}), tau_syn_s=0.005, max_rate_hz=415, seed=0)
+
+
 def test_it_must_be_imported_before_tensorflow():
     script = "import tensorflow\nimport csnn.nengodl_compat"
     environment = {"PYTHONPATH": "workflow/scripts", "PATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}

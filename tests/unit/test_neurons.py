@@ -1,12 +1,15 @@
 """Neuron types: each step against Nengo's own, to the last bit where Nengo's arithmetic has one order."""
 
 import inspect
+import re
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from conftest import REPOSITORY
 from csnn import neurons
 from csnn.event.neuron_steps import NUMBERS, step_neurons
 from csnn.neurons import NENGO_NEURONS, NEURONS, lif
@@ -165,8 +168,36 @@ def test_different_functions_in_compiled_code_have_different_names():
     assert len(named) > 2 * len(NUMBERS)
 
 
+ADDED = """
+from csnn import neurons
+from csnn.event.simulator import simulate
+from csnn.verification import largest_difference
+from event_networks import compiled, converted, images, nengodl_logits, small_cnn
+
+shown = images((16, 16, 3), 4)
+converter = converted(small_cnn(), neurons.build("LIFR", {"tau_ref_s": 0.004}), synapse=0.005)
+(reference,) = nengodl_logits([converter], shown)
+logits = simulate(compiled(converter), shown).logits
+print(largest_difference(reference, logits), reference.std(axis=0).max())
+"""
+
+
+@pytest.mark.slow
+def test_the_neuron_type_of_the_how_to_needs_one_module_for_both_engines(tmp_path):
+    page = (REPOSITORY / "docs/how-to.md").read_text(encoding="utf-8")
+    file, module = re.search(
+        r"^```python\n# workflow/scripts/(csnn/neurons/\w+\.py)\n(.*?)^```$", page, re.M | re.S
+    ).groups()
+    shutil.copytree(REPOSITORY / "workflow/scripts", tmp_path, dirs_exist_ok=True)
+    (tmp_path / file).write_text(module)
+    environment = {"PYTHONPATH": f"{tmp_path}:{REPOSITORY / 'tests/unit'}", "CSNN_CACHE": str(tmp_path), "PATH": ""}
+    output = subprocess.check_output([sys.executable, "-c", ADDED], text=True, env=environment)
+    difference, spread = map(float, output.split())
+    assert difference < 1e-9
+    assert spread > 0.01
+
+
 def test_planning_needs_neither_numba_nor_nengo():
     code = "import csnn.neurons, sys; print(sorted({'numba', 'nengo', 'tensorflow', 'scipy'} & set(sys.modules)))"
     command = [sys.executable, "-c", code]
-    folder = str(next(iter(neurons.__path__)).removesuffix("/csnn/neurons"))
-    assert subprocess.check_output(command, text=True, cwd=folder).strip() == "[]"
+    assert subprocess.check_output(command, text=True, cwd=REPOSITORY / "workflow/scripts").strip() == "[]"

@@ -4,10 +4,11 @@ from types import SimpleNamespace as Wildcards
 
 import pytest
 
+from csnn.data.sources import identity
 from csnn.experiment import sweep
 from csnn.experiment.resources import megabytes, minutes, scaled_by_attempt
 from csnn.experiment.sweep import Sweep
-from csnn.files import InputError
+from csnn.files import InputError, write_text
 
 SNN = {
     "neurons": {"RLR": {}, "LIF": {"tau_rc_s": 0.02}},
@@ -138,7 +139,7 @@ def test_images_of_each_set(small, images, indices):
 
 def test_settings_of_a_cnn_tell_every_step_of_its_making(small):
     assert small.cnn_settings("base") == {
-        "data": "digits",
+        "dataset": identity("digits"),
         "architecture": {"pooling": "max", "dense_units": 64},
         "training": {"epochs": 3},
         "held_out": 5,
@@ -173,12 +174,17 @@ def test_a_builder_stands_for_all_sizes_and_counts_with_what_it_imports(tmp_path
     assert settings("") != before
 
 
-def test_a_model_file_stands_for_architecture_and_weights():
+def test_a_model_file_stands_for_architecture_and_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.keras").write_text("a model")
     own = Sweep(CONFIG | {"cnn": CONFIG["cnn"] | {"model": "mine.keras"}})
     assert own.architecture == {"model": "mine.keras"}
     assert own.cnn_files == ["mine.keras"]
     assert not own.trains
     assert "training" not in own.cnn_settings("base")
+    (content,) = own.cnn_settings("base")["files"]
+    (tmp_path / "mine.keras").write_text("another")
+    assert Sweep(own.config).cnn_settings("base")["files"] != [content]
 
 
 def test_settings_of_a_simulation_do_not_know_other_configurations(small):
@@ -217,7 +223,8 @@ def test_with_choices_only_what_was_chosen_is_reported_on_the_test_images(tmp_pa
     every = Sweep(CONFIG | {"analyses": ["paper", "claims"]}).reported(lambda: "no table", pattern, seeds=1)
     assert every == ["RLR/tau-0.005/seed-0", "RLR/tau-none/seed-0", "LIF/tau-0.005/seed-0", "LIF/tau-none/seed-0"]
     choices = tmp_path / "choices.csv"
-    choices.write_text("network,tau_syn_s,readout\nLIF,,final step\nLIF,,mean of last 5\nRLR,0.005,final step\n")
+    rows = "network,tau_syn_s,readout\nLIF,,final step\nLIF,,mean of last 5\nRLR,0.005,final step\n"
+    write_text(choices, rows, checksum=True)
     gap = Sweep(CONFIG | {"analyses": ["gap"]}, digest=lambda script: "")
     files = gap.reported(lambda: choices, pattern)(None)
     assert files == ["LIF/tau-none/seed-0", "LIF/tau-none/seed-1", "RLR/tau-0.005/seed-0", "RLR/tau-0.005/seed-1"]

@@ -9,6 +9,7 @@ import pytest
 from csnn import words
 from csnn.evaluation import metrics, readouts, tables
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
+from csnn.files import write_table
 from csnn.words import CNN
 from example_decisions import LABELS, decided
 
@@ -89,7 +90,7 @@ class TestScores:
     def test_read_back_from_the_file_it_is_the_same(self, tmp_path):
         configurations = [decided(network="SRL", tau=tau, seed=seed) for tau in (0.005, None) for seed in (0, 1)]
         frame = tables.scores({"base": (self.LOGITS, LABELS)}, configurations)
-        frame.to_csv(tmp_path / "scores.csv", index=False)
+        write_table(tmp_path / "scores.csv", frame)
         pd.testing.assert_frame_equal(tables.read(tmp_path / "scores.csv"), frame)
 
 

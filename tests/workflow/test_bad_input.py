@@ -320,6 +320,21 @@ def test_builders_in_a_run(tmp_path, text, name, sentence):
     refused(process.returncode, process.stdout + process.stderr, sentence)
 
 
+def test_a_builder_behind_a_link_imports_what_lies_beside_its_file(tmp_path, monkeypatch):
+    """As `make reproduce` links it."""
+    from csnn.model import cnn
+
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "units_of_mine.py").write_text("UNITS = 7\n")
+    text = "from units_of_mine import UNITS\nfrom csnn.nengodl.compat import tf\nlayers = tf.keras.layers\n"
+    text += "def f(shape, classes):\n    hidden = layers.Dense(UNITS, activation='relu')\n"
+    text += "    return tf.keras.Sequential([layers.Input(shape), layers.Flatten(), hidden, layers.Dense(classes)])\n"
+    (tmp_path / "far" / "mine.py").write_text(text)
+    (tmp_path / "mine.py").symlink_to("far/mine.py")
+    assert cnn.build((4, 4, 1), 3, builder=f"{tmp_path / 'mine.py'}:f").layers[1].units == 7
+
+
 def h5(path, arrays, **attributes):
     """Write arrays as Keras 3 does, with attributes of the file."""
     with h5py.File(path, "w") as file:

@@ -208,7 +208,9 @@ SHARD, NETWORK, MODEL = f"{CONFIGURATION}/test-2-of-3.npz", "LIF/networks/seed-0
 CERTIFICATE = "verification/LIF/seed-0/tau-0.005+0.01.json"
 OTHER_CNN = "made with another training, held_out than belongs here"
 # what is put in the place of which file, the target of the run, and what is said
+REMEDIES = ("; delete it and give the same command again", "with --forceall to make the experiment again")
 SPOILT = {
+    "half a table": (None, "tables/scores.csv", "tables/table2.csv", "was changed after it was written"),
     "half a shard": (None, SHARD, GATHERED, "is not a readable .npz file"),
     "shard of another tau": ("LIF/tau-0.005/seed-0/test-2-of-3.npz", SHARD, GATHERED, "was written as"),
     "shard of another experiment": (
@@ -257,7 +259,7 @@ def test_a_run_stops_at_a_spoilt_file_and_goes_on_when_it_was_deleted(spoilt, ot
     output = process.stdout + process.stderr
     (sentence,) = {line for line in output.splitlines() if line.startswith("Error: ") and place in line}
     assert process.returncode != 0
-    assert said in sentence and sentence.endswith("; delete it and give the same command again")
+    assert said in sentence and sentence.endswith(REMEDIES)
     assert "Traceback" not in output
     assert not result.exists()
 

@@ -1,23 +1,12 @@
 """Images: where they come from, and which of them the spiking networks see. Data are shared by all experiments."""
 
 from csnn.data.images import PREPARED
-from csnn.data.sources import DOWNLOADS, SOURCES, brought, identity
+from csnn.data.sources import DOWNLOADS, SOURCES, files_of, identity, source_of
 
 SOURCE = config["data"]["source"]
 # a user's own file is no output of any rule; its content counts (see csnn/experiment/content.py), not its time
 DATASET = f"{PREPARED}/{SOURCE}.npz" if SOURCE in SOURCES else ancient(SOURCE)
-
-
-def files_of_source(wildcards):
-    """Files of a public data set: brought by hand, or else downloaded."""
-    archive = config["data"]["archive"] if wildcards.source == SOURCE else None
-    there = brought(wildcards.source, archive)
-    return [str(there.get(file, DOWNLOADS / file)) for file in SOURCES[wildcards.source].files]
-
-
-def source_of_file(wildcards):
-    """Name of the public data set that a file belongs to."""
-    return next(name for name, source in SOURCES.items() if wildcards.file in source.files)
+ARCHIVES = {SOURCE: config["data"]["archive"]}
 
 
 wildcard_constraints:
@@ -39,14 +28,15 @@ rule download:
         mem_mb=1000,
         runtime=60,
     params:
-        source=source_of_file,
+        source=lambda wildcards: source_of(wildcards.file),
     script:
         "../scripts/download.py"
 
 
 rule prepare:
     input:
-        ancient(files_of_source),  # each must have its official SHA-256
+        # each must have its official SHA-256
+        ancient(lambda wildcards: files_of(wildcards.source, ARCHIVES.get(wildcards.source))),
     output:
         f"{PREPARED}/{{source}}.npz",
     log:
@@ -83,6 +73,7 @@ rule select_images:
         runtime=10,
     params:
         code=digest("select_images.py"),
+        dataset=sweep.dataset,
         indices=sweep.indices,
     script:
         "../scripts/select_images.py"

@@ -186,6 +186,7 @@ rule record_activity:
         tau_syn_s=sweep.tau_syn_s,
         dt_s=SNN["dt_s"],
         steps=SNN["steps"],
+        dataset=sweep.dataset,
         images=config["activity"]["images"],
     script:
         "../scripts/record_activity.py"

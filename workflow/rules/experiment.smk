@@ -24,7 +24,7 @@ os.environ.update(PYTHONSAFEPATH="1")
 # the package that holds the science lies beside the scripts, where they find it by themselves
 sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 
-from csnn.experiment import code, configuration, records
+from csnn.experiment import code, configuration, content, records
 from csnn.experiment.sweep import BASE, CONFIGURATION, TAUS_PER_CERTIFICATE, Sweep, cnn_folder, parse_tau
 from csnn.files import exit_on_input_error
 

@@ -229,6 +229,7 @@ for name, item in FIGURES.items():
         params:
             code=digest("figure.py"),
             draw=item.draw,
+            dataset=sweep.dataset if "dataset" in item.input else None,
             caption=item.caption,
         script:
             "../scripts/figure.py"

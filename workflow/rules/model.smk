@@ -6,7 +6,7 @@ CNN = config["cnn"]
 rule check_cnn:  # what cannot be converted, simulated or held in memory is refused before a CNN is trained
     input:
         dataset=DATASET,
-        files=sweep.cnn_files,
+        files=ancient(sweep.cnn_files),  # whose content counts
     output:
         "<results>/{cnn}/checked.json",
     log:
@@ -23,6 +23,8 @@ rule check_cnn:  # what cannot be converted, simulated or held in memory is refu
         # not its code: no number depends on it, and what it checks is checked again before anything is simulated
         architecture=sweep.architecture_of_cnn,
         builder_code=sweep.builder_code,
+        content=sweep.cnn_content,
+        dataset=sweep.dataset,
         networks=sweep.networks_of_cnn,
         engine=sweep.engine,
     script:
@@ -62,7 +64,7 @@ else:
     rule load_cnn:
         input:
             dataset=DATASET,
-            files=sweep.cnn_files,
+            files=ancient(sweep.cnn_files),  # whose content counts
             checked="<results>/cnn/checked.json",
         output:
             model="<results>/cnn/model.h5",

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from csnn.report.contents import make_report
 from snakemake import __version__ as snakemake_version
 
 PAPERS_TABLES = "Accuracy and loss (the paper's Tables 1 and 2)"
@@ -115,10 +116,12 @@ ORIGINS = Item(
         "networks": COMPILED,
         "certificates": CERTIFICATES,
         "cnn_certificates": sweep.cnn_certificates,
-        # any one, for the versions that it names
-        "responses": sweep.each_configuration(
-            f"{CONFIGURATION}/{'validation' if 'gap' in ANALYSES else 'test'}.npz", seeds=1
-        )[0],
+        # for the versions that they name
+        "decisions": reported(DECISIONS) if set(ANALYSES) - {"activity"} else [],
+        "validation": (
+            sweep.each_configuration(f"{CONFIGURATION}/validation-decisions.npz", seeds=1) if "gap" in ANALYSES else []
+        ),
+        "activity": reported(ACTIVITY, seeds=1) if "activity" in ANALYSES else [],
         # when they are there, so is every simulation's benchmark
         "tables": [TABLES[analysis] for analysis in ANALYSES],
     },
@@ -203,6 +206,7 @@ rule provenance:
         versions={"snakemake": snakemake_version},
         benchmarks=f"results/{config['experiment']}/benchmarks",
         configuration=config,
+        files={path: content.digest(path) for _, path in configuration.named_files(config) if path},
     script:
         "../scripts/provenance.py"
 
@@ -261,11 +265,10 @@ rule report:
         mem_mb=2000,
         runtime=20,
     params:
-        code=digest("report.py"),
         configuration=config,
         style=hashlib.sha256((REPOSITORY / "workflow" / "report" / "report.css").read_bytes()).hexdigest()[:16],
-    script:
-        "../scripts/report.py"
+    run:
+        make_report(input, output, params, log[0], REPOSITORY)
 
 
 rule archive:  # for publication: snakemake --profile profiles/local archive

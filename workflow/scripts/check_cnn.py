@@ -15,13 +15,14 @@ with logged(snakemake):
 
     params = snakemake.params
     use_threads(snakemake.threads)
-    dataset = read_images(snakemake.input.dataset)
+    dataset = read_images(snakemake.input.dataset, params.dataset)
     images = pixels(dataset.x_test[:CHECKED_IMAGES])
     model = cnn.build_equivalent(images, len(dataset.class_names), params.architecture)
     model.summary(line_length=100)
     layers = neuron_layers(model)
     for network in params.networks:
-        rates_by_layer(network["max_rate_hz"], layers)
+        if not isinstance(network["max_rate_hz"], dict):  # rates at a percentile follow from the trained CNN
+            rates_by_layer(network["max_rate_hz"], layers)
     verification.cnn_certificate(cnn.logits(with_average_pooling(model), images), rate_logits(model, images, 1.0))
     if params.engine == "event":
         for network in params.networks[:1]:  # all of them have the same layers

@@ -4,6 +4,6 @@ from csnn.job import logged
 
 with logged(snakemake):
     from csnn.evaluation import comparisons, tables
-    from csnn.files import write_text
+    from csnn.files import write_table
 
-    write_text(snakemake.output[0], comparisons.choose(tables.read(snakemake.input[0])).to_csv(index=False))
+    write_table(snakemake.output[0], comparisons.choose(tables.read(snakemake.input[0])))

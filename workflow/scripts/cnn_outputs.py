@@ -3,16 +3,16 @@
 from csnn.job import logged
 
 with logged(snakemake):
-    from csnn import responses
     from csnn.model import cnn
     from csnn.model import tuning
     from csnn.model.graph import activations, neuron_layers
-    from csnn.files import read_npz, write_npz
+    from csnn.data.images import read_selection
+    from csnn.files import hash_of_file, write_npz
     from csnn.nengodl.compat import use_threads
 
     use_threads(snakemake.threads)
-    images = read_npz(snakemake.input.images)
-    model = cnn.load(snakemake.input.model, snakemake.params.cnn | {"dataset": str(images["dataset"])})
+    images = read_selection(snakemake.input.images, snakemake.params.cnn["dataset"])
+    model = cnn.load(snakemake.input.model, snakemake.params.cnn)
     names = [layer.name for layer in neuron_layers(model)]
     if curve := snakemake.params.rate_curve:
         model = tuning.with_rate_curve(model, **curve)
@@ -22,7 +22,7 @@ with logged(snakemake):
             "logits": cnn.logits(model, images["images"]),
             "labels": images["labels"],
             "indices": images["indices"],
-            "images": responses.source(snakemake.input.images),
+            "images": hash_of_file(snakemake.input.images),
         },
     )
     outputs = activations(model, images["images"][: snakemake.params.activation_images], names)

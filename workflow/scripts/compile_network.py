@@ -14,17 +14,16 @@ with logged(snakemake):
     from csnn.model import cnn
     from csnn import verification
     from csnn.event.compiler import compile_network
-    from csnn.files import read_json
+    from csnn.files import hash_of_file, read_json
     from csnn.nengodl.conversion import convert_to
     from csnn.event.simulator import simulate
     from csnn.nengodl.compat import use_threads
     from csnn.event.network import save_network
-    from csnn.responses import source
 
     conversion = snakemake.params.conversion
     use_threads(snakemake.threads)
     seed = int(snakemake.wildcards.seed)
-    origin = source(snakemake.input.model)
+    origin = hash_of_file(snakemake.input.model)
     certificate = read_json(snakemake.input.certificate)
     converter = convert_to(
         cnn.load(snakemake.input.model, conversion["cnn"]),

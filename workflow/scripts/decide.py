@@ -19,6 +19,7 @@ with logged(snakemake):
         "seed_matters": params.seed_matters,
         "settings": hash_of_json(params.settings),
         "compiled_network": answers.provenance.get("compiled_network"),
+        "versions": answers.provenance["versions"],
         "logits_sha256": decisions.fingerprint(answers.logits),
     }
     configured = readouts.configured(**params.readouts)

@@ -3,20 +3,18 @@
 from csnn.job import logged
 
 with logged(snakemake):
-    import pandas as pd
-
     from csnn.data.images import read_images
     from csnn.evaluation import decisions, recording, tables
     from csnn.figures import accuracy, agreement, images, responses, style
-    from csnn.files import read_json, read_npz
+    from csnn.files import read_json, read_npz, read_table
     from csnn.responses import read as read_responses
 
     MODULES = {"accuracy": accuracy, "agreement": agreement, "images": images, "responses": responses}
     READERS = {
         "activity": lambda paths: list(map(read_json, paths)),
-        "dataset": read_images,
+        "dataset": lambda path: read_images(path, snakemake.params.dataset),
         "decisions": decisions.read_all,
-        "gap": pd.read_csv,
+        "gap": read_table,
         "image": read_npz,
         "images": read_npz,
         "layers": lambda path: read_json(path)["layers"],

@@ -3,14 +3,15 @@
 from csnn.job import logged
 
 with logged(snakemake):
+    from csnn.files import hash_of_file
     from csnn import responses
-    from csnn.files import read_npz
+    from csnn.data.images import read_selection
 
     files, settings = snakemake.input, snakemake.params.settings
-    images = read_npz(files.images)
+    images = read_selection(files.images, settings["cnn"]["dataset"])
     made_from = {
-        "compiled_network" if settings["engine"] == "event" else "model": responses.source(files.network),
-        "images": responses.source(files.images),
+        "compiled_network" if settings["engine"] == "event" else "model": hash_of_file(files.network),
+        "images": hash_of_file(files.images),
     }
     classes = len(images["class_names"])
     whole = responses.gather(files.shards, images["labels"], images["indices"], settings | made_from, classes)

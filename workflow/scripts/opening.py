@@ -3,12 +3,10 @@
 from csnn.job import logged
 
 with logged(snakemake):
-    import pandas as pd
-
     from csnn.evaluation import decisions, tables
-    from csnn.files import write_text
+    from csnn.files import read_table, write_text
     from csnn.report import opening
 
     READERS = {"decisions": decisions.read_all, "scores": tables.read}
-    results = {name: READERS.get(name, pd.read_csv)(files) for name, files in snakemake.input.items() if files}
+    results = {name: READERS.get(name, read_table)(files) for name, files in snakemake.input.items() if files}
     write_text(snakemake.output[0], opening.opening(**results))

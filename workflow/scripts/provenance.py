@@ -8,16 +8,20 @@ with logged(snakemake):
 
     from csnn.report import pages
     from csnn.report import provenance
-    from csnn import responses
-    from csnn.files import read_json, write_json, write_text
+    from csnn.evaluation import decisions
+    from csnn.files import check_content, read_json, write_json, write_text
 
     inputs, params = snakemake.input, snakemake.params
     certificates = [read_json(path) for path in inputs.certificates]
     cnn_certificates = [read_json(path) for path in inputs.cnn_certificates]
-    simulation = responses.read(inputs.responses).provenance
+    decided = decisions.read_all([*inputs.decisions, *inputs.validation])
+    simulations = [configuration.configuration["versions"] for configuration in decided]
+    simulations += [read_json(path)["versions"] for path in inputs.activity]
+    for path, content in params.files.items():
+        check_content(path, content)
     record = {
         "configuration": params.configuration,
-        "engine": simulation["engine"],
+        "engine": params.configuration["simulation"]["engine"],
         "largest_difference_from_nengo_dl": max(
             (certificate["largest_difference"] for certificate in certificates), default=None
         ),
@@ -31,13 +35,14 @@ with logged(snakemake):
         },
         "sha256": {
             "images": provenance.hashes([inputs.images]),
+            "files": {path: content.removeprefix("sha256:") for path, content in params.files.items()},
             "weights": provenance.hashes(inputs.models),
             "networks": provenance.hashes(inputs.networks),
-            "tables": provenance.hashes(inputs.tables),
+            "tables": provenance.hashes_of_tables(inputs.tables),
         },
         "code": provenance.code(),
         "machine": provenance.machine(),
-        "versions": {"snakemake": params.versions["snakemake"], "simulation": simulation["versions"]},
+        "versions": {"snakemake": params.versions["snakemake"], "simulation": provenance.versions(simulations)},
         "packages": provenance.packages(),
     }
     write_json(snakemake.output.record, record)
@@ -57,8 +62,9 @@ with logged(snakemake):
     files = [(path, checksum) for kind in record["sha256"].values() for path, checksum in kind.items()]
     made_by = {key: str(value) for key, value in (record["code"] | record["machine"]).items()}
     versions = provenance.versions(
-        [simulation["versions"], *(certificate["versions"] for certificate in certificates), params.versions]
+        [*simulations, *(certificate["versions"] for certificate in certificates), params.versions]
     )
+    versions = pd.DataFrame(versions.items(), columns=["package", "version"])
     sections = [
         pages.Section(
             "The conversion",

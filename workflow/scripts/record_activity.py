@@ -6,12 +6,14 @@ with logged(snakemake):
     import numpy as np
 
     from csnn.evaluation import activity
+    from csnn.data.images import read_selection
     from csnn.files import read_npz, write_json, write_npz
     from csnn.event.network import load_network
+    from csnn.responses import environment
 
     params = snakemake.params
     network = load_network(snakemake.input.network)
-    images = read_npz(snakemake.input.images)["images"][: params.images]
+    images = read_selection(snakemake.input.images, params.dataset)["images"][: params.images]
     cnn = read_npz(snakemake.input.activations)
     activations = [cnn[f"layer{i + 1}"] for i in range(len(cnn))]
     recorded = activity.record(
@@ -43,6 +45,7 @@ with logged(snakemake):
             "images": len(images),
             "layers": activity.layer_table(network, recorded, activations, params.steps * params.dt_s),
             "cost": activity.cost_table(network, recorded, images, activations),
+            "versions": environment("numpy", "numba"),
             "operations_per_step": np.mean(recorded.operations.sum(axis=1), axis=0).tolist(),
         },
     )

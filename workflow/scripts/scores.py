@@ -5,7 +5,7 @@ from csnn.job import logged
 with logged(snakemake):
     from csnn import verification
     from csnn.evaluation import decisions, tables
-    from csnn.files import read_npz, write_text
+    from csnn.files import read_npz, write_table
 
     configurations = decisions.read_all(snakemake.input.decisions, snakemake.params.settings)
     verification.check_certificates(snakemake.input.certificates, decisions.compiled_networks(configurations))
@@ -13,4 +13,4 @@ with logged(snakemake):
     cnns = {
         cnn: (output["logits"], output["labels"]) for cnn, output in zip(snakemake.params.cnns, outputs, strict=True)
     }
-    write_text(snakemake.output[0], tables.scores(cnns, configurations).to_csv(index=False))
+    write_table(snakemake.output[0], tables.scores(cnns, configurations))

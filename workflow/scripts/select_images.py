@@ -7,12 +7,11 @@ with logged(snakemake):
 
     from csnn.data.images import read_images, select
     from csnn.files import write_npz
-    from csnn.responses import source
 
     chosen = snakemake.params.indices
-    dataset = read_images(snakemake.input[0])
+    dataset = read_images(snakemake.input[0], snakemake.params.dataset)
     indices = np.arange(chosen["first"], chosen["end"])
     if chosen["first"] < 0:  # counted from the end of the set
         indices += len(dataset.x_train)
     selected = select(dataset, chosen["split"], indices)
-    write_npz(snakemake.output[0], selected | {"dataset": np.array(source(snakemake.input[0]))})
+    write_npz(snakemake.output[0], selected | {"dataset": np.array(snakemake.params.dataset)})

@@ -3,13 +3,14 @@
 from csnn.job import logged, progress
 
 with logged(snakemake):
+    from csnn.files import hash_of_file
     from csnn import responses
+    from csnn.data.images import read_selection
     from csnn.event.network import SETTINGS, load_network
     from csnn.event.simulator import simulate
-    from csnn.files import read_npz
 
     settings = snakemake.params.settings
-    images = read_npz(snakemake.input.images)
+    images = read_selection(snakemake.input.images, settings["cnn"]["dataset"])
     shard = slice(*snakemake.params.positions)
     network = load_network(snakemake.input.network, {key: settings[key] for key in (*SETTINGS, "seed")})
     logits = simulate(
@@ -24,8 +25,8 @@ with logged(snakemake):
     ).logits
     provenance = {
         **settings,
-        "compiled_network": responses.source(snakemake.input.network),
-        "images": responses.source(snakemake.input.images),
+        "compiled_network": hash_of_file(snakemake.input.network),
+        "images": hash_of_file(snakemake.input.images),
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "numba"),
     }

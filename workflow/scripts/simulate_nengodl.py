@@ -5,7 +5,8 @@ from csnn.job import logged, progress
 with logged(snakemake):
     from csnn import responses
     from csnn import verification
-    from csnn.files import read_json, read_npz
+    from csnn.data.images import read_selection
+    from csnn.files import hash_of_file, read_json
     from csnn.model import cnn
     from csnn.nengodl.compat import use_threads
     from csnn.nengodl.conversion import convert_to
@@ -13,9 +14,9 @@ with logged(snakemake):
 
     settings = snakemake.params.settings
     use_threads(snakemake.threads)
-    images = read_npz(snakemake.input.images)
+    images = read_selection(snakemake.input.images, settings["cnn"]["dataset"])
     shard = slice(*snakemake.params.positions)
-    model = responses.source(snakemake.input.network)
+    model = hash_of_file(snakemake.input.network)
     certificate = read_json(snakemake.input.certificate)
     converter = convert_to(
         cnn.load(snakemake.input.network, settings["cnn"]),
@@ -34,7 +35,7 @@ with logged(snakemake):
     provenance = {
         **settings,
         "model": model,
-        "images": responses.source(snakemake.input.images),
+        "images": hash_of_file(snakemake.input.images),
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "tensorflow", "nengo", "nengo-dl"),
     }

@@ -3,11 +3,9 @@
 from csnn.job import logged
 
 with logged(snakemake):
-    import pandas as pd
-
     from csnn import words
-    from csnn.files import write_text
+    from csnn.files import read_table, write_text
     from csnn.report import pages
 
-    table = words.readable(pd.read_csv(snakemake.input[0]))
+    table = words.readable(read_table(snakemake.input[0]))
     write_text(snakemake.output[0], pages.table_page(snakemake.params.title, snakemake.params.caption, table))

@@ -9,7 +9,7 @@ with logged(snakemake):
 
     from csnn import words
     from csnn.evaluation import tables
-    from csnn.files import write_text
+    from csnn.files import write_table, write_text
 
     scores = tables.read(snakemake.input.scores)
     caption = tables.caption(scores)
@@ -19,5 +19,7 @@ with logged(snakemake):
         made["comparison"] = table, f"{caption} Differences are ours minus the paper's."
     for path in map(Path, snakemake.output):
         table, note = made[path.stem]
-        is_csv = path.suffix == ".csv"
-        write_text(path, table.to_csv(index=False) if is_csv else words.to_markdown(words.readable(table), note))
+        if path.suffix == ".csv":
+            write_table(path, table)
+        else:
+            write_text(path, words.to_markdown(words.readable(table), note), checksum=True)

@@ -5,14 +5,13 @@ from csnn.job import logged, progress
 with logged(snakemake):
     from csnn.model import cnn
     from csnn.model.equivalent import CHECKED_IMAGES, equivalent
-    from csnn import responses
     from csnn.data.images import pixels, read_images, training_set
     from csnn.files import write_json
     from csnn.nengodl.compat import tf, use_threads
 
     training = snakemake.params.training
     use_threads(snakemake.threads)
-    dataset = read_images(snakemake.input.dataset)
+    dataset = read_images(snakemake.input.dataset, snakemake.params.cnn["dataset"])
     cnn.seed_everything(training["seed"])
     trained = cnn.build(dataset.x_train.shape[1:], len(dataset.class_names), **snakemake.params.architecture)
     trained.summary(line_length=100)
@@ -26,7 +25,6 @@ with logged(snakemake):
         callbacks=[tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: done(epoch + 1))],
     )
     model = equivalent(trained, pixels(dataset.x_test[:CHECKED_IMAGES]))
-    made_with = snakemake.params.cnn | {"dataset": responses.source(snakemake.input.dataset)}
-    cnn.save(model, snakemake.output.model, made_with)
+    cnn.save(model, snakemake.output.model, snakemake.params.cnn)
     write_json(snakemake.output.architecture, {"layers": cnn.describe(model)})
     write_json(snakemake.output.history, history)

@@ -4,7 +4,6 @@ from csnn.job import logged, progress
 
 with logged(snakemake):
     from csnn.model import cnn
-    from csnn import responses
     from csnn.model import tuning
     from csnn.model.equivalent import CHECKED_IMAGES
     from csnn.model.graph import with_average_pooling
@@ -15,7 +14,7 @@ with logged(snakemake):
     tune = snakemake.params.tune
     use_threads(snakemake.threads)
     cnn.seed_everything(tune["seed"])
-    dataset = read_images(snakemake.input.dataset)
+    dataset = read_images(snakemake.input.dataset, snakemake.params.cnn["dataset"])
     architecture = snakemake.params.architecture
     parent = cnn.load(snakemake.input.parent, snakemake.params.parent) if snakemake.input.parent else None
     if parent is not None and not architecture.keys().isdisjoint(("builder", "model")):
@@ -38,7 +37,6 @@ with logged(snakemake):
             model, history = tuning.tune_to_rate_curve(model, images, labels, **tune["rate_curve"], **options)
         else:
             history = tuning.tune(model, images, labels, **options)
-    made_with = snakemake.params.cnn | {"dataset": responses.source(snakemake.input.dataset)}
-    cnn.save(model, snakemake.output.model, made_with)
+    cnn.save(model, snakemake.output.model, snakemake.params.cnn)
     write_json(snakemake.output.architecture, {"layers": cnn.describe(model)})
     write_json(snakemake.output.history, history)

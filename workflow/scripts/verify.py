@@ -9,7 +9,8 @@ with logged(snakemake):
     from csnn.nengodl.conversion import convert_to
     from csnn.event import simulator as event
     from csnn.nengodl import simulator as nengodl
-    from csnn.files import AGAIN, InputError, read_json, read_npz, write_json
+    from csnn.data.images import read_selection
+    from csnn.files import AGAIN, hash_of_file, InputError, read_json, write_json
     from csnn.nengodl.compat import use_threads
     from csnn.event.network import load_network
 
@@ -17,10 +18,10 @@ with logged(snakemake):
     use_threads(snakemake.threads)
     conversion, seed = params.conversion, int(snakemake.wildcards.seed)
     network = load_network(snakemake.input.network, conversion | {"seed": seed})
-    origin = responses.source(snakemake.input.model)
+    origin = hash_of_file(snakemake.input.model)
     if network.provenance["model"] != origin:
         raise InputError(f"{snakemake.input.network} was made from another model than {snakemake.input.model}; {AGAIN}")
-    images = read_npz(snakemake.input.images)["images"][: params.images]
+    images = read_selection(snakemake.input.images, conversion["cnn"]["dataset"])["images"][: params.images]
     time_s = {"dt_s": params.dt_s, "steps": params.steps}
     model = cnn.load(snakemake.input.model, conversion["cnn"])
     certificate = read_json(snakemake.input.certificate)
@@ -49,7 +50,7 @@ with logged(snakemake):
             "images": len(images),
             **time_s,
             "checks": checks,
-            "compiled_network": responses.source(snakemake.input.network),
+            "compiled_network": hash_of_file(snakemake.input.network),
             "versions": responses.environment("numpy", "numba", "tensorflow", "nengo", "nengo-dl"),
         },
     )

@@ -8,8 +8,8 @@ from csnn.job import logged
 with logged(snakemake):
     from csnn import responses
     from csnn import verification
-    from csnn.data.images import read_images, training_set
-    from csnn.files import read_npz, write_json
+    from csnn.data.images import read_images, read_selection, training_set
+    from csnn.files import hash_of_file, write_json
     from csnn.model import cnn
     from csnn.model.graph import neuron_layers, with_average_pooling
     from csnn.nengodl.compat import use_threads
@@ -17,11 +17,11 @@ with logged(snakemake):
 
     params = snakemake.params
     use_threads(snakemake.threads)
-    images = read_npz(snakemake.input.images)["images"][: params.images]
+    images = read_selection(snakemake.input.images, params.cnn["dataset"])["images"][: params.images]
     model = cnn.load(snakemake.input.model, params.cnn)
     layers = neuron_layers(model)
     if isinstance(params.max_rate_hz, dict):
-        sample, _ = training_set(read_images(snakemake.input.dataset), params.held_out)
+        sample, _ = training_set(read_images(snakemake.input.dataset, params.cnn["dataset"]), params.held_out)
         rates = rates_at_percentile(model, sample, **params.max_rate_hz)
     else:
         rates = rates_by_layer(params.max_rate_hz, layers)
@@ -36,7 +36,7 @@ with logged(snakemake):
             "max_rate_hz": params.max_rate_hz,
             "rates_hz": {layer.name: rate for layer, rate in zip(layers, rates, strict=True)},
             **check,
-            "model": responses.source(snakemake.input.model),
+            "model": hash_of_file(snakemake.input.model),
             "versions": responses.environment("numpy", "tensorflow", "nengo", "nengo-dl"),
         },
     )

@@ -364,6 +364,29 @@ def hash_of_arrays(arrays: Mapping[str, np.ndarray]) -> str:
     return content.hexdigest()
 
 
+def hash_of_file(path: str | os.PathLike) -> str:
+    """Return how a file is named by its content: ``sha256:`` and the hash."""
+    return f"sha256:{sha256(path)}"
+
+
+def check_content(path: str | os.PathLike, expected: str) -> None:
+    """Check that a user's file is still the one with which a run was planned.
+
+    Parameters
+    ----------
+    path
+    expected
+        Its `hash_of_file` then.
+
+    Raises
+    ------
+    InputError
+        If it was changed since.
+    """
+    if hash_of_file(path) != expected:
+        raise InputError(f"{path} was changed after this run had been planned; give the same command again")
+
+
 def sha256(path: str | os.PathLike) -> str:
     """Return the SHA-256 of a file's content in hexadecimal."""
     with open(path, "rb") as file:

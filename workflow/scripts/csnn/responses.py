@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from csnn.files import AGAIN, InputError, check_settings, read_npz_with_metadata, sha256, write_npz
+from csnn.files import AGAIN, InputError, check_settings, read_npz_with_metadata, write_npz
 
 
 class Responses(NamedTuple):
@@ -43,11 +43,6 @@ def environment(*packages: str) -> dict[str, str]:
     return {"python": platform.python_version(), "machine": platform.machine()} | {
         package: version(package) for package in packages
     }
-
-
-def source(path: str | os.PathLike) -> str:
-    """Return how provenance names a file: by its content."""
-    return f"sha256:{sha256(path)}"
 
 
 def write(path: str | os.PathLike, responses: Responses) -> None:

@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.files import InputError, read_npz, read_npz_with_metadata, sha256, write_npz
+from csnn.files import AGAIN, InputError, check_content, read_npz, read_npz_with_metadata, write_npz
 
 PREPARED = Path("data/prepared")
 """Where the workflow keeps each public data set as one ``.npz``."""
@@ -81,8 +81,8 @@ def read_images(path: str | os.PathLike, identity: str | None = None) -> Dataset
         (n, height, width, channels), series (n, time, channels) or vectors (n, features); an array (n, size, size)
         holds images of one channel, as MNIST's. Labels are integers from 0, of shape (n,) or (n, 1).
     identity
-        Which data set it must be: that of `write_images`, or for a user's own file ``sha256:`` and the hash of its
-        content. None to accept any.
+        Which data set it must be: that of `write_images`, or the `csnn.files.hash_of_file` of a user's own file. None
+        to accept any.
 
     Raises
     ------
@@ -90,12 +90,13 @@ def read_images(path: str | os.PathLike, identity: str | None = None) -> Dataset
         Naming the file, the array, what is wrong with it and what would be right; or if it is another data set.
     """
     if Path(path).parent == PREPARED:
-        arrays, found = read_npz_with_metadata(path)
-        found = found["identity"]
+        arrays, metadata = read_npz_with_metadata(path)
+        if identity not in (None, metadata["identity"]):
+            raise InputError(f"{path} is another data set than belongs here; {AGAIN}")
     else:
-        arrays, found = read_npz(path, checksum=False), f"sha256:{sha256(path)}"
-    if identity not in (None, found):
-        raise InputError(f"{path} was changed after this run had been planned; give the same command again")
+        if identity is not None:
+            check_content(path, identity)
+        arrays = read_npz(path, checksum=False)
     _check_layout(path, arrays)
     x_train, x_test = (_checked_images(path, name, arrays[name]) for name in ("x_train", "x_test"))
     _check_scale(path, x_train, x_test)
@@ -354,3 +355,17 @@ def select(dataset: Dataset, split: str, indices: np.ndarray) -> dict[str, np.nd
         "split": np.array(split),
         "class_names": dataset.class_names,
     }
+
+
+def read_selection(path: str | os.PathLike, identity: str) -> dict[str, np.ndarray]:
+    """Read images that `select` took from a data set, and check which data set that was.
+
+    Raises
+    ------
+    InputError
+        As `csnn.files.read_npz`, or if they are of another data set.
+    """
+    arrays = read_npz(path)
+    if str(arrays["dataset"]) != identity:
+        raise InputError(f"{path} holds images of another data set than belongs here; {AGAIN}")
+    return arrays

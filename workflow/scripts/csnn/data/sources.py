@@ -123,6 +123,17 @@ def brought(source: str, archive: str | None) -> dict[str, Path]:
     return {file: Path(archive, Path(file).name) for file in files}
 
 
+def files_of(source: str, archive: str | None) -> list[str]:
+    """Return the files of a source: brought by hand (see `brought`), or else downloaded."""
+    there = brought(source, archive)
+    return [str(there.get(file, DOWNLOADS / file)) for file in SOURCES[source].files]
+
+
+def source_of(file: str) -> str:
+    """Return the source that a file belongs to."""
+    return next(name for name, source in SOURCES.items() if file in source.files)
+
+
 def download(source: str, file: str, path: str | os.PathLike) -> None:
     """Download a file of a data set, from the official address or else from a mirror, and check it.
 

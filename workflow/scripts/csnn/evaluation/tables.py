@@ -16,6 +16,7 @@ from csnn.evaluation import metrics
 from csnn.evaluation.decisions import Decided
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.experiment.sweep import BASE
+from csnn.files import read_table
 from csnn.words import CNN, milliseconds
 
 SETTINGS = ["network", "cnn", "neuron", "max_rate_hz", "initial_voltage", "tau_syn_s", "spiking"]
@@ -73,8 +74,8 @@ def typed(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def read(path: str | os.PathLike) -> pd.DataFrame:
-    """Read the table of scores from its file."""
-    return typed(pd.read_csv(path))
+    """Read the table of scores from its file, and check its checksum."""
+    return typed(read_table(path))
 
 
 def over_seeds(scores: pd.DataFrame) -> pd.DataFrame:

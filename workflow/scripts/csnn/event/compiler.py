@@ -25,7 +25,17 @@ from numpy.typing import NDArray
 
 from csnn.event import linear
 from csnn.event.linear import Step, simplify
-from csnn.event.network import IMAGE, LINEAR, READOUT, Connection, Layer, Network, Shape, same_padding
+from csnn.event.network import (
+    IMAGE,
+    LINEAR,
+    READOUT,
+    Connection,
+    Layer,
+    Network,
+    Shape,
+    check_numbers,
+    same_padding,
+)
 from csnn.files import InputError
 from csnn.neurons import NENGO_NEURONS, nengo_name
 
@@ -98,6 +108,8 @@ def compile_network(net: nengo.Network, input: nengo.Node, output: nengo.Probe, 
     ------
     NotCompilable
         If the network contains what the engine cannot simulate.
+    InputError
+        If a number is not finite, or an initial state out of range.
     """
     _check_probe(output)
     incoming: dict[object, list[nengo.Connection]] = {}
@@ -126,7 +138,9 @@ def compile_network(net: nengo.Network, input: nengo.Node, output: nengo.Probe, 
         )
         for index, draft in enumerate(drafts)
     )
-    return Network(shapes[IMAGE], layers, seed, {"nengo": nengo.__version__, "numpy": np.__version__})
+    network = Network(shapes[IMAGE], layers, seed, {"nengo": nengo.__version__, "numpy": np.__version__})
+    check_numbers(network)
+    return network
 
 
 def _order(incoming: dict[object, list[nengo.Connection]], input: nengo.Node, output: nengo.Probe) -> list[Object]:

@@ -1,17 +1,19 @@
 """Where compiled kernels are kept, and the decorator that compiles them.
 
 Numba keeps what it compiled, per type of machine, in a folder. Here that folder is ``$CSNN_CACHE``, else the user's
-cache folder (``$XDG_CACHE_HOME/csnn`` or ``~/.cache/csnn``), else, where that cannot be written, one below the
-system's folder for temporary files. The code's own folder may be read-only. Kernels lie in a subfolder named after the
-content of the engine's and the neuron types' sources, because numba itself would miss a change in a module that a
-kernel calls.
+cache folder (``$XDG_CACHE_HOME/csnn`` or ``~/.cache/csnn``), else, where that cannot be written, one below the system's
+folder for temporary files that only the user can read and write. The code's own folder may be read-only. Kernels lie in
+a subfolder named after the content of the engine's and the neuron types' sources, because numba itself would miss a
+change in a module that a kernel calls.
 """
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,11 +27,6 @@ from numba.core import config
 
 from csnn import neurons
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system
-    fcntl = None  # type: ignore[assignment]
-
 
 def _is_writable(folder: Path) -> bool:
     """Whether files can be made in `folder`, which is made if need be."""
@@ -41,6 +38,16 @@ def _is_writable(folder: Path) -> bool:
         return False
 
 
+def _is_private(folder: Path) -> bool:
+    """Whether `folder`, which is made if need be, is the user's and nobody else's: what lies in it is run."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        state = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(state.st_mode) and state.st_uid == os.getuid() and not state.st_mode & 0o077
+
+
 @cache
 def cache_folder() -> Path:
     """The folder for the kernels of this version of the engine; it exists and can be written."""
@@ -50,11 +57,12 @@ def cache_folder() -> Path:
         sources.update(source.read_bytes())
     version = sources.hexdigest()[:16]
     user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "csnn"
-    wanted = [Path(os.environ["CSNN_CACHE"])] if os.environ.get("CSNN_CACHE") else [user_cache]
-    wanted.append(Path(tempfile.gettempdir()) / f"csnn-{getpass.getuser()}")
-    for folder in wanted:
-        if _is_writable(folder / version):
-            return folder / version
+    wanted = Path(os.environ["CSNN_CACHE"]) if os.environ.get("CSNN_CACHE") else user_cache
+    temporary = Path(tempfile.gettempdir()) / f"csnn-{getpass.getuser()}"
+    if _is_writable(wanted / version):
+        return wanted / version
+    if _is_private(temporary) and _is_writable(temporary / version):
+        return temporary / version
     return Path(tempfile.mkdtemp(prefix="csnn-"))
 
 
@@ -79,7 +87,7 @@ def compiling_alone(what: str) -> Iterator[None]:
         Name of the set of kernels, for example their precision. Once it was compiled nobody waits any more.
     """
     done = cache_folder() / f"{what}-{get_host_cpu_name()}.compiled"
-    if fcntl is None or done.exists():
+    if done.exists():
         yield
         return
     with open(cache_folder() / "lock", "w") as lock:

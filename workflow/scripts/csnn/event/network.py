@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csnn.files import AGAIN, InputError, check_settings, read_npz, write_npz
+from csnn.neurons import NENGO_NEURONS
 
 FORMAT = "csnn-network"
 FORMAT_VERSION = 5
@@ -232,6 +233,37 @@ class Network:
     def classes(self) -> int:
         """Number of logits."""
         return self.layers[-1].size
+
+
+def check_numbers(network: Network, real: type = np.float64) -> None:
+    """Check that all numbers of a network are finite in a float type, and initial states in the range of their neurons.
+
+    Raises
+    ------
+    InputError
+        Naming the layer, what is wrong and what would be right.
+    """
+    largest = np.finfo(real).max
+    for layer in network.layers:
+        arrays: dict[str, NDArray] = {}
+        _describe(layer, arrays)
+        for array in arrays.values():
+            if array.size and array.dtype.kind == "f" and not (-largest <= array.min() and array.max() <= largest):
+                raise InputError(
+                    f"layer {layer.name} of the network has weights, input currents or initial states that are NaN, "
+                    f"infinite or beyond {largest:.1e}; all must be finite in {np.dtype(real).name}"
+                )
+        for name, parameter in layer.parameters.items():
+            if math.isnan(parameter):
+                raise InputError(f"neurons of layer {layer.name} have {name} NaN; it must be a number")
+        allowed = NENGO_NEURONS[layer.neuron].allowed_state if layer.neuron in NENGO_NEURONS else {}
+        for name, (low, high) in allowed.items():
+            least, most = layer.state[name].min(), layer.state[name].max()
+            if not (low <= least and most <= high):
+                raise InputError(
+                    f"neurons of layer {layer.name} ({layer.neuron}) start with {name} from {least:g} to {most:g}; "
+                    + (f"it must be from {low:g} to {high:g}" if low > -math.inf else f"it must be at most {high:g}")
+                )
 
 
 def with_synapse(network: Network, tau_syn_s: float | None) -> Network:

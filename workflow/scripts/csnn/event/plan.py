@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from csnn.event.network import (
     Shape,
     SparseMatrix,
     View,
+    check_numbers,
 )
 from csnn.neurons import NENGO_NEURONS
 from csnn.neurons.neuron_type import NeuronType
@@ -53,7 +54,7 @@ CHANNELS_PER_TILE = 64
 FUSED = 2
 """Connections of a layer that are computed together with its neurons, at most."""
 
-PRECISIONS: dict[str, type[np.floating]] = {"double": np.float64, "single": np.float32}
+PRECISIONS: dict[str, Any] = {"double": np.float64, "single": np.float32}
 
 
 class Lowpass(NamedTuple):
@@ -341,8 +342,14 @@ def prepare(
     precision : {"double", "single"}
     count_spikes, followed
         What is to be recorded, see `csnn.event.simulator.Record`: then all neurons are simulated.
+
+    Raises
+    ------
+    InputError
+        As `csnn.event.network.check_numbers`.
     """
     real = PRECISIONS[precision]
+    check_numbers(network, real)
     neurons = {index: np.asarray(chosen, np.int64) for index, chosen in (followed or {}).items()}
     everything = count_spikes or bool(neurons)
     used = [layer.shape for layer in network.layers] if everything else _used_shapes(network)

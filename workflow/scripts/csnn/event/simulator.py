@@ -306,7 +306,7 @@ def simulate(
     Raises
     ------
     ValueError
-        If an argument is out of range, or the images do not fit the network.
+        If an argument is out of range, the images do not fit the network, or numbers are not finite.
     """
     if tau_syn_s != AS_COMPILED:
         network = with_synapse(network, tau_syn_s)
@@ -322,6 +322,12 @@ def simulate(
         raise ValueError(
             f"images are {images.dtype} of shape {images.shape}; they must be floating-point numbers of shape "
             f"(images, {', '.join(map(str, network.input_shape))})"
+        )
+    largest = np.finfo(PRECISIONS[precision]).max
+    if images.size and not (-largest <= images.min() and images.max() <= largest):
+        raise ValueError(
+            f"images hold pixels that are NaN, infinite or beyond {largest:.1e}; every pixel must be finite in "
+            f"{precision} precision"
         )
     record = record or Record()
     for index, chosen in (record.neurons or {}).items():

@@ -20,7 +20,7 @@ import yaml
 from pydantic import ValidationError
 
 from csnn.data import sources
-from csnn.data.images import Overview
+from csnn.data.images import PREPARED, Overview
 from csnn.experiment import schema, sweep
 from csnn.experiment.messages import one_line, sentence, shortened, shown
 from csnn.files import InputError
@@ -203,6 +203,7 @@ def check(config: dict[str, Any]) -> None:
     for key, path in named_files(config):
         if path is not None:
             _check_path(key, path)
+            _check_own(key, path, config["experiment"])
     _check_images(config)
 
 
@@ -325,14 +326,25 @@ def _check_path(key: str, path: str) -> None:
         raise InputError(f"config key {key} names {path}, which is not readable; it must be a file that you may read")
 
 
+def _check_own(key: str, path: str, experiment: str) -> None:
+    """Check that a named file lies where no job writes: Snakemake deletes the outputs of a job before it runs."""
+    for folder in (Path("results", experiment), PREPARED, sources.DOWNLOADS):
+        if Path(path).resolve().is_relative_to(folder.resolve()):
+            raise InputError(
+                f"config key {key} names {path}, but in {folder} the workflow writes, and replaces, files of its own; "
+                "copy it elsewhere, and name the copy"
+            )
+
+
 def _check_images(config: dict[str, Any]) -> None:
     """Check that the data set has as many images as the configuration wants, before anything is made of them."""
     source, figure = config["data"]["source"], config["figures"]["logit_image"]
     overview = sources.overview(source)
-    if len(overview.shape) != 3 and not config["cnn"]["architecture"]["builder"]:
+    if len(overview.shape) != 3 and not (config["cnn"]["architecture"]["builder"] or config["cnn"]["model"]):
         raise InputError(
             f"config key data.source names {source}, which holds samples of shape {overview.shape}; the CNN of "
-            "cnn.architecture takes images (height, width, channels), so cnn.architecture.builder must name another"
+            "cnn.architecture takes images (height, width, channels), so cnn.model or cnn.architecture.builder must "
+            "name another"
         )
     config["tables"]["compare_with_paper"] = _compares_with_paper(config, overview)
     sizes = {"train": overview.train, "test": overview.test}

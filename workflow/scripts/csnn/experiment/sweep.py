@@ -19,8 +19,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from csnn import neurons
+from csnn.data.sources import SOURCES, identity
+from csnn.experiment import content
 from csnn.experiment.code import digest, digest_of_builder
-from csnn.files import InputError, hash_of_json
+from csnn.files import InputError, exit_on_input_error, hash_of_json, read_text
 
 BASE = "base"
 """Name of the CNN of ``cnn.architecture``, from which variants are made."""
@@ -228,6 +230,12 @@ class Sweep:
         """The first time constant of the first network, as in paths."""
         return next(configurations(self.networks))[1]
 
+    @cached_property
+    def dataset(self) -> str:
+        """What tells the data set from others: a public one by its files, a user's own by its content."""
+        source = self.config["data"]["source"]
+        return identity(source) if source in SOURCES else content.digest(source)
+
     # ---- images ------------------------------------------------------------------------------------------------------
 
     @property
@@ -282,6 +290,11 @@ class Sweep:
         return [path for path in (self.config["cnn"]["model"], self.config["cnn"]["weights"]) if path]
 
     @cached_property
+    def cnn_content(self) -> list[str]:
+        """The content of `cnn_files`."""
+        return list(map(content.digest, self.cnn_files))
+
+    @cached_property
     def builder_code(self) -> str | None:
         """Digest of the builder's file and of what it imports beside it, if there is one."""
         builder = self.architecture.get("builder")
@@ -289,15 +302,14 @@ class Sweep:
 
     def cnn_settings(self, name: str) -> dict[str, Any]:
         """What a CNN is made with, step by step: it stands in the model's file, and its readers compare."""
-        cnn, source = self.config["cnn"], self.config["data"]["source"]
         if name == BASE:
-            training = {"training": cnn["training"], "held_out": self.number_of_images["validation"]}
-            made: dict[str, Any] = training if self.trains else {"weights": cnn["weights"]}
+            training = {"training": self.config["cnn"]["training"], "held_out": self.number_of_images["validation"]}
+            made: dict[str, Any] = training if self.trains else {"files": self.cnn_content}
             code = {"builder_code": self.builder_code} if self.builder_code else {}
-            return {"data": source, "architecture": self.architecture} | code | made
+            return {"dataset": self.dataset, "architecture": self.architecture} | code | made
         parent = self.variants[name]["from"]
         return {
-            "data": source,
+            "dataset": self.dataset,
             "architecture": architecture(self.variants, self.architecture, name),
             "tune": self._tuning(name),
             "held_out": self.number_of_images["validation"],
@@ -569,7 +581,11 @@ def variant_in(folder: str) -> str:
 
 
 def read_choices(path: str | os.PathLike) -> Iterable[tuple[str, str]]:
-    """Return network and time constant, as in paths, of each row of a table of choices, each pair once."""
-    with open(path, encoding="utf-8") as file:
-        rows = [(row["network"], row["tau_syn_s"]) for row in csv.DictReader(file)]
+    """Return network and time constant, as in paths, of each row of a table of choices, each pair once.
+
+    Snakemake asks while it plans: a table that was changed ends it in one sentence.
+    """
+    with exit_on_input_error():
+        text = read_text(path)
+    rows = [(row["network"], row["tau_syn_s"]) for row in csv.DictReader(text.splitlines())]
     return dict.fromkeys((network, tau_text(float(tau) if tau else None)) for network, tau in rows)

@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
@@ -23,17 +24,38 @@ def displayable(images: ArrayLike) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    images : array, shape (n, height, width) or (n, height, width, channels)
+    images : array, shape (n, height, width, channels), (n, time, channels) or (n, features)
         uint8, or float in [0, 1]; values beyond are scaled to fit. Other than three channels are averaged to grey.
+        Series and vectors are drawn as lines, of volumes the slice in the middle.
     """
     shown = np.asarray(images)
-    if shown.ndim == 3:
-        shown = shown[..., np.newaxis]
+    if shown.ndim < 4:
+        return _line_plots(shown)
+    while shown.ndim > 4:
+        shown = shown[:, shown.shape[1] // 2]
     if shown.dtype == np.uint8:
         shown = shown / 255
     low, high = min(shown.min(), 0.0), max(shown.max(), 1.0)
     shown = (shown - low) / (high - low)
     return shown if shown.shape[3] == 3 else np.repeat(shown.mean(axis=3, keepdims=True), 3, axis=3)
+
+
+def _line_plots(series: NDArray) -> NDArray[np.float64]:
+    """Draw series (n, time, channels) or vectors (n, features): one line for each channel, all on the same axis."""
+    series = series if series.ndim == 3 else series[..., np.newaxis]
+    figure = Figure(figsize=(1.2, 0.8), dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    lines = axes.plot(series[0], linewidth=0.6)
+    axes.set_ylim(series.min(), max(series.max(), np.nextafter(series.min(), np.inf)))
+    pictures = []
+    for sample in series:
+        for line, values in zip(lines, sample.T, strict=True):
+            line.set_ydata(values)
+        canvas.draw()
+        pictures.append(np.asarray(canvas.buffer_rgba())[..., :3] / 255)
+    return np.array(pictures)
 
 
 @styled
@@ -47,21 +69,21 @@ def sample_images(dataset: Dataset, per_class: int = 10) -> Figure:
         Images per row at most; a class that has fewer leaves the rest of its row white.
     """
     images, labels, class_names = pixels(dataset.x_train), dataset.y_train, dataset.class_names
-    height, width = images.shape[1:3]
-    gap = max(1, height // 16)
     # More classes than fit below each other on a page stand in blocks side by side: fewer images and shorter names.
     blocks = ceil(len(class_names) / 34)
     rows = ceil(len(class_names) / blocks)
     per_class = per_class if blocks == 1 else max(1, min(per_class, 15 // blocks))
     names = [short(name, 22 if blocks == 1 else 14) for name in class_names]
+    chosen = [np.flatnonzero(labels == label)[:per_class] for label in range(len(names))]
+    pictures = displayable(images[np.concatenate(chosen)])
+    of_class = np.split(pictures, np.cumsum([len(indices) for indices in chosen])[:-1])
+    height, width = pictures.shape[1:3]
+    gap = max(1, height // 16)
     margin = 0.2 + 0.065 * max(map(len, names))  # of 7-point letters
     aspect = (height + gap) / (width + gap)
     column = max(0.2, min(0.5, (PAGE_WIDTH / blocks - margin) / per_class, PAGE_HEIGHT / rows / aspect))
     size = (blocks * (per_class * column + margin), rows * column * aspect + 0.15)
     figure = Figure(figsize=size, layout="compressed")
-    chosen = [np.flatnonzero(labels == label)[:per_class] for label in range(len(names))]
-    pictures = displayable(images[np.concatenate(chosen)])
-    of_class = np.split(pictures, np.cumsum([len(indices) for indices in chosen])[:-1])
     for block, axes in enumerate(figure.subplots(1, blocks, squeeze=False)[0]):
         classes = range(block * rows, min((block + 1) * rows, len(names)))
         montage = np.ones((rows * (height + gap) - gap, per_class * (width + gap) - gap, 3))
@@ -85,8 +107,8 @@ def labelled_image(image: Mapping[str, NDArray]) -> Figure:
     Parameters
     ----------
     image : mapping
-        ``images`` (1, height, width, channels), ``labels`` (1,), ``indices`` (1,), ``split`` and ``class_names``; see
-        `csnn.data.select`.
+        ``images`` (1, ...), ``labels`` (1,), ``indices`` (1,), ``split`` and ``class_names``; see
+        `csnn.data.images.select`.
     """
     picture = displayable(image["images"])[0]
     label = str(image["class_names"][image["labels"][0]])

@@ -111,7 +111,7 @@ def build_with(builder: str, input_shape: Sequence[int], classes: int) -> tf.ker
     """
     path, _, name = builder.rpartition(":")
     try:
-        sys.path.append(os.path.dirname(os.path.abspath(path)))  # of modules that lie beside it
+        sys.path.append(os.path.dirname(os.path.realpath(path)))  # of modules that lie beside it
         loader = SourceFileLoader("user_architecture", path)
         module = types.ModuleType(loader.name)
         loader.exec_module(module)

@@ -384,7 +384,8 @@ def _pairs_by_class(
     found: dict[str, list[h5py.Dataset]] = {}
     for name in _dataset_names(group, path):
         folder, _, number = name.rpartition("/vars/")
-        if number.isdigit() and "seed_generator" not in folder:
+        # of a trained model there are the optimizer and metrics beside the layers, and seeds of random layers in them
+        if folder.startswith("layers/") and number.isdigit() and "seed_generator" not in folder:
             found.setdefault(folder, []).append(_dataset(group, name, path))
     found = {
         folder: sorted(datasets, key=lambda dataset: int(dataset.name.rpartition("/")[2]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -58,8 +59,14 @@ def convert(
     Raises
     ------
     InputError
-        If a layer has no native Nengo form, or there are not as many rates as layers of neurons.
+        If a layer has no native Nengo form, a weight, a rate or the time constant is out of range, or there are not as
+        many rates as layers of neurons.
     """
+    if tau_syn_s is not None and not (math.isfinite(tau_syn_s) and tau_syn_s >= 0):
+        raise InputError(f"tau_syn_s is {tau_syn_s}; it must be a finite time in seconds of at least 0, or None")
+    for weights in model.weights:
+        if not np.isfinite(weights.numpy()).all():
+            raise InputError(f"{weights.name} of the CNN holds NaN or infinite weights; all must be finite")
     model = equivalent(model)
     layers = neuron_layers(model)
     rates = rates_by_layer(max_rate_hz, layers)
@@ -169,8 +176,11 @@ def rates_by_layer(max_rate_hz: float | Sequence[float], layers: Sequence[tf.ker
     Raises
     ------
     InputError
-        If there are not as many rates as layers.
+        If there are not as many rates as layers, or a rate is not finite and above 0.
     """
+    for rate in max_rate_hz if isinstance(max_rate_hz, Sequence) else [max_rate_hz]:
+        if not (math.isfinite(rate) and rate > 0):
+            raise InputError(f"config key snn.max_rate_hz is {rate}; a rate must be a finite number above 0, in Hz")
     if not isinstance(max_rate_hz, Sequence):
         return [max_rate_hz] * len(layers)
     if len(max_rate_hz) != len(layers):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from csnn.files import InputError
 from csnn.nengodl.compat import nengo_dl
 
 
@@ -40,7 +41,14 @@ def simulate(
     -------
     (n, steps, classes) float32 or float64
         Logits at every step, in the network's precision.
+
+    Raises
+    ------
+    InputError
+        If a pixel is not finite.
     """
+    if not np.isfinite(images).all():
+        raise InputError("images hold pixels that are NaN or infinite; every pixel must be finite")
     source = converter.inputs[converter.model.input]
     probe = converter.outputs[converter.model.output]
     flat = images.reshape(len(images), 1, -1)

@@ -1,10 +1,19 @@
-"""What the report shows: an entry for each figure and each page with a table."""
+"""What the report shows: an entry for each figure and each page with a table; and the report made from them."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import yaml
+
+from csnn.job import made_with
 
 HEADINGS = ["Results", "Responses", "Activity and cost", "Comparison with the paper", "Provenance"]
 """In the order in which a reader asks."""
@@ -53,3 +62,25 @@ def numbered(heading: str, items: Iterable[Item], analyses: Collection[str]) -> 
     """Return a heading with its number: the report sorts headings by name. Only those that hold something count."""
     held = {item.heading for item in items if item.requested(analyses)} | {"Provenance", heading}
     return f"{[known for known in HEADINGS if known in held].index(heading) + 1} {heading}"
+
+
+def make_report(inputs: Any, outputs: Any, params: Any, log: str | os.PathLike, repository: Path) -> None:
+    """Make a report of files that are there: Snakemake itself, in a run of its own, with this run's configuration.
+
+    Parameters
+    ----------
+    inputs, outputs, params
+        Of the rule: files ``shown``, the report, the experiment's complete ``configuration``.
+    log
+        Where the output of that run goes, and what the report was made with.
+    repository
+        The folder of the workflow.
+    """
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file, open(log, "w") as printed:
+        yaml.safe_dump(params.configuration, file, sort_keys=False)  # the order of neurons is that of the configuration
+        file.flush()
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"), "--cores", "1"]
+        command += ["--configfile", file.name, "--profile", "none", "--workflow-profile", "none", "--nolock"]
+        command += ["--report", outputs[0], "--report-stylesheet", str(repository / "workflow/report/report.css")]
+        subprocess.run([*command, "--", *inputs.shown], check=True, stdout=printed, stderr=subprocess.STDOUT)
+        print(made_with("report", inputs, outputs, dict(params.items())), file=printed)

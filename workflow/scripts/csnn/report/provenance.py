@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from csnn.files import sha256
+from csnn.files import read_text, sha256
 from csnn.words import milliseconds
 
 CODE = Path(__file__).resolve().parents[4]
@@ -52,6 +53,17 @@ def code() -> dict[str, str | bool | None]:
 def hashes(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
     """Return the SHA-256 of each file, by its path."""
     return {str(path): sha256(path) for path in paths}
+
+
+def hashes_of_tables(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
+    """Return the SHA-256 of each table by its path.
+
+    Raises
+    ------
+    InputError
+        If a table was changed after it was written.
+    """
+    return {str(path): hashlib.sha256(read_text(path).encode()).hexdigest() for path in paths}
 
 
 def certificates(read: Iterable[Mapping]) -> pd.DataFrame:
@@ -118,12 +130,10 @@ def run_times(folder: str | os.PathLike) -> pd.DataFrame:
     ).reset_index()
 
 
-def versions(sources: Iterable[Mapping[str, str]]) -> pd.DataFrame:
-    """Return every package and its version, as the results themselves and their certificates name them."""
+def versions(sources: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return every package with its version, or with all of them where sources name several."""
     merged: dict[str, set[str]] = {}
     for source in sources:
         for package, version in source.items():
             merged.setdefault(package, set()).add(version)
-    return pd.DataFrame(
-        {"package": list(merged), "version": [", ".join(sorted(versions)) for versions in merged.values()]}
-    )
+    return {package: ", ".join(sorted(known)) for package, known in merged.items()}
