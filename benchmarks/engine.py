@@ -31,6 +31,7 @@ ROUNDS = 3
 MINIBATCHES = (10, 25, 50)
 NENGODL_STEPS, NENGO_STEPS = STEPS, 50
 EVENT_IMAGES = 40
+LARGER_NEURONS, LARGER_MINIBATCH, LARGER_STEPS, LARGER_ROUNDS = ("SRL", "LIF"), 10, 30, 3
 GROWTH_IMAGES, GROWTH_STEPS = (100, 1000, 10000), (100, 200, 400, 800)
 
 DIVERGED = 1e-4
@@ -118,6 +119,39 @@ def best_minibatch(model, images: np.ndarray) -> tuple[int, dict[int, float]]:
     return min(times, key=times.get), times
 
 
+def larger_networks() -> dict[str, dict[str, dict[str, float]]]:
+    """Times of larger CNNs with random weights, in ms per image and step: by network, neuron and engine."""
+    import networks
+
+    from csnn.event.compiler import compile_network
+    from csnn.event.simulator import simulate
+    from csnn.verification import largest_difference
+
+    found: dict = {}
+    for name in networks.LARGER:
+        model, images = networks.build(name)
+        for neuron in LARGER_NEURONS:
+            converter = converted(model, neuron)
+            ends = converter.inputs[converter.model.input], converter.outputs[converter.model.output]
+            network = compile_network(converter.net, *ends, seed=SEED)
+            simulate(network, images[:1], steps=1)
+            single = NengoDL(converted(model, neuron, "single"), "single", LARGER_MINIBATCH, LARGER_STEPS, images)
+            options = {"steps": LARGER_STEPS, "threads": CORES}
+            seconds: dict[str, list[float]] = {"NengoDL single": [], "event double": []}
+            for _ in range(LARGER_ROUNDS):
+                seconds["NengoDL single"].append(timed(single.run)[0])
+                seconds["event double"].append(timed(lambda: simulate(network, images, **options))[0])  # noqa: B023
+            single.simulator.close()
+            double = NengoDL(converter, "double", 2, LARGER_STEPS, images)
+            difference = largest_difference(double.run(), simulate(network, images[:2], steps=LARGER_STEPS).logits)
+            double.simulator.close()
+            times = {engine: min(all_) * 1e3 / len(images) / LARGER_STEPS for engine, all_ in seconds.items()}
+            speedup = times["NengoDL single"] / times["event double"]
+            found.setdefault(name, {})[neuron] = times | {"speedup": speedup, "largest_difference": difference}
+            print(f"{name}, {neuron}: {found[name][neuron]}", file=sys.stderr, flush=True)
+    return found
+
+
 def growth(network: Path, images: Path, count: int, steps: int) -> dict[str, float]:
     """Time and peak memory of the event-driven engine in a process of its own, in which nothing else runs."""
     code = (
@@ -181,6 +215,14 @@ def table(results: dict) -> str:
         + " | ".join(f"{results['nengodl_rounding'][neuron]['diverged_share']:.0%}" for neuron in NEURONS)
         + " |"
     )
+    lines += ["", "| larger networks | neuron | NengoDL single, ms | event double, ms | factor | largest difference |"]
+    lines.append("| --- | --- | ---: | ---: | ---: | ---: |")
+    for name, neurons in results["larger_networks"].items():
+        for neuron, row in neurons.items():
+            lines.append(
+                f"| {name} | {neuron} | {row['NengoDL single']:.3g} | {row['event double']:.3g} "
+                f"| **{row['speedup']:.3g} x** | {row['largest_difference']:.1e} |"
+            )
     lines += ["", "| images | steps | seconds | ms per image and step | peak memory, MB | images and logits, MB |"]
     lines.append("| ---: | ---: | ---: | ---: | ---: | ---: |")
     for row in results["growth"]:
@@ -321,6 +363,7 @@ def main() -> None:
         "largest_difference": differences,
         "nengodl_rounding": rounding,
         "growth": grown,
+        "larger_networks": larger_networks(),
         "load_average": os.getloadavg(),
         "benchmark_s": time.perf_counter() - started,
     }

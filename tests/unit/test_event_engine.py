@@ -19,6 +19,7 @@ from csnn.event.network import with_synapse
 from csnn.event.simulator import Record, simulate
 from csnn.files import InputError
 from csnn.nengodl.compat import nengo_dl, tf
+from csnn.nengodl.conversion import convert
 from csnn.verification import certificate, largest_difference
 from event_networks import (
     LAYERS,
@@ -27,6 +28,7 @@ from event_networks import (
     converted,
     dense_network,
     ends,
+    generated_case,
     images,
     nengodl_logits,
     small_cnn,
@@ -145,74 +147,91 @@ def test_logits_spikes_and_voltages_equal_nengos_own_simulator(neuron):
                 assert np.isnan(result.voltages[k]).all()
 
 
-def generated_case(number: int):
-    """A random network, neuron and simulation; the seed decides everything."""
-    rng = np.random.default_rng(1000 + number)
-    kind = ["convolution", "convolution", "dense", "residual"][number % 4]
-    shape = (*(int(n) for n in rng.choice([9, 11, 12, 14], 2)), int(rng.choice([1, 3])))
-    inputs = signal = tf.keras.Input(shape)
-    if kind == "dense":
-        signal = LAYERS.Flatten()(signal)
-    elif number % 8 < 4:
-        signal = LAYERS.ZeroPadding2D(((1, 0), (2, 1)))(signal)
-    for depth in range(int(rng.integers(1, 4))):
-        if kind == "dense":
-            signal = LAYERS.Dense(int(rng.choice([1, 3, 17, 64])), use_bias=bool(rng.integers(2)))(signal)
-        else:
-            size = tuple(int(k) for k in rng.integers(1, 1 + min(4, *signal.shape[1:3]), 2))
-            signal = LAYERS.Conv2D(
-                int(rng.choice([3, 17, 64] if depth == 0 else [1, 3, 17])),
-                size,
-                strides=tuple(int(s) for s in rng.integers(1, 3, 2)) if depth == 0 else 1,
-                padding=str(rng.choice(["same", "valid"])),
-                use_bias=bool(rng.integers(2)),
-            )(signal)
-        if rng.random() < 0.4:
-            signal = LAYERS.BatchNormalization()(signal)
-        signal = LAYERS.Activation("relu")(signal)
-        if kind == "residual" and depth == 0:
-            branch = LAYERS.Conv2D(signal.shape[-1], 3, padding="same", activation="relu")(signal)
-            signal = LAYERS.Activation("relu")(LAYERS.Add()([signal, branch]))
-        if kind != "dense" and min(signal.shape[1:3]) >= 4 and rng.random() < 0.7:
-            size = tuple(int(k) for k in rng.integers(2, 4, 2))
-            strides = size if rng.random() < 0.5 else tuple(int(s) for s in rng.integers(1, 4, 2))
-            signal = LAYERS.AveragePooling2D(size, strides)(signal)
-            if rng.random() < 0.3:
-                signal = LAYERS.BatchNormalization()(signal)
-    if kind != "dense":
-        signal = LAYERS.GlobalAveragePooling2D()(signal) if rng.random() < 0.4 else LAYERS.Flatten()(signal)
-    elif rng.random() < 0.5 and signal.shape[1] == 64:
-        signal = LAYERS.Conv2D(5, 3, padding="same", activation="relu")(LAYERS.Reshape((4, 8, 2))(signal))
-        signal = LAYERS.Flatten()(signal)
-    model = with_random_weights(tf.keras.Model(inputs, LAYERS.Dense(10)(signal)), number)
-    tau_rc, tau_ref = float(rng.uniform(0.005, 0.05)), float(rng.uniform(0, 0.005))
-    low_start = {"voltage": nengo.dists.Uniform(0, 0.4)}
-    high_start = {"voltage": nengo.dists.Choice([1.0])} if number % 3 == 0 else None
-    min_voltage = float(rng.choice([0, -0.5, -np.inf]))
-    neuron = [
-        nengo.RectifiedLinear(amplitude=float(rng.uniform(0.5, 2))),
-        nengo.SpikingRectifiedLinear(amplitude=float(rng.uniform(0.5, 2)), initial_state=low_start),
-        nengo.LIF(tau_rc, tau_ref, min_voltage=min_voltage, initial_state=high_start),
-        nengo.AdaptiveLIF(tau_n=0.1, inc_n=float(rng.choice([0.01, 5.0])), tau_rc=tau_rc, tau_ref=tau_ref),
-    ][(number // 4 + number) % 4]
-    activations = [layer for layer in model.layers if getattr(layer, "activation", None) is tf.keras.activations.relu]
-    scale = float(rng.choice([30, 415, 1500]))
-    if number % 5 == 0:
-        scale = {layer: float(rng.choice([100, 415, 800])) for layer in activations}
-    dt_s, synapse = float(rng.choice([0.0005, 0.001, 0.002])), [0.003, 0.01, None][number % 3]
-    return model, neuron, scale, synapse, dt_s, images(shape, 3, number)
+def check_generated(number):
+    """Compare a generated network with NengoDL, simulated as usual and with everything recorded."""
+    case = generated_case(number)
+    (reference,) = nengodl_logits([case.converter], case.images, dt_s=case.dt_s, steps=case.steps)
+    network = compiled(case.converter)
+    for record in (None, Record(spike_counts=True)):
+        logits = simulate(network, case.images, dt_s=case.dt_s, steps=case.steps, record=record).logits
+        assert largest_difference(reference, logits) < TOLERANCE * max(1, np.abs(reference).max())
 
 
-@pytest.mark.parametrize("number", range(24))
+@pytest.mark.parametrize("number", range(20))
 def test_generated_networks_equal_nengodl(number):
-    model, neuron, scale, synapse, dt_s, shown = generated_case(number)
-    converter = converted(model, neuron, synapse=synapse, scale=scale, seed=number)
-    (reference,) = nengodl_logits([converter], shown, dt_s=dt_s, steps=50)
-    network = compiled(converter)
-    result = simulate(network, shown, dt_s=dt_s, steps=50, record=Record(spike_counts=True))
-    assert (result.spike_counts.sum(axis=0) > 0).all(), "every layer must be active"
-    assert largest_difference(reference, result.logits) < TOLERANCE
-    assert largest_difference(reference, simulate(network, shown, dt_s=dt_s, steps=50).logits) < TOLERANCE
+    check_generated(number)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", range(20, 140))
+def test_more_generated_networks_equal_nengodl(number):
+    check_generated(number)
+
+
+SERIES, IMAGE_SHAPE, VOLUME = (12, 3), (7, 6, 3), (4, 5, 4, 2)
+LAYER_TYPES = {
+    SERIES: {
+        "Conv1D": LAYERS.Conv1D(4, 3, strides=2, padding="same"),
+        "AveragePooling1D": LAYERS.AveragePooling1D(3, 2),
+        "MaxPooling1D": LAYERS.MaxPooling1D(2),
+        "GlobalAveragePooling1D": LAYERS.GlobalAveragePooling1D(),
+        "GlobalMaxPooling1D": LAYERS.GlobalMaxPooling1D(),
+        "UpSampling1D": LAYERS.UpSampling1D(2),
+        "ZeroPadding1D": LAYERS.ZeroPadding1D((1, 2)),
+    },
+    IMAGE_SHAPE: {
+        "Activation": LAYERS.Activation("relu"),
+        "ReLU": LAYERS.ReLU(),
+        "Add": lambda signal: LAYERS.Add()([signal, LAYERS.Conv2D(3, 1)(signal)]),
+        "Average": lambda signal: LAYERS.Average()([signal, LAYERS.Conv2D(3, 1)(signal)]),
+        "Concatenate": lambda signal: LAYERS.Concatenate()([signal, LAYERS.Conv2D(2, 1)(signal)]),
+        "Concatenate along rows": lambda signal: LAYERS.Concatenate(axis=1)([signal, LAYERS.Conv2D(3, 1)(signal)]),
+        "BatchNormalization": LAYERS.BatchNormalization(),
+        "BatchNormalization of rows": LAYERS.BatchNormalization(axis=1),
+        "Conv2D": LAYERS.Conv2D(4, (3, 2), strides=(1, 2), padding="same"),
+        "Conv2D in groups": LAYERS.Conv2D(6, 2, groups=3),
+        "DepthwiseConv2D": LAYERS.DepthwiseConv2D(3, depth_multiplier=2, strides=2, padding="same"),
+        "SeparableConv2D": LAYERS.SeparableConv2D(4, 3),
+        "Dense": lambda signal: LAYERS.Dense(5)(LAYERS.Flatten()(signal)),
+        "Flatten": LAYERS.Flatten(),
+        "Reshape": LAYERS.Reshape((6, 7, 3)),
+        "Permute": LAYERS.Permute((2, 3, 1)),
+        "AveragePooling2D": LAYERS.AveragePooling2D((3, 2), (1, 2)),
+        "AveragePooling2D same": LAYERS.AveragePooling2D(3, 2, padding="same"),
+        "MaxPooling2D": LAYERS.MaxPooling2D(2),
+        "GlobalAveragePooling2D": LAYERS.GlobalAveragePooling2D(),
+        "GlobalMaxPooling2D": LAYERS.GlobalMaxPooling2D(),
+        "UpSampling2D": LAYERS.UpSampling2D((2, 3)),
+        "ZeroPadding2D": LAYERS.ZeroPadding2D(((1, 0), (2, 1))),
+    },
+    VOLUME: {
+        "Conv3D": LAYERS.Conv3D(3, (2, 3, 1), strides=(1, 2, 1), padding="same"),
+        "AveragePooling3D": LAYERS.AveragePooling3D(2, 1),
+        "MaxPooling3D": LAYERS.MaxPooling3D(2),
+        "GlobalAveragePooling3D": LAYERS.GlobalAveragePooling3D(),
+        "GlobalMaxPooling3D": LAYERS.GlobalMaxPooling3D(),
+        "UpSampling3D": LAYERS.UpSampling3D(2),
+        "ZeroPadding3D": LAYERS.ZeroPadding3D(((1, 0), (0, 2), (1, 1))),
+    },
+}
+
+
+@pytest.mark.parametrize("shape", LAYER_TYPES, ids=["series", "images", "volumes"])
+def test_every_type_of_layer_equals_nengodl(shape):
+    shown, converters = images(shape, 2), {}
+    kernel = (3,) * (len(shape) - 1)
+    for seed, (name, layer) in enumerate(LAYER_TYPES[shape].items()):
+        inputs = tf.keras.Input(shape)
+        convolution = getattr(LAYERS, f"Conv{len(kernel)}D")
+        signal = layer(convolution(3, kernel, padding="same", activation="relu")(inputs))
+        if len(signal.shape) == len(shape) + 1:
+            signal = convolution(4, 2, activation="relu")(signal)
+        model = with_random_weights(tf.keras.Model(inputs, LAYERS.Dense(3)(LAYERS.Flatten()(signal))), seed)
+        converters[name] = convert(model, nengo.RectifiedLinear(), tau_syn_s=0.005, max_rate_hz=100, seed=0)
+    references = nengodl_logits(list(converters.values()), shown, steps=12)
+    for (name, converter), reference in zip(converters.items(), references, strict=True):
+        assert np.ptp(reference, axis=1).max() > 0.01, name
+        assert largest_difference(reference, simulate(compiled(converter), shown, steps=12).logits) < TOLERANCE, name
 
 
 def linear_stack(shape, *layers):

@@ -106,7 +106,7 @@ def test_an_unusual_start_lifts_the_threshold(name, voltage):
 
 @pytest.mark.parametrize(("real", "taps"), [*zip(REALS, REALS, strict=True), (np.float64, np.float32)])
 @pytest.mark.parametrize("events", [0, 1, 5, 11])
-@pytest.mark.parametrize("count", [1, LANES - 1, LANES, 3 * LANES + 5, BLOCK, 2 * BLOCK + LANES + 1])
+@pytest.mark.parametrize("count", [1, LANES - 1, LANES, 3 * LANES + 5, 7 * LANES + 3, BLOCK, 2 * BLOCK + LANES + 1])
 def test_adding_rows_equals_a_matrix_product(real, taps, events, count):
     rng = np.random.default_rng([events, count])
     weights = rng.normal(size=(20, count + 7)).astype(taps)

@@ -14,7 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 import nengo
 import numpy as np
@@ -286,9 +286,9 @@ def _followed(terms: list[_Term], step: Step) -> list[_Term]:
     return [replace(term, steps=simplify([*term.steps, step])) for term in terms]
 
 
-def _is_passthrough(node: object) -> bool:
+def _is_passthrough(node: object) -> TypeGuard[nengo.Node]:
     """Whether an object is a node that only adds up its inputs."""
-    return type(node) is nengo.Node and node.output is None
+    return isinstance(node, nengo.Node) and type(node) is nengo.Node and node.output is None
 
 
 def _check_probe(output: nengo.Probe) -> None:
@@ -416,7 +416,8 @@ def _convolution(connection: nengo.Connection, kernel: NDArray[np.float64]) -> S
     output_shape = missing + tuple(transform.output_shape.shape)
     padding = (0, 0)
     if is_same:
-        padding = tuple(same_padding(input_shape[a], output_shape[a], size[a], stride[a]) for a in (0, 1))
+        above, left = (same_padding(input_shape[a], output_shape[a], size[a], stride[a]) for a in (0, 1))
+        padding = (above, left)
     kernel = kernel.reshape(*size, *kernel.shape[-2:])
     return linear.convolution(kernel, stride, padding, input_shape, output_shape, transform.groups)
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import numba
 from llvmlite.binding import get_host_cpu_name
@@ -70,12 +71,8 @@ def kernel(function: Callable) -> Callable:
 
     Multiplications and additions may be contracted to one rounding; nothing else that changes a result is allowed.
     """
-    previous = config.CACHE_DIR  # type: ignore[attr-defined]
-    config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
-    try:
+    with mock.patch.object(config, "CACHE_DIR", str(cache_folder())):
         return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function)
-    finally:
-        config.CACHE_DIR = previous  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -354,7 +354,10 @@ def _convolve_then_gather(first: Convolution, second: Gather) -> Step | None:
     starts = _first(first) + np.int32(box.channels[0])
     return replace(
         first,
-        padding=tuple(first.padding[a] + box.corner[a] * first.stride[a] for a in (0, 1)),
+        padding=(
+            first.padding[0] + box.corner[0] * first.stride[0],
+            first.padding[1] + box.corner[1] * first.stride[1],
+        ),
         output_shape=shape,
         first=starts if starts.any() else None,
         scale=_unless_one(scale),

@@ -25,7 +25,7 @@ from csnn.files import AGAIN, InputError, check_settings, read_npz, write_npz
 from csnn.neurons import NENGO_NEURONS
 
 FORMAT = "csnn-network"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 IMAGE = -1
 """The `source` of a connection that comes from the image itself."""
 
@@ -335,9 +335,10 @@ def load_network(path: str | os.PathLike, settings: Mapping[str, Any] | None = N
         If the file is missing, damaged, changed, another's, or written by another version; says what to do.
     """
     arrays = read_npz(path)
-    header = {name: arrays.pop(name, None) for name in ("format", "version", "description")}
-    if any(value is None for value in header.values()) or str(header["format"]) != FORMAT:
+    names = ("format", "version", "description")
+    if not arrays.keys() >= {*names} or str(arrays["format"]) != FORMAT:
         raise InputError(f"{path} is not a compiled network; {AGAIN}")
+    header = {name: arrays.pop(name) for name in names}
     if int(header["version"]) != FORMAT_VERSION:
         raise InputError(
             f"{path} was made by another version of the workflow (a network of version {int(header['version'])}, "

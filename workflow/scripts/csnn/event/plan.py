@@ -117,6 +117,12 @@ class Path:
     covers: bool
 
     @property
+    def convolution(self) -> kernels.ConvolutionWeights:
+        """The weights of a path that is a convolution."""
+        assert self.weights is not None
+        return self.weights
+
+    @property
     def has_memory(self) -> bool:
         """Whether a constant signal leaves this connection as one that changes."""
         return self.decay != 0 or self.delayed
@@ -159,7 +165,7 @@ class Stage:
     constant_current: bool
     constant: bool
     recorded: NDArray[np.int64]
-    silent_up_to: float
+    silent_up_to: np.floating
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -232,29 +238,53 @@ def _prepare_connection(connection: Connection, layer: Layer, used: Shape, dt_s:
     """Make a connection ready for the kernels; `used` is the part of the layer that it feeds that is simulated."""
     decay, gain, delayed = lowpass(connection.tau_syn_s, dt_s)
     linear = connection.linear
-    views = connection.views
     if isinstance(linear, SparseMatrix):
-        sparse = (linear.first, linear.target, linear.weight.astype(real))
-        gains = np.full(layer.size, gain, real)
         return Path(
-            connection.source, views, layer.shape, real(decay), delayed, gains, 0, layer.size, None, sparse, False
+            source=connection.source,
+            views=connection.views,
+            shape=layer.shape,
+            decay=real(decay),
+            delayed=delayed,
+            gain=np.full(layer.size, gain, real),
+            channel=0,
+            stride=layer.size,
+            weights=None,
+            sparse=(linear.first, linear.target, linear.weight.astype(real)),
+            covers=False,
         )
     rows, columns, channels = linear.output_shape if _reshapes(connection, layer) else used
-    width = linear.kernel.shape[3]
-    first = np.zeros(linear.kernel.shape[2], np.int32) if linear.first is None else linear.first
+    kernel_rows, kernel_columns, inputs, width = linear.kernel.shape
+    first = np.zeros(inputs, np.int32) if linear.first is None else linear.first
     low, high = int(first.min()), int(first.max()) + width
     scale = np.ones(channels) if linear.scale is None else linear.scale
     is_slice = high - low < channels
-    gains = scale[low:high] if is_slice else np.tile(scale, columns)
+    gains = gain * (scale[low:high] if is_slice else np.tile(scale, columns))
     weights = kernels.ConvolutionWeights(
-        linear.kernel if real is np.float64 else linear.kernel.astype(real),
-        first - np.int32(low) if (first != low).any() else np.zeros(0, np.int32),
-        *linear.kernel.shape, high - low, *linear.stride, *linear.padding,
-    )  # fmt: skip
+        taps=linear.kernel if real is np.float64 else linear.kernel.astype(real),
+        first=first - np.int32(low) if (first != low).any() else np.zeros(0, np.int32),
+        kernel_rows=kernel_rows,
+        kernel_columns=kernel_columns,
+        channels=inputs,
+        width=width,
+        outputs=high - low,
+        row_stride=linear.stride[0],
+        column_stride=linear.stride[1],
+        rows_above=linear.padding[0],
+        columns_left=linear.padding[1],
+    )
     return Path(
-        connection.source, views, (rows, columns, high - low), real(decay), delayed, (gain * gains).astype(real), low,
-        channels if is_slice else gains.size, weights, None, not _reshapes(connection, layer),
-    )  # fmt: skip
+        source=connection.source,
+        views=connection.views,
+        shape=(rows, columns, high - low),
+        decay=real(decay),
+        delayed=delayed,
+        gain=gains.astype(real),
+        channel=low,
+        stride=channels if is_slice else gains.size,
+        weights=weights,
+        sparse=None,
+        covers=not _reshapes(connection, layer),
+    )
 
 
 def _fused(paths: Sequence[Path], changing: Sequence[bool], channels: int) -> tuple[tuple[Path, ...], int]:
@@ -267,13 +297,15 @@ def _fused(paths: Sequence[Path], changing: Sequence[bool], channels: int) -> tu
     block : int
     """
     candidates = [path for path, changes in zip(paths, changing, strict=True) if changes and path.covers]
-    candidates.sort(key=lambda path: -path.weights.taps.size)
+    candidates.sort(key=lambda path: -path.convolution.taps.size)
     main = next((path for path in candidates if path.shape[2] == channels), None)
     if main is None:
         return (), channels
-    if main.weights.taps.nbytes > CACHED_WEIGHT_BYTES and main.weights.first.size == 0:
+    if main.convolution.taps.nbytes > CACHED_WEIGHT_BYTES and main.convolution.first.size == 0:
         return (main,), min(CHANNELS_PER_TILE, channels)
-    others = [path for path in candidates if path is not main and path.weights.taps.dtype == main.weights.taps.dtype]
+    others = [
+        path for path in candidates if path is not main and path.convolution.taps.dtype == main.convolution.taps.dtype
+    ]
     return (main, *others[: FUSED - 1]), channels
 
 
@@ -357,14 +389,14 @@ def prepare(
             )
         )
     output_per_spike = tuple(layer.parameters.get("amplitude", 1.0) / dt_s for layer in network.layers)
-    steps = _steps_per_block(network, stages, np.dtype(real).itemsize)
+    steps = _steps_per_block(stages, np.dtype(real).itemsize)
     return Plan(
         network.input_shape, tuple(stages), dt_s, real, count_spikes, everything, network.populations,
         output_per_spike, steps,
     )  # fmt: skip
 
 
-def _steps_per_block(network: Network, stages: Sequence[Stage], size: int) -> int:
+def _steps_per_block(stages: Sequence[Stage], size: int) -> int:
     """Choose how many steps a layer takes before the next follows, so that events and currents fit into `EVENT_BYTES`.
 
     Parameters
@@ -372,12 +404,13 @@ def _steps_per_block(network: Network, stages: Sequence[Stage], size: int) -> in
     size : int
         Bytes of a number.
     """
-    values = 0  # of each step, if all units are active: events of layers and views, and currents
-    for stage in stages:
-        if not stage.constant:
-            values += stage.offset.size * (1 if stage.fused else 2)
-        values += sum(math.prod(path.shape) for path in stage.given if not stage.constant_current)
-    return max(1, min(STEPS_PER_BLOCK, EVENT_BYTES // max(values * (size + 4), 1)))
+    event_size = size + 4
+    # of each step, if all units are active
+    needed = sum(stage.offset.size * event_size for stage in stages if not stage.constant)
+    needed += max(stage.offset.size * size for stage in stages)
+    views = {(path.source, path.views) for stage in stages for path in stage.paths if path.views}
+    needed += sum(stages[source].offset.size * event_size for source, _ in views if source != IMAGE)
+    return max(1, min(STEPS_PER_BLOCK, EVENT_BYTES // max(needed, 1)))
 
 
 def silent_up_to(kind: NeuronType, state: Mapping[str, NDArray[np.float64]]) -> float:

@@ -138,18 +138,16 @@ class _Signals:
         """Give a connection its events and the state of its filter."""
         events, _ = self.seen(path.source, path.views)
         return kernels.Synapses(
-            events, path.weights, path.decay, path.delayed, path.gain, path.channel, path.stride, filtered
+            events, path.convolution, path.decay, path.delayed, path.gain, path.channel, path.stride, filtered
         )
 
 
-def _given_current(stage: Stage, signals: _Signals, filters: Mapping[int, NDArray], steps: int, key: object) -> NDArray:
+def _given_current(stage: Stage, signals: _Signals, filters: Mapping[int, NDArray], steps: int) -> NDArray:
     """Input current of a layer from all but its fused connections, shape (steps or 1, neurons)."""
     if not stage.given:
         return stage.offset
     workspace = signals.workspace
-    current = workspace.array(
-        (key, "given"), (1 if stage.constant_current else steps, stage.offset.size), workspace.real
-    )
+    current = workspace.array("given", (1 if stage.constant_current else steps, stage.offset.size), workspace.real)
     current[:] = stage.offset
     for number, path in enumerate(stage.given):
         if path.sparse is not None:
@@ -210,7 +208,7 @@ def _simulate_image(
         stop = min(start + length, steps)
         signals.start_block()
         for index, stage in enumerate(plan.stages):
-            given = _given_current(stage, signals, filters[index], stop - start, index)
+            given = _given_current(stage, signals, filters[index], stop - start)
             if index == len(plan.stages) - 1:
                 logits[start:stop] = given
                 continue
@@ -232,7 +230,7 @@ def _simulate_image(
                     result,
                 )
                 continue
-            taps = stage.fused[0].weights.taps.dtype.type if stage.fused else np.float32
+            taps: type = stage.fused[0].convolution.taps.dtype.type if stage.fused else np.float32
             synapses = [
                 signals.synapses(path, filters[index][number])
                 for number, path in enumerate(stage.fused, len(stage.given))

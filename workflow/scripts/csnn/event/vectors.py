@@ -12,13 +12,13 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 LANES = 8
-"""Numbers that go together; LLVM makes of them what the processor has."""
+"""Numbers that go together, where there are so many; LLVM makes of them what the processor has."""
 BLOCK = 8 * LANES
-"""Sums that are kept in registers at a time, if there are so many."""
+"""Sums that are kept in registers at a time, at most."""
 
 
-def _make_add_rows(vectors: int):
-    """Make a function that adds rows of ``vectors * LANES`` weights, see `add_rows`."""
+def _make_add_rows(vectors: int, lanes: int = LANES):
+    """Make a function that adds rows of ``vectors * lanes`` weights, see `add_rows`."""
 
     @intrinsic
     def add_rows_of_vectors(typing, unit, value, start, stop, weights, origin, stride, result, at):
@@ -39,12 +39,12 @@ def _make_add_rows(vectors: int):
                 return context.get_data_type(given[name][0].dtype)
 
             sum_type, weight_type = of_type("result"), of_type("weights")
-            vector = ir.VectorType(sum_type, LANES)
+            vector = ir.VectorType(sum_type, lanes)
 
             def place(pointer, index, vector_index, kind):
                 """Pointer to the vector of some index, and the alignment that can be relied on, in bytes."""
-                here = builder.gep(pointer, [builder.add(index, ir.Constant(index.type, vector_index * LANES))])
-                return builder.bitcast(here, ir.VectorType(kind, LANES).as_pointer()), 4 if kind == _FLOAT else 8
+                here = builder.gep(pointer, [builder.add(index, ir.Constant(index.type, vector_index * lanes))])
+                return builder.bitcast(here, ir.VectorType(kind, lanes).as_pointer()), 4 if kind == _FLOAT else 8
 
             def load(name, index, vector_index, kind):
                 pointer, alignment = place(data(name), index, vector_index, kind)
@@ -58,10 +58,10 @@ def _make_add_rows(vectors: int):
             with cgutils.for_range_slice(builder, number("start"), number("stop"), one, at.type) as (event, _):
                 unit_of_event = builder.sext(builder.load(builder.gep(data("unit"), [event])), at.type)
                 first = builder.add(number("origin"), builder.mul(number("stride"), unit_of_event))
-                undefined, lanes = ir.Constant(vector, ir.Undefined), ir.VectorType(_INT, LANES)
+                undefined, all_lanes = ir.Constant(vector, ir.Undefined), ir.VectorType(_INT, lanes)
                 value_of_event = builder.load(builder.gep(data("value"), [event]))
                 factor = builder.insert_element(undefined, value_of_event, ir.Constant(_INT, 0))
-                factor = builder.shuffle_vector(factor, undefined, ir.Constant(lanes, [0] * LANES))
+                factor = builder.shuffle_vector(factor, undefined, ir.Constant(all_lanes, [0] * lanes))
                 for i, total in enumerate(sums):
                     weight = load("weights", first, i, weight_type)
                     if weight_type != sum_type:
@@ -80,7 +80,10 @@ def _make_add_rows(vectors: int):
 
 _ARGUMENTS = ("unit", "value", "start", "stop", "weights", "origin", "stride", "result", "at")
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
-_add_rows_of_a_block, _add_rows_of_a_vector = _make_add_rows(BLOCK // LANES), _make_add_rows(1)
+_add_rows_of_64, _add_rows_of_32, _add_rows_of_16, _add_rows_of_8 = (
+    _make_add_rows(vectors) for vectors in (8, 4, 2, 1)
+)
+_add_rows_of_4, _add_rows_of_2 = _make_add_rows(1, 4), _make_add_rows(1, 2)
 
 
 @njit(error_model="numpy", fastmath={"contract"})
@@ -107,14 +110,25 @@ def add_rows(unit, value, start, stop, weights, origin, stride, result, at, coun
     """
     done = 0
     while done + BLOCK <= count:
-        _add_rows_of_a_block(unit, value, start, stop, weights, origin + done, stride, result, at + done)
+        _add_rows_of_64(unit, value, start, stop, weights, origin + done, stride, result, at + done)
         done += BLOCK
-    while done + LANES <= count:
-        _add_rows_of_a_vector(unit, value, start, stop, weights, origin + done, stride, result, at + done)
-        done += LANES
-    while done < count:
+    if done + 32 <= count:
+        _add_rows_of_32(unit, value, start, stop, weights, origin + done, stride, result, at + done)
+        done += 32
+    if done + 16 <= count:
+        _add_rows_of_16(unit, value, start, stop, weights, origin + done, stride, result, at + done)
+        done += 16
+    if done + 8 <= count:
+        _add_rows_of_8(unit, value, start, stop, weights, origin + done, stride, result, at + done)
+        done += 8
+    if done + 4 <= count:
+        _add_rows_of_4(unit, value, start, stop, weights, origin + done, stride, result, at + done)
+        done += 4
+    if done + 2 <= count:
+        _add_rows_of_2(unit, value, start, stop, weights, origin + done, stride, result, at + done)
+        done += 2
+    if done < count:
         total = result[at + done]
         for event in range(start, stop):
             total += value[event] * weights[origin + stride * unit[event] + done]
         result[at + done] = total
-        done += 1
