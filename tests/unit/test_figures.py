@@ -504,9 +504,14 @@ class TestOverTime:
         np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), [30, 45])
 
     def test_many_networks_stay_legible(self):
-        rates = [of_steps(0.2, 0.4, network=f"SRL/rate-{rate}", max_rate_hz=rate) for rate in range(100, 1300, 100)]
-        figure = accuracy.accuracy_over_time(rates)
+        networks = [
+            of_steps(0.2, 0.4, network=f"{cnn}/A-LIF/rate-{rate}", cnn=cnn, max_rate_hz=rate, initial_voltage=start)
+            for rate, start in ((100, "zero"), (200, "half"), (415, "random"))
+            for cnn in ("base", "average", "lif-tuned", "wide-lif-tuned")
+        ]
+        figure = accuracy.accuracy_over_time(networks)
         assert len(figure.axes) == 12 and figure.get_size_inches()[1] < 6
+        assert_legible(figure)
 
     def test_settling_times_add_up_to_all_images(self):
         figure = agreement.settling_time([of_steps(0.5, 0.5, 0.9, 0.9)])

@@ -113,7 +113,7 @@ class TestDryRun:
         process = forked_snakemake(command, tmp_path, tmp_path)
         assert process.returncode == 0, process.stdout + process.stderr
         sent = set(re.search(r"^sent: (.*)$", process.stdout, re.MULTILINE)[1].split())
-        training = {"read_cifar10", "check_cnn", "train_cnn", "variant", "verify_cnn", "cnn_outputs"}
+        training = {"check_cnn", "train_cnn", "variant", "verify_cnn", "cnn_outputs"}
         simulation = {
             "compile_network",
             "verify",
@@ -141,7 +141,7 @@ class TestRun:
 
     def test_scores_are_those_of_the_stored_logits(self, finished):
         scores = pd.read_csv(finished.results / "tables" / "scores.csv")
-        assert len(scores) == 1 + 2 * 2 * (2 + 4 + 3)  # time-averaged and final step, windows and margins
+        assert len(scores) == 1 + 2 * 2 * (2 + 2 + 3)  # time-averaged, final step, windows of 5 and 10, margins
         with np.load(finished.results / "cnn" / "test-logits.npz") as file:
             assert scores["accuracy"][0] == pytest.approx((file["logits"].argmax(1) == file["labels"]).mean())
             cnn = file["logits"].argmax(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -83,10 +84,12 @@ def panels(titles: Iterable[str], height: float, xlabel: str, columns: int = 2) 
     for axes in grid[len(titles) :]:
         axes.set_axis_off()
     for axes in grid[: len(titles)][-columns:]:  # those that have no panel below them
-        axes.set_xlabel(xlabel)
+        axes.set_xlabel(xlabel if columns <= 2 else "")
         axes.tick_params(labelbottom=True)
     for title, axes in zip(titles, grid, strict=False):
-        axes.set_title(title, fontweight="bold")
+        axes.set_title(textwrap.fill(title, 76 // columns), fontweight="bold")
+    if columns > 2:  # too narrow for a label each
+        figure.supxlabel(xlabel)
     return figure, dict(zip(titles, grid, strict=False))
 
 
@@ -195,6 +198,6 @@ def over_time(decisions: Sequence[Decided], draw: Draw) -> Figure:
     # in the order of the time constants, the CNN last
     order = [look["label"] for look in looks.values()] + [CNN]
     named = {label: lines[label] for label in order if label in lines and not label.startswith("_")}
-    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=5)
+    figure.legend(named.values(), named.keys(), loc=f"outside {'lower' if few else 'upper'} center", ncols=5)
     next(iter(axes.values())).set(xlim=(0, times_ms[-1]), ylim=(0, 100))
     return figure
