@@ -63,9 +63,9 @@ class Clone:
 
     def submit(self, *arguments: str) -> subprocess.Popen:
         """Start ``snakemake --profile slurm`` with the values of this site."""
+        often = ["--slurm-init-seconds-before-status-checks", "3"]  # this cluster has nobody else to answer
         site = ["--default-resources", f"slurm_partition={Cluster.partition}"]
-        site += ["--slurm-init-seconds-before-status-checks", "3"]  # this cluster has nobody else to answer
-        return self.start(*arguments, *site, "--profile", "slurm")
+        return self.start(*often, *arguments, *site, "--profile", "slurm")
 
     @property
     def printed(self) -> str:

@@ -128,7 +128,8 @@ class Cluster:
 
     def freeze(self, job: str) -> None:
         """Stop a job's processes, as when they wait for a file system that does not answer."""
-        _signal(_processes(job)[1:], signal.SIGSTOP)
+        # a job that SLURM has only just begun has none yet
+        _signal(wait_for(lambda: _processes(job)[1:], 30, f"job {job} has processes"), signal.SIGSTOP)
 
     def thaw(self, job: str) -> None:
         """Let a frozen job go on."""
