@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -344,7 +344,9 @@ def simulate(
         {index: np.empty((len(images), steps, len(chosen))) for index, chosen in (record.neurons or {}).items()}
         for _ in range(2)
     )
-    for taps in {path.weights.taps.dtype.type for stage in plan.stages for path in stage.paths if path.weights}:
+    weights = [path.weights for stage in plan.stages for path in stage.paths if path.weights]
+    kinds: set[Any] = {weight.taps.dtype.type for weight in weights}
+    for taps in kinds:
         compile_kernels(plan.real, taps)
     remaining = iter(range(len(images)))
     lock = threading.Lock()
