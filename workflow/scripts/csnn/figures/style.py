@@ -198,6 +198,8 @@ def over_time(decisions: Sequence[Decided], draw: Draw) -> Figure:
     # in the order of the time constants, the CNN last
     order = [look["label"] for look in looks.values()] + [CNN]
     named = {label: lines[label] for label in order if label in lines and not label.startswith("_")}
-    figure.legend(list(named.values()), list(named), loc="outside lower center" if few else "outside upper center", ncols=5)
+    figure.legend(
+        list(named.values()), list(named), loc="outside lower center" if few else "outside upper center", ncols=5
+    )
     next(iter(axes.values())).set(xlim=(0, times_ms[-1]), ylim=(0, 100))
     return figure
