@@ -78,7 +78,7 @@ class NengoDL:
     """A built NengoDL simulator; building it is not part of the time."""
 
     def __init__(self, converter, precision: str, minibatch: int, steps: int, images: np.ndarray):
-        from csnn.nengodl.compat import nengo_dl
+        from csnn.nengodl_compat import nengo_dl
 
         self.work = minibatch * steps
         self.probe = converter.outputs[converter.model.output]
@@ -272,7 +272,7 @@ def main() -> None:
     from csnn.event.compiler import compile_network
     from csnn.event.network import load_network, save_network
     from csnn.event.simulator import simulate
-    from csnn.nengodl.compat import use_threads
+    from csnn.nengodl_compat import use_threads
     from csnn.verification import largest_difference
 
     use_threads(CORES)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from csnn.nengodl.compat import tf
+from csnn.nengodl_compat import tf
 
 LAYERS = tf.keras.layers
 

@@ -8,8 +8,8 @@ import numpy as np
 from csnn.event.compiler import compile_network
 from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, Network
 from csnn.model.equivalent import equivalent, neuron_layers
-from csnn.nengodl.compat import nengo_dl, tf
 from csnn.nengodl.conversion import convert
+from csnn.nengodl_compat import nengo_dl, tf
 
 LAYERS = tf.keras.layers
 TOLERANCE = 1e-9

@@ -7,7 +7,7 @@ import pytest
 from csnn.files import InputError
 from csnn.model import cnn
 from csnn.model.keras_file import load_weights
-from csnn.nengodl.compat import tf
+from csnn.nengodl_compat import tf
 
 SHAPE = (32, 32, 3)
 
@@ -129,7 +129,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
 
 
 BUILDER = """
-from csnn.nengodl.compat import tf
+from csnn.nengodl_compat import tf
 
 def network(input_shape, classes):
     return tf.keras.Sequential([

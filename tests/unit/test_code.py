@@ -201,7 +201,7 @@ def test_the_package_registers_nothing_in_ways_that_the_digest_does_not_follow()
             assert getattr(node, "name", "") != "__init_subclass__", path
             assert not (isinstance(node, ast.keyword) and node.arg == "metaclass"), path
             if "import_module" in (getattr(node, "attr", None), getattr(node, "id", None)):
-                assert path.name in ("__init__.py", "code.py", "compat.py"), path
+                assert path.name in ("__init__.py", "code.py", "nengodl_compat.py"), path
 
 
 def test_training_does_not_depend_on_neurons_and_engine():

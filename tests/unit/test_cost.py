@@ -8,8 +8,8 @@ from csnn.evaluation import activity, cost
 from csnn.event.compiler import compile_network
 from csnn.event.network import IMAGE, Connection, Convolution, Layer, Network, Pooling, SparseMatrix
 from csnn.model import cnn
-from csnn.nengodl.compat import nengo_dl
 from csnn.nengodl.conversion import convert
+from csnn.nengodl_compat import nengo_dl
 
 import nengo  # isort: skip
 

@@ -7,9 +7,9 @@ from csnn import neurons
 from csnn.files import InputError
 from csnn.model.equivalent import equivalent
 from csnn.model.graph import neuron_layers, with_average_pooling
-from csnn.nengodl.compat import tf
 from csnn.nengodl.conversion import convert
 from csnn.nengodl.simulator import simulate
+from csnn.nengodl_compat import tf
 
 L = tf.keras.layers
 SHAPE = (11, 11, 2)

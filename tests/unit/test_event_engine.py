@@ -18,8 +18,8 @@ from csnn.event.compiler import NotCompilable, compile_network
 from csnn.event.network import with_synapse
 from csnn.event.simulator import Record, simulate
 from csnn.files import InputError
-from csnn.nengodl.compat import nengo_dl, tf
 from csnn.nengodl.conversion import convert
+from csnn.nengodl_compat import nengo_dl, tf
 from csnn.verification import certificate, largest_difference
 from event_networks import (
     LAYERS,

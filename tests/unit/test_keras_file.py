@@ -12,7 +12,7 @@ import pytest
 from csnn.files import InputError
 from csnn.model.equivalent import equivalent
 from csnn.model.keras_file import load_weights, read_model
-from csnn.nengodl.compat import tf
+from csnn.nengodl_compat import tf
 
 SHAPE = (10, 10, 3)
 CNNS = """

@@ -10,9 +10,9 @@ import pytest
 from csnn import neurons, verification
 from csnn.files import InputError
 from csnn.model.graph import with_average_pooling
-from csnn.nengodl.compat import nengo_dl, tf
 from csnn.nengodl.conversion import convert, rate_logits, rates_at_percentile
 from csnn.nengodl.simulator import simulate
+from csnn.nengodl_compat import nengo_dl, tf
 
 IMAGES = np.random.default_rng(0).random((3, 8, 8, 3), np.float32)
 
@@ -152,7 +152,7 @@ def test_it_must_be_imported_before_tensorflow():
     script = "import tensorflow\nimport csnn.nengodl_compat"
     environment = {"PYTHONPATH": "workflow/scripts", "PATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
-    assert "import csnn.nengodl.compat before tensorflow" in process.stderr
+    assert "import csnn.nengodl_compat before tensorflow" in process.stderr
 
 
 def test_only_nengodl_sees_the_lent_modules():
@@ -166,7 +166,7 @@ def test_only_nengodl_sees_the_lent_modules():
 def test_keras_own_settings_file_changes_nothing(tmp_path):
     settings = '{"floatx": "float16", "image_data_format": "channels_first", "epsilon": 0.1, "backend": "tensorflow"}'
     (tmp_path / "keras.json").write_text(settings)
-    script = "from csnn.nengodl.compat import tf\nbackend = tf.keras.backend\n"
+    script = "from csnn.nengodl_compat import tf\nbackend = tf.keras.backend\n"
     script += "print(backend.floatx(), backend.image_data_format(), backend.epsilon())\n"
     script += "print(tf.keras.layers.Conv2D(1, 1)(tf.keras.Input((3, 4, 5))).shape[1:])"
     environment = {"PYTHONPATH": "workflow/scripts", "PATH": "", "KERAS_HOME": str(tmp_path), "HOME": str(tmp_path)}

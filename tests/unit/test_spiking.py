@@ -1,5 +1,6 @@
 """The functions behind `import csnn`: a Keras CNN converted, simulated, verified, saved and loaded."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 import csnn
 from csnn.files import InputError
-from csnn.nengodl.compat import tf
+from csnn.nengodl_compat import tf
 
 IMAGES = np.random.default_rng(0).random((3, 8, 8, 2), np.float32)
 
@@ -63,3 +64,35 @@ def test_what_the_package_exports_can_be_imported():
     assert all(callable(getattr(csnn, name)) for name in csnn.__all__)
     with pytest.raises(AttributeError, match="no attribute 'absent'"):
         _ = csnn.absent
+
+
+KERAS_3 = """
+import keras, numpy as np
+keras.utils.set_random_seed(0)
+image = x = keras.Input((8, 8, 2))
+x = keras.layers.ReLU()(keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3)(x)))
+model = keras.Model(image, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x)))
+images = np.random.default_rng(0).random((3, 8, 8, 2), np.float32)
+model.save("model.keras")
+import csnn
+for cnn in (model, "model.keras"):
+    network = csnn.convert(cnn, "RLR", tau_syn_s=None)
+    logits = csnn.simulate(network, images, steps=2).logits[:, -1]
+    np.testing.assert_allclose(logits, model.predict(images, verbose=0), rtol=1e-4, atol=1e-6)
+assert csnn.verify(model, network, images, tau_syn_s=None, steps=2)["largest_difference"] < 1e-9
+try:
+    csnn.convert(model, "LIF", max_rate_hz=[100, 200])
+except ValueError as error:
+    assert "this CNN has 1 layers of neurons" in str(error), error
+else:
+    raise AssertionError("a rate too many was taken")
+print("done")
+"""
+
+
+@pytest.mark.slow
+def test_keras_3_models_and_files_are_taken_where_keras_3_runs_already(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(Path(csnn.__file__).parents[1]), "TF_USE_LEGACY_KERAS": "0"}
+    command = [sys.executable, "-c", KERAS_3]
+    process = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert process.stdout.endswith("done\n"), process.stdout + process.stderr

@@ -8,9 +8,9 @@ from csnn.files import InputError
 from csnn.model import cnn, tuning
 from csnn.model.equivalent import equivalent
 from csnn.model.graph import neuron_layers, with_average_pooling
-from csnn.nengodl.compat import nengo_dl, tf
 from csnn.nengodl.conversion import convert
 from csnn.nengodl.simulator import simulate
+from csnn.nengodl_compat import nengo_dl, tf
 
 import nengo  # isort: skip
 

@@ -227,7 +227,7 @@ def test_every_rule_that_reads_images_says_so(tmp_path):
 BUILDERS = """
 import sys
 
-from csnn.nengodl.compat import tf
+from csnn.nengodl_compat import tf
 
 layers = tf.keras.layers
 
@@ -327,7 +327,7 @@ def test_a_builder_behind_a_link_imports_what_lies_beside_its_file(tmp_path, mon
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "far").mkdir()
     (tmp_path / "far" / "units_of_mine.py").write_text("UNITS = 7\n")
-    text = "from units_of_mine import UNITS\nfrom csnn.nengodl.compat import tf\nlayers = tf.keras.layers\n"
+    text = "from units_of_mine import UNITS\nfrom csnn.nengodl_compat import tf\nlayers = tf.keras.layers\n"
     text += "def f(shape, classes):\n    hidden = layers.Dense(UNITS, activation='relu')\n"
     text += "    return tf.keras.Sequential([layers.Input(shape), layers.Flatten(), hidden, layers.Dense(classes)])\n"
     (tmp_path / "far" / "mine.py").write_text(text)

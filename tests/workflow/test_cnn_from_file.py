@@ -35,7 +35,7 @@ def in_readme():
 
 def trained(images, labels):
     """Return a trained CNN with dropout, batch normalization, a residual block, a nested model and a softmax."""
-    from csnn.nengodl.compat import tf
+    from csnn.nengodl_compat import tf
 
     layers = tf.keras.layers
     tf.keras.utils.set_random_seed(0)

@@ -5,7 +5,7 @@ import pytest
 from conftest import SMALL, Workflow, changed
 
 BUILDERS = '''
-from csnn.nengodl.compat import tf
+from csnn.nengodl_compat import tf
 
 L = tf.keras.layers
 

@@ -17,7 +17,7 @@ from csnn.event import network
 from csnn.files import InputError
 from csnn.model import cnn
 from csnn.model.keras_file import load_weights
-from csnn.nengodl.compat import tf
+from csnn.nengodl_compat import tf
 
 # what a shell, Python's format or a glob would take apart
 NAME = """it's "quoted" $(touch run) `touch run`; touch run & ünï-日本 * ~ %s"""

@@ -10,7 +10,7 @@ with logged(snakemake):
     from csnn.model import cnn
     from csnn.model.equivalent import CHECKED_IMAGES
     from csnn.model.graph import neuron_layers, with_average_pooling
-    from csnn.nengodl.compat import use_threads
+    from csnn.nengodl_compat import use_threads
     from csnn.nengodl.conversion import convert_to, rate_logits, rates_by_layer
 
     params = snakemake.params

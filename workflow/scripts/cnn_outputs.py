@@ -8,7 +8,7 @@ with logged(snakemake):
     from csnn.model.graph import activations, neuron_layers
     from csnn.data.images import read_selection
     from csnn.files import hash_of_file, write_npz
-    from csnn.nengodl.compat import use_threads
+    from csnn.nengodl_compat import use_threads
 
     use_threads(snakemake.threads)
     images = read_selection(snakemake.input.images, snakemake.params.cnn["dataset"])

@@ -16,7 +16,7 @@ with logged(snakemake):
     from csnn.event.simulator import simulate
     from csnn.files import hash_of_file, read_json
     from csnn.model import cnn
-    from csnn.nengodl.compat import use_threads
+    from csnn.nengodl_compat import use_threads
 
     conversion = snakemake.params.conversion
     use_threads(snakemake.threads)

@@ -8,7 +8,7 @@ with logged(snakemake):
     from csnn.model.keras_file import load_weights
     from csnn.data.images import pixels, read_images
     from csnn.files import check_content, write_json
-    from csnn.nengodl.compat import use_threads
+    from csnn.nengodl_compat import use_threads
 
     use_threads(snakemake.threads)
     for path, content in zip(snakemake.input.files, snakemake.params.cnn["files"], strict=True):

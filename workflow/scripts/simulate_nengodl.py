@@ -8,7 +8,7 @@ with logged(snakemake):
     from csnn.data.images import read_selection
     from csnn.files import hash_of_file, read_json
     from csnn.model import cnn
-    from csnn.nengodl.compat import use_threads
+    from csnn.nengodl_compat import use_threads
     from csnn.nengodl.conversion import convert_to
     from csnn.nengodl.simulator import simulate
 

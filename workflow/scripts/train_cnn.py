@@ -7,7 +7,7 @@ with logged(snakemake):
     from csnn.model.equivalent import CHECKED_IMAGES, equivalent
     from csnn.data.images import pixels, read_images, training_set
     from csnn.files import write_json
-    from csnn.nengodl.compat import tf, use_threads
+    from csnn.nengodl_compat import tf, use_threads
 
     training = snakemake.params.training
     use_threads(snakemake.threads)

@@ -9,7 +9,7 @@ with logged(snakemake):
     from csnn.model.graph import with_average_pooling
     from csnn.data.images import pixels, read_images, training_set
     from csnn.files import write_json
-    from csnn.nengodl.compat import tf, use_threads
+    from csnn.nengodl_compat import tf, use_threads
 
     tune = snakemake.params.tune
     use_threads(snakemake.threads)

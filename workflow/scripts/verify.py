@@ -8,7 +8,7 @@ with logged(snakemake):
     from csnn import spiking
     from csnn.data.images import read_selection
     from csnn.files import AGAIN, hash_of_file, InputError, write_json
-    from csnn.nengodl.compat import use_threads
+    from csnn.nengodl_compat import use_threads
     from csnn.event.network import load_network
 
     params = snakemake.params

@@ -12,7 +12,7 @@ with logged(snakemake):
     from csnn.files import hash_of_file, write_json
     from csnn.model import cnn
     from csnn.model.graph import neuron_layers, with_average_pooling
-    from csnn.nengodl.compat import use_threads
+    from csnn.nengodl_compat import use_threads
     from csnn.nengodl.conversion import rate_logits, rates_at_percentile, rates_by_layer
 
     params = snakemake.params

@@ -20,7 +20,7 @@ from csnn.files import AGAIN, InputError, atomic_write, check_record, check_sett
 from csnn.model.equivalent import equivalent
 from csnn.model.graph import with_average_pooling
 from csnn.model.keras_file import read_model
-from csnn.nengodl.compat import tf
+from csnn.nengodl_compat import tf
 
 _HEADER_BYTES = 8192
 """Size of the user block in front of a model, a power of 2 as HDF5 wants it."""
@@ -127,7 +127,7 @@ def build_with(builder: str, input_shape: Sequence[int], classes: int) -> tf.ker
     if not known:
         raise InputError(
             f"cnn.architecture.builder {builder} returned {type(model).__name__}; it must return a model of tf.keras, "
-            "imported by `from csnn.nengodl.compat import tf`"
+            "imported by `from csnn.nengodl_compat import tf`"
         )
     _check_shapes(f"cnn.architecture.builder {builder} returned", model, input_shape, classes)
     return model

@@ -15,7 +15,7 @@ from scipy.special import expit, softmax
 
 from csnn.files import InputError
 from csnn.model.graph import LAYERS, RELU, Rebuilt, end_layer, neuron_layers, refused, walk
-from csnn.nengodl.compat import tf
+from csnn.nengodl_compat import tf
 
 ROUNDING = 1e-4
 """Largest difference that float32 rounding makes between outputs of equivalent CNNs, in units of the largest output."""

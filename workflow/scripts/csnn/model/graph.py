@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from csnn.files import InputError
-from csnn.nengodl.compat import nengo_dl, tf
+from csnn.nengodl_compat import nengo_dl, tf
 
 LAYERS: Any = tf.keras.layers
 Value = TypeVar("Value")

@@ -27,7 +27,7 @@ import numpy as np
 from csnn.files import InputError
 from csnn.model.equivalent import KEPT, LEFT_OUT
 from csnn.model.graph import LAYERS
-from csnn.nengodl.compat import tf
+from csnn.nengodl_compat import tf
 
 _PACKED = 50
 """How many times smaller than its content a member of an archive can be."""

@@ -25,7 +25,7 @@ from csnn.model.graph import (
     scale_and_offset,
     walk,
 )
-from csnn.nengodl.compat import tf
+from csnn.nengodl_compat import tf
 
 ABOVE_THRESHOLD = 19.0
 """Input current, in units of the threshold and above it, of a neuron whose activation is large."""

@@ -13,7 +13,7 @@ from csnn import neurons
 from csnn.files import InputError
 from csnn.model.equivalent import equivalent
 from csnn.model.graph import activations, neuron_layers, with_average_pooling
-from csnn.nengodl.compat import nengo_dl, tf
+from csnn.nengodl_compat import nengo_dl, tf
 from csnn.nengodl.converter import converter
 from csnn.nengodl.simulator import simulate
 

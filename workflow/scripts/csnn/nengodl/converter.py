@@ -11,7 +11,7 @@ import numpy as np
 
 from csnn.files import InputError
 from csnn.model.graph import name_and_class
-from csnn.nengodl.compat import nengo_dl, tf
+from csnn.nengodl_compat import nengo_dl, tf
 
 LAYERS: Any = tf.keras.layers
 _LayerConverter: Any = nengo_dl.converter.LayerConverter

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from csnn.files import InputError
-from csnn.nengodl.compat import nengo_dl
+from csnn.nengodl_compat import nengo_dl
 
 
 def simulate(
