@@ -51,8 +51,8 @@ def plan(shards: int) -> dict:
 
 def main() -> None:
     rows = [plan(shards) for shards in (100, 1000, 10_000)]
-    about = {"snakemake": version("snakemake"), "python": platform.python_version(), "cores": os.cpu_count()}
-    RESULTS.write_text(json.dumps({"environment": about, "sweeps": rows}, indent=2) + "\n")
+    environment = {"snakemake": version("snakemake"), "python": platform.python_version(), "cores": os.cpu_count()}
+    RESULTS.write_text(json.dumps({"environment": environment, "sweeps": rows}, indent=2) + "\n")
     print("| shards | jobs in all | seconds | core seconds | peak memory (MB) |\n| ---: | ---: | ---: | ---: | ---: |")
     for row in rows:
         print("| {shards:,} | {jobs:,} | {seconds} | {core_seconds} | {peak_memory_mb} |".format(**row))

@@ -127,7 +127,7 @@ def larger_networks() -> dict[str, dict[str, dict[str, float]]]:
     from csnn.event.simulator import simulate
     from csnn.verification import largest_difference
 
-    found: dict = {}
+    results: dict = {}
     for name in networks.LARGER:
         model, images = networks.build(name)
         for neuron in LARGER_NEURONS:
@@ -147,9 +147,9 @@ def larger_networks() -> dict[str, dict[str, dict[str, float]]]:
             double.simulator.close()
             times = {engine: min(all_) * 1e3 / len(images) / LARGER_STEPS for engine, all_ in seconds.items()}
             speedup = times["NengoDL single"] / times["event double"]
-            found.setdefault(name, {})[neuron] = times | {"speedup": speedup, "largest_difference": difference}
-            print(f"{name}, {neuron}: {found[name][neuron]}", file=sys.stderr, flush=True)
-    return found
+            results.setdefault(name, {})[neuron] = times | {"speedup": speedup, "largest_difference": difference}
+            print(f"{name}, {neuron}: {results[name][neuron]}", file=sys.stderr, flush=True)
+    return results
 
 
 def growth(network: Path, images: Path, count: int, steps: int) -> dict[str, float]:

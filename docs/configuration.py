@@ -41,18 +41,18 @@ def rows(part, key):
     Below a mapping of names of the user's own, `<name>` stands for one; below a list, `[]` for an item.
     """
     described = schema.alternatives(part)
-    sections = [one for one in described if "properties" in one]
+    sections = [part for part in described if "properties" in part]
     if "description" in part:
         default = json.dumps(part["default"], ensure_ascii=False) if "default" in part else ""
         yield key, default, schema.words(part), part.get("description", "")
-    for one in sections:
-        for name, value in one["properties"].items():
+    for part in sections:
+        for name, value in part["properties"].items():
             if not any(name in neuron.parameters for neuron in NEURONS.values()):  # these have a table of their own
                 yield from rows(value, f"{key}.{name}")
-    for one in described:
+    for part in described:
         for below, mark in (("additionalProperties", ".<name>"), ("items", "[]")):
-            if any("properties" in option for option in schema.alternatives(one.get(below) or {})):
-                yield from rows(one[below], key + mark)
+            if any("properties" in option for option in schema.alternatives(part.get(below) or {})):
+                yield from rows(part[below], key + mark)
 
 
 def parameters():

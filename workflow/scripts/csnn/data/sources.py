@@ -202,11 +202,11 @@ def read(source: str, paths: Sequence[str | os.PathLike]) -> Dataset:
     for path, (file, checksum) in zip(paths, files.items(), strict=True):
         if not Path(path).is_file():
             raise InputError(f"{path} does not exist; it must be {title}'s official file {Path(file).name}")
-        if (found := sha256(path)) != checksum:
+        if (actual := sha256(path)) != checksum:
             downloaded = Path(path).is_relative_to(DOWNLOADS)
             remedy = AGAIN if downloaded else f"it must be the one from {SOURCES[source].addresses[0]}"
             raise InputError(
-                f"{path} is not {title}'s official file {Path(file).name}: its SHA-256 is {found}, not {checksum}; "
+                f"{path} is not {title}'s official file {Path(file).name}: its SHA-256 is {actual}, not {checksum}; "
                 f"{remedy}"
             )
     return SOURCES[source].read([Path(path) for path in paths])

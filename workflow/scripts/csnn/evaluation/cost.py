@@ -123,10 +123,10 @@ def _spread(counts: NDArray[np.int64], view: View, shape: Shape) -> NDArray[np.i
 
 
 def _window_units(pooling: Pooling, shape: Shape) -> Iterator[list[tuple[NDArray, NDArray]]]:
-    """Yield for each place in a window, by axis, the units at that place and the windows that have one there."""
+    """Yield for each offset in a window, by axis, the units at that offset and the windows that have one there."""
     before, windows = pooling.before(shape), pooling.output_shape(shape)
-    for place in np.ndindex(pooling.size):
-        units = [np.arange(windows[axis]) * pooling.stride[axis] + place[axis] - before[axis] for axis in (0, 1)]
+    for offset in np.ndindex(pooling.size):
+        units = [np.arange(windows[axis]) * pooling.stride[axis] + offset[axis] - before[axis] for axis in (0, 1)]
         inside = [(unit >= 0) & (unit < shape[axis]) for axis, unit in enumerate(units)]
         yield [(unit[within], np.flatnonzero(within)) for unit, within in zip(units, inside, strict=True)]
 

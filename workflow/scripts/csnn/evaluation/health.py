@@ -82,11 +82,11 @@ def findings(
         The number of the layer, from 1, in which the cause is, and a sentence. Of what a layer's firing shows, the
         first layer alone is named: what goes wrong there goes on in those behind.
     """
-    found: list[tuple[int, str]] = []
+    causes: list[tuple[int, str]] = []
     if max_pooling:
-        found.append((1, MAX_POOLING))
+        causes.append((1, MAX_POOLING))
     impaired = ((number, _impairment(number, layer, neuron, duration_s)) for number, layer in enumerate(layers, 1))
-    found += [(number, sentence) for number, sentence in impaired if sentence][:1]
+    causes += [(number, sentence) for number, sentence in impaired if sentence][:1]
     parted = [
         (
             number,
@@ -96,15 +96,15 @@ def findings(
         for number, layer in enumerate(layers, 1)
         if layer["rate_correlation"] is not None and layer["rate_correlation"] < FOLLOWS
     ]
-    found += parted[:1]
+    causes += parted[:1]
     share = settled_share(len(layers), tau_syn_s, duration_s)
     if tau_syn_s is not None and share < SETTLED:
         sentence = (
             f"The {len(layers)} synapses in a row, of {1000 * tau_syn_s:g} ms each, pass only {100 * share:.0f} % of a "
             f"constant signal within {1000 * duration_s:g} ms; take more steps or a shorter synaptic time constant."
         )
-        found.append((len(layers), sentence))
-    return found
+        causes.append((len(layers), sentence))
+    return causes
 
 
 def _impairment(number: int, layer: Mapping[str, Any], neuron: str, duration_s: float) -> str:

@@ -155,12 +155,12 @@ def add_by_channel(first, unit, value, image_columns, weights, kernel_row, left,
 
 
 @_compiled
-def add_filtered(given, drive, decay, delayed, gain, filtered, stride, channel, current):
-    """Take one step of a connection's filter: ``current = given + y``, where `drive` is filtered into ``y``.
+def add_filtered(base_current, drive, decay, delayed, gain, filtered, stride, channel, current):
+    """Take one step of a connection's filter: ``current = base_current + y``, where `drive` is filtered into ``y``.
 
     Parameters
     ----------
-    given : float array
+    base_current : float array
         The current from elsewhere; may be `current`.
     drive : float array, shape (n * gain.size,)
     decay, delayed, gain, filtered
@@ -171,29 +171,29 @@ def add_filtered(given, drive, decay, delayed, gain, filtered, stride, channel, 
         Where the drive feeds it, it is overwritten with the sum.
     """
     if decay == 0 and not delayed:
-        add_unfiltered(given, drive, gain, stride, channel, current)
+        add_unfiltered(base_current, drive, gain, stride, channel, current)
         return
     for segment in range(drive.size // gain.size):
         at, to = segment * gain.size, segment * stride + channel
         if delayed:
             for i in range(gain.size):
                 y = filtered[at + i]
-                current[to + i] = given[to + i] + y
+                current[to + i] = base_current[to + i] + y
                 filtered[at + i] = decay * y + gain[i] * drive[at + i]
         else:
             for i in range(gain.size):
                 y = decay * filtered[at + i] + gain[i] * drive[at + i]
-                current[to + i] = given[to + i] + y
+                current[to + i] = base_current[to + i] + y
                 filtered[at + i] = y
 
 
 @njit(error_model="numpy", fastmath=False)
-def add_unfiltered(given, drive, gain, stride, channel, current):
+def add_unfiltered(base_current, drive, gain, stride, channel, current):
     """`add_filtered` for neither filter nor delay."""
     for segment in range(drive.size // gain.size):
         at, to = segment * gain.size, segment * stride + channel
         for i in range(gain.size):
-            current[to + i] = given[to + i] + gain[i] * drive[at + i]
+            current[to + i] = base_current[to + i] + gain[i] * drive[at + i]
 
 
 @kernel
@@ -249,17 +249,17 @@ def add_whole_convolution(synapses, rows, columns, drive, current):
 
 
 @_compiled
-def collect_events(outputs, columns, channels, unit, value, first, found):
+def collect_events(outputs, columns, channels, unit, value, first, listed):
     """List what is not zero in one row of outputs, without a branch per value.
 
     Parameters
     ----------
     outputs : float array, at least columns * channels long
     unit, value
-        One row of `Events`, filled from `found` on.
+        One row of `Events`, filled from `listed` on.
     first
         One row and step of `Events`, filled.
-    found : int
+    listed : int
         Number of the row's events so far.
 
     Returns
@@ -268,13 +268,13 @@ def collect_events(outputs, columns, channels, unit, value, first, found):
         Number of the row's events after this step.
     """
     for column in range(columns):
-        first[column] = found
+        first[column] = listed
         for number in range(column * channels, (column + 1) * channels):
-            unit[found] = number
-            value[found] = outputs[number]
-            found += outputs[number] != 0
-    first[columns] = found
-    return found
+            unit[listed] = number
+            value[listed] = outputs[number]
+            listed += outputs[number] != 0
+    first[columns] = listed
+    return listed
 
 
 @kernel
@@ -312,7 +312,7 @@ def pool_events(events, channels, size, stride, before, pooled):
     outputs = np.empty(columns * channels, events.value.dtype)
     real = events.value.dtype.type
     for row in range(rows):
-        found = 0
+        listed = 0
         top, bottom = max(row * stride[0] - before[0], 0), min(row * stride[0] - before[0] + size[0], image_rows)
         for step in range(steps):
             outputs[:] = 0
@@ -325,8 +325,8 @@ def pool_events(events, channels, size, stride, before, pooled):
                     for event in range(first[left], first[right]):
                         unit = events.unit[image_row, event]
                         outputs[column * channels + unit % channels] += events.value[image_row, event] * share
-            found = collect_events(
-                outputs, columns, channels, pooled.unit[row], pooled.value[row], pooled.first[row, step], found
+            listed = collect_events(
+                outputs, columns, channels, pooled.unit[row], pooled.value[row], pooled.first[row, step], listed
             )
 
 
@@ -344,13 +344,13 @@ def reshape_events(events, channels, new_channels, reshaped):
     """
     rows, steps, columns = reshaped.first.shape[0], reshaped.first.shape[1], reshaped.first.shape[2] - 1
     line, new_line = (events.first.shape[2] - 1) * channels, columns * new_channels
-    found = np.zeros(rows, np.int64)
+    listed = np.zeros(rows, np.int64)
     for step in range(steps):
         reshaped.first[:, step] = 0
         for image_row in range(events.first.shape[0]):
             for event in range(events.first[image_row, step, 0], events.first[image_row, step, -1]):
                 row, unit = divmod(image_row * line + events.unit[image_row, event], new_line)
-                at = found[row] + reshaped.first[row, step, columns]
+                at = listed[row] + reshaped.first[row, step, columns]
                 reshaped.unit[row, at] = unit
                 reshaped.value[row, at] = events.value[image_row, event]
                 # the last entry counts the events of the step, the others those of each column, until they are summed
@@ -359,12 +359,12 @@ def reshape_events(events, channels, new_channels, reshaped):
                     reshaped.first[row, step, unit // new_channels + 1] += 1
         for row in range(rows):
             count = reshaped.first[row, step, columns]
-            first = found[row]
+            first = listed[row]
             for column in range(columns):
                 first += reshaped.first[row, step, column]
                 reshaped.first[row, step, column] = first
-            found[row] += count
-            reshaped.first[row, step, columns] = found[row]
+            listed[row] += count
+            reshaped.first[row, step, columns] = listed[row]
 
 
 @_compiled
@@ -428,11 +428,11 @@ class Recording(NamedTuple):
 def record_step(recording, step, first, outputs, state):
     """Record one step of the neurons from flat index `first` on, as many as `outputs` has."""
     for i in range(recording.neuron.size):
-        place = recording.neuron[i] - first
-        if 0 <= place < outputs.size:
-            recording.output[step, i] = outputs[place]
+        neuron = recording.neuron[i] - first
+        if 0 <= neuron < outputs.size:
+            recording.output[step, i] = outputs[neuron]
             if state.shape[0] > 0:
-                recording.voltage[step, i] = state[0, place]
+                recording.voltage[step, i] = state[0, neuron]
     if recording.total.size > 0:
         for i in range(outputs.size):
             recording.total[0] += outputs[i]
@@ -468,7 +468,7 @@ def advance_layer(
     number,
     constant,
     state,
-    given,
+    base_current,
     synapses,
     fused,
     shape,
@@ -490,7 +490,7 @@ def advance_layer(
         The neurons' step, see `take_step`.
     state : float array, shape (state variables, neurons)
         Changed in place.
-    given : float array, shape (steps or 1, neurons)
+    base_current : float array, shape (steps or 1, neurons)
         Input current from everything but `synapses`; one step if it is constant.
     synapses : pair of Synapses
     fused : int
@@ -520,7 +520,7 @@ def advance_layer(
         row = first_row // window_rows
         emits = tile_rows == window_rows and row < result.first.shape[0]
         first, last = first_row * columns * channels, (first_row + tile_rows) * columns * channels
-        found = 0
+        listed = 0
         for low in range(0, channels, block):
             width = min(block, channels - low)
             whole = width == channels
@@ -530,9 +530,9 @@ def advance_layer(
             if not whole:
                 take_channels(synapses[0].filtered[first:last], channels, low, width, tile_filtered)
             for step in range(steps):
-                current = given[min(step, given.shape[0] - 1), first:last]
+                current = base_current[min(step, base_current.shape[0] - 1), first:last]
                 if not whole:
-                    if step < given.shape[0]:
+                    if step < base_current.shape[0]:
                         take_channels(current, channels, low, width, tile_given)
                     current = tile_given[:size]
                 for i in range(fused):
@@ -557,9 +557,9 @@ def advance_layer(
                         pool_row(outputs, columns, width, window_rows, window_columns, pooled)
                         leaves = pooled
                     if whole:
-                        found = collect_events(
+                        listed = collect_events(
                             leaves, pooled_columns, channels,
-                            result.unit[row], result.value[row], result.first[row, step], found,
+                            result.unit[row], result.value[row], result.first[row, step], listed,
                         )  # fmt: skip
                     else:
                         put_channels(leaves, channels, low, width, leaving[step, : pooled_columns * channels])
@@ -569,9 +569,9 @@ def advance_layer(
                 put_channels(tile_filtered, channels, low, width, synapses[0].filtered[first:last])
         if emits and block < channels:
             for step in range(steps):
-                found = collect_events(
+                listed = collect_events(
                     leaving[step], pooled_columns, channels,
-                    result.unit[row], result.value[row], result.first[row, step], found,
+                    result.unit[row], result.value[row], result.first[row, step], listed,
                 )  # fmt: skip
 
 
@@ -617,31 +617,31 @@ def advance_layer_of_constant_current(number, constant, state, current, threshol
                 count += wakes
         first_awake[pooled_columns] = count
         for member in range(size):
-            for place in range(count):
-                column, channel = awake[place] // channels, awake[place] % channels
+            for position in range(count):
+                column, channel = awake[position] // channels, awake[position] % channels
                 image_row = row * window_rows + member // window_columns
                 image_column = column * window_columns + member % window_columns
-                here = member * count + place
+                here = member * count + position
                 neuron[here] = (image_row * columns + image_column) * channels + channel
                 packed_current[here] = current[neuron[here]]
                 for variable in range(state.shape[0]):
                     packed_state[variable, here] = state[variable, neuron[here]]
-        unit, value, found = result.unit[row], result.value[row], 0
+        unit, value, listed = result.unit[row], result.value[row], 0
         for step in range(steps):
             take_step(number, packed_current[: size * count], packed_state, outputs[: size * count], constant)
             pooled[:count] = outputs[:count]
             for member in range(1, size):
                 others = outputs[member * count : (member + 1) * count]
-                for place in range(count):
-                    pooled[place] += others[place]
+                for position in range(count):
+                    pooled[position] += others[position]
             first = result.first[row, step]
             for column in range(pooled_columns):
-                first[column] = found
-                for place in range(first_awake[column], first_awake[column + 1]):
-                    unit[found] = awake[place]
-                    value[found] = pooled[place] * share
-                    found += pooled[place] != 0
-            first[pooled_columns] = found
+                first[column] = listed
+                for position in range(first_awake[column], first_awake[column + 1]):
+                    unit[listed] = awake[position]
+                    value[listed] = pooled[position] * share
+                    listed += pooled[position] != 0
+            first[pooled_columns] = listed
         for here in range(size * count):
             for variable in range(state.shape[0]):
                 state[variable, neuron[here]] = packed_state[variable, here]

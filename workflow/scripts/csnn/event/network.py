@@ -346,8 +346,8 @@ def load_network(path: str | os.PathLike, settings: Mapping[str, Any] | None = N
         )
     network = _restore(json.loads(str(header["description"])), arrays)
     if settings is not None:
-        found = json.loads(network.provenance.get("settings", "{}"))
-        check_settings(path, found | {"seed": network.seed}, settings)
+        compiled_with = json.loads(network.provenance.get("settings", "{}"))
+        check_settings(path, compiled_with | {"seed": network.seed}, settings)
     return network
 
 

@@ -143,14 +143,14 @@ class Stage:
         Of that part of the layer which reaches the readout: pooling and strides can leave last rows and columns unused.
     fused : tuple of Path
         The convolutions that are computed tile by tile together with the neurons.
-    given : tuple of Path
+    separate : tuple of Path
         All other connections; their currents are computed beforehand.
     window : (int, int)
         Average pooling applied as the neurons' outputs leave the layer.
     block : int
         Number of channels of a tile.
     constant_current, constant : bool
-        Whether the current from `given`, and whether the layer's output, is the same at every step.
+        Whether the current from `separate`, and whether the layer's output, is the same at every step.
     """
 
     shape: Shape
@@ -159,7 +159,7 @@ class Stage:
     state: NDArray
     offset: NDArray
     fused: tuple[Path, ...]
-    given: tuple[Path, ...]
+    separate: tuple[Path, ...]
     window: tuple[int, int]
     block: int
     constant_current: bool
@@ -170,7 +170,7 @@ class Stage:
     @property
     def paths(self) -> tuple[Path, ...]:
         """All connections that feed the layer."""
-        return (*self.given, *self.fused)
+        return (*self.separate, *self.fused)
 
 
 @dataclass(frozen=True)
@@ -379,7 +379,7 @@ def prepare(
                 state=state,
                 offset=layer.offset[cropped].astype(real)[np.newaxis],
                 fused=tuple(_laid_out(path, block) for path in fused),
-                given=tuple(_laid_out(path, layer.shape[2]) for path in paths if path not in fused),
+                separate=tuple(_laid_out(path, layer.shape[2]) for path in paths if path not in fused),
                 window=_window(network, index),
                 block=block,
                 constant_current=constant_current,

@@ -142,14 +142,16 @@ class _Signals:
         )
 
 
-def _given_current(stage: Stage, signals: _Signals, filters: Mapping[int, NDArray], steps: int) -> NDArray:
+def _base_current(stage: Stage, signals: _Signals, filters: Mapping[int, NDArray], steps: int) -> NDArray:
     """Input current of a layer from all but its fused connections, shape (steps or 1, neurons)."""
-    if not stage.given:
+    if not stage.separate:
         return stage.offset
     workspace = signals.workspace
-    current = workspace.array("given", (1 if stage.constant_current else steps, stage.offset.size), workspace.real)
+    current = workspace.array(
+        "base_current", (1 if stage.constant_current else steps, stage.offset.size), workspace.real
+    )
     current[:] = stage.offset
-    for number, path in enumerate(stage.given):
+    for number, path in enumerate(stage.separate):
         if path.sparse is not None:
             events, shape = signals.seen(path.source, path.views)
             kernels.add_sparse(
@@ -208,9 +210,9 @@ def _simulate_image(
         stop = min(start + length, steps)
         signals.start_block()
         for index, stage in enumerate(plan.stages):
-            given = _given_current(stage, signals, filters[index], stop - start)
+            base_current = _base_current(stage, signals, filters[index], stop - start)
             if index == len(plan.stages) - 1:
-                logits[start:stop] = given
+                logits[start:stop] = base_current
                 continue
             rows, columns, channels = stage.shape
             pooled_shape = (rows // stage.window[0], columns // stage.window[1], channels)
@@ -223,7 +225,7 @@ def _simulate_image(
                     stage.number,
                     stage.constants,
                     states[index],
-                    given[0],
+                    base_current[0],
                     stage.silent_up_to,
                     stage.shape,
                     stage.window,
@@ -233,7 +235,7 @@ def _simulate_image(
             taps: type = stage.fused[0].convolution.taps.dtype.type if stage.fused else np.float32
             synapses = [
                 signals.synapses(path, filters[index][number])
-                for number, path in enumerate(stage.fused, len(stage.given))
+                for number, path in enumerate(stage.fused, len(stage.separate))
             ]
             synapses += [_no_synapses(real, taps)] * (FUSED - len(synapses))
             recording = kernels.Recording(
@@ -247,8 +249,8 @@ def _simulate_image(
             in_blocks = stage.block < channels
             leaving = workspace.array("leaving", (block, math.prod(pooled_shape[1:])) if in_blocks else (0, 0), real)
             kernels.advance_layer(
-                stage.number, stage.constants, states[index], given, tuple(synapses), len(stage.fused), stage.shape,
-                stage.window, stage.block, recording, scratch, leaving, result,
+                stage.number, stage.constants, states[index], base_current, tuple(synapses), len(stage.fused),
+                stage.shape, stage.window, stage.block, recording, scratch, leaving, result,
             )  # fmt: skip
             totals[index] += recording.total * ((stop - start) // block)
             if index in followed:

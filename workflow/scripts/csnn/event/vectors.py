@@ -25,37 +25,37 @@ def _make_add_rows(vectors: int, lanes: int = LANES):
         signature = types.void(unit, value, start, stop, weights, origin, stride, result, at)
 
         def generate(context, builder, signature, arguments):
-            given = dict(zip(_ARGUMENTS, zip(signature.args, arguments, strict=True), strict=True))
+            typed_arguments = dict(zip(_ARGUMENTS, zip(signature.args, arguments, strict=True), strict=True))
 
             def data(name):
-                kind, array = given[name]
+                kind, array = typed_arguments[name]
                 return context.make_array(kind)(context, builder, array).data
 
             def number(name):
-                kind, argument = given[name]
+                kind, argument = typed_arguments[name]
                 return context.cast(builder, argument, kind, types.intp)
 
             def of_type(name):
-                return context.get_data_type(given[name][0].dtype)
+                return context.get_data_type(typed_arguments[name][0].dtype)
 
             sum_type, weight_type = of_type("result"), of_type("weights")
             vector = ir.VectorType(sum_type, lanes)
 
-            def place(pointer, index, vector_index, kind):
+            def pointer_to(pointer, index, vector_index, kind):
                 """Pointer to the vector of some index, and the alignment that can be relied on, in bytes."""
                 here = builder.gep(pointer, [builder.add(index, ir.Constant(index.type, vector_index * lanes))])
                 return builder.bitcast(here, ir.VectorType(kind, lanes).as_pointer()), 4 if kind == _FLOAT else 8
 
             def load(name, index, vector_index, kind):
-                pointer, alignment = place(data(name), index, vector_index, kind)
+                pointer, alignment = pointer_to(data(name), index, vector_index, kind)
                 return builder.load(pointer, align=alignment)
 
             at = number("at")
             sums = [cgutils.alloca_once(builder, vector) for _ in range(vectors)]
             for i, total in enumerate(sums):
                 builder.store(load("result", at, i, sum_type), total)
-            one = ir.Constant(at.type, 1)
-            with cgutils.for_range_slice(builder, number("start"), number("stop"), one, at.type) as (event, _):
+            unit_step = ir.Constant(at.type, 1)
+            with cgutils.for_range_slice(builder, number("start"), number("stop"), unit_step, at.type) as (event, _):
                 unit_of_event = builder.sext(builder.load(builder.gep(data("unit"), [event])), at.type)
                 first = builder.add(number("origin"), builder.mul(number("stride"), unit_of_event))
                 undefined, all_lanes = ir.Constant(vector, ir.Undefined), ir.VectorType(_INT, lanes)
@@ -69,7 +69,7 @@ def _make_add_rows(vectors: int, lanes: int = LANES):
                     product = builder.fmul(factor, weight, flags=("contract",))
                     builder.store(builder.fadd(builder.load(total), product, flags=("contract",)), total)
             for i, total in enumerate(sums):
-                pointer, alignment = place(data("result"), at, i, sum_type)
+                pointer, alignment = pointer_to(data("result"), at, i, sum_type)
                 builder.store(builder.load(total), pointer, align=alignment)
             return context.get_dummy_value()
 

@@ -33,7 +33,10 @@ def sentence(error: ValidationError, raw: Mapping) -> str:
     if kind == "extra_forbidden" or mistake["loc"][-1] == "[key]":
         *path, name = path
     part = functools.reduce(schema.below, path, schema.json_schema())
-    key, known = _dotted(path), [key for one in schema.alternatives(part) for key in one.get("properties", {})]
+    key, known = (
+        _dotted(path),
+        [key for alternative in schema.alternatives(part) for key in alternative.get("properties", {})],
+    )
     if kind == "extra_forbidden":
         guess = difflib.get_close_matches(name, known, 1)
         hint = f" (did you mean {guess[0]}?)" if guess else ""

@@ -57,18 +57,20 @@ def restore(folders: Sequence[Path], rules: Iterable[Rule]) -> list[Path]:
 
 def _results(folder: Path) -> Iterator[Path]:
     """Yield every file that a job made in a folder."""
-    for place, folders, names in os.walk(folder):
-        if place == str(folder):
+    for subfolder, folders, names in os.walk(folder):
+        if subfolder == str(folder):
             folders[:] = set(folders) - _NOT_RESULTS
-        yield from (Path(place, name) for name in names if not name.startswith(".") and not name.endswith(".sha256"))
+        yield from (
+            Path(subfolder, name) for name in names if not name.startswith(".") and not name.endswith(".sha256")
+        )
 
 
 def _records(persistence: FilePersistence) -> set[str]:
     """Return the paths of the records that can be read."""
     known = set()
-    for place, _, names in os.walk(persistence._metadata_path):
+    for subfolder, _, names in os.walk(persistence._metadata_path):
         for name in names:
-            path = os.path.join(place, name)
+            path = os.path.join(subfolder, name)
             with open(path, "rb") as file:
                 if file.read()[-1:] == b"}":  # not cut off: Snakemake does not write them at once
                     known.add(path)

@@ -475,14 +475,16 @@ def alternatives(part: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the schemas of which a value must fit one, with references resolved."""
     if "$ref" in part:
         part = json_schema()["$defs"][part["$ref"].rpartition("/")[2]] | {k: v for k, v in part.items() if k != "$ref"}
-    return [one for option in part["anyOf"] for one in alternatives(option)] if "anyOf" in part else [part]
+    return (
+        [alternative for option in part["anyOf"] for alternative in alternatives(option)] if "anyOf" in part else [part]
+    )
 
 
 def below(part: Mapping[str, Any], key: str | int) -> Mapping[str, Any]:
     """Return the schema of what lies under a key, or an index, of a mapping or list; empty if there is none."""
-    for one in alternatives(part):
-        described = one.get("items") if isinstance(key, int) else one.get("properties", {}).get(key)
-        described = described or (one.get("additionalProperties") if isinstance(key, str) else None)
+    for alternative in alternatives(part):
+        described = alternative.get("items") if isinstance(key, int) else alternative.get("properties", {}).get(key)
+        described = described or (alternative.get("additionalProperties") if isinstance(key, str) else None)
         if described:
             return described
     return {}
@@ -502,8 +504,8 @@ def words(part: Mapping[str, Any]) -> str:
         items = part["items"]
         if "enum" in items:
             return f"a list of different ones of {listed(items['enum'], 'and')}"
-        several = re.sub(r"^an? (\w+)", r"\1s", words(items))
-        return f"a list of {'different ' * ('uniqueItems' in part)}{several}"
+        plural = re.sub(r"^an? (\w+)", r"\1s", words(items))
+        return f"a list of {'different ' * ('uniqueItems' in part)}{plural}"
     if part["type"] in ("integer", "number"):
         if "maximum" not in part:
             return "a number"

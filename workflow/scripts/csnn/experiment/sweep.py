@@ -107,7 +107,7 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
     InputError
         If a row names an unknown neuron or variant, or a network stands in two rows.
     """
-    found: dict[str, dict] = {}
+    networks_by_name: dict[str, dict] = {}
     for row in snn["networks"]:
         for variant, neuron, max_rate_hz, initial_voltage in product(
             row.get("cnn", [BASE]),
@@ -127,9 +127,9 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
             if initial_voltage != snn["initial_voltage"]:
                 parts.append(f"start-{initial_voltage}")
             name = "/".join(parts)
-            if name in found:
+            if name in networks_by_name:
                 raise InputError(f"config key snn.networks has the network {name} twice; each must stand in it once")
-            found[name] = {
+            networks_by_name[name] = {
                 "variant": variant,
                 "neuron": neuron,
                 "neuron_parameters": snn["neurons"][neuron],
@@ -138,7 +138,7 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
                 "tau_syn_s": row.get("tau_syn_s", snn["tau_syn_s"]),
                 "seeds": row.get("seeds", snn["seeds"]),
             }
-    return found
+    return networks_by_name
 
 
 def rates_text(max_rate_hz: float | Sequence[float] | Mapping[str, float]) -> str:

@@ -183,9 +183,9 @@ def write_checksum(file: str | os.PathLike, path: str | os.PathLike, settings: M
     """Put the checksum that `load` checks into a model's file, which is or will be at `path`."""
     with open(file, "r+b") as model:
         model.seek(_HEADER_BYTES)
-        about = json.dumps(settings, sort_keys=True)
-        content = hashlib.sha256(about.encode() + model.read()).hexdigest()
-        header = json.dumps(checksum_record(path, content) | {"settings": about}).encode()
+        settings_json = json.dumps(settings, sort_keys=True)
+        content = hashlib.sha256(settings_json.encode() + model.read()).hexdigest()
+        header = json.dumps(checksum_record(path, content) | {"settings": settings_json}).encode()
         if len(header) > _HEADER_BYTES:
             raise ValueError(f"the settings of {path} take {len(header)} bytes, more than {_HEADER_BYTES}")
         model.seek(0)
@@ -212,9 +212,9 @@ def load(path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> 
         raise InputError(f"{path} does not exist; give the same command again") from error
     try:
         header = json.loads(content[:_HEADER_BYTES].rstrip(b"\0"))
-        about = header.pop("settings")
-        check_record(path, header, hashlib.sha256(about.encode() + content[_HEADER_BYTES:]).hexdigest())
-        check_settings(path, json.loads(about), settings or {})
+        settings_json = header.pop("settings")
+        check_record(path, header, hashlib.sha256(settings_json.encode() + content[_HEADER_BYTES:]).hexdigest())
+        check_settings(path, json.loads(settings_json), settings or {})
         return read_model(path)
     except InputError:
         raise

@@ -339,7 +339,9 @@ def _pairs_by_name(
             arrays = {layer.name: arrays[layer.name] for layer in layers}
     if _fit(layers, list(arrays.values())):
         chosen = zip(layers, arrays.values(), strict=True)
-        return [pair for layer, found in chosen for pair in zip(_order(layer, found) or [], found, strict=True)]
+        return [
+            pair for layer, datasets in chosen for pair in zip(_order(layer, datasets) or [], datasets, strict=True)
+        ]
     # nested otherwise than the model: array by array
     weights = [weight for layer in _leaves(model) for weight in layer.weights]
     datasets = [dataset for of_layer in arrays.values() for dataset in of_layer]
@@ -362,11 +364,11 @@ def _order(layer: tf.keras.layers.Layer, datasets: Sequence[h5py.Dataset]) -> li
     by_layer = [weight for leaf in _leaves(layer) for weight in leaf.weights]
     trained = [weight for leaf in _leaves(layer) for weight in leaf._trainable_weights]
     others = [weight for leaf in _leaves(layer) for weight in leaf._non_trainable_weights]
-    found = [(_kind(dataset.name), dataset.shape) for dataset in datasets]
+    held = [(_kind(dataset.name), dataset.shape) for dataset in datasets]
     for weights in ([*trained, *others], by_layer):
-        if found == [(_kind(weight.name), tuple(weight.shape)) for weight in weights]:
+        if held == [(_kind(weight.name), tuple(weight.shape)) for weight in weights]:
             return weights
-    shapes = [shape for _, shape in found]
+    shapes = [shape for _, shape in held]
     if len(_leaves(layer)) == 1 and shapes == [tuple(weight.shape) for weight in by_layer]:
         return by_layer
     return None
@@ -381,33 +383,35 @@ def _pairs_by_class(
     model: tf.keras.Model, group: h5py.Group, path: str | os.PathLike
 ) -> list[tuple[Any, h5py.Dataset]]:
     """Pair weights and arrays of Keras 3's layout: ``layers/<class>_<number>/vars/<i>``, also nested."""
-    found: dict[str, list[h5py.Dataset]] = {}
+    by_folder: dict[str, list[h5py.Dataset]] = {}
     for name in _dataset_names(group, path):
         folder, _, number = name.rpartition("/vars/")
         # of a trained model there are the optimizer and metrics beside the layers, and seeds of random layers in them
         if folder.startswith("layers/") and number.isdigit() and "seed_generator" not in folder:
-            found.setdefault(folder, []).append(_dataset(group, name, path))
-    found = {
+            by_folder.setdefault(folder, []).append(_dataset(group, name, path))
+    by_folder = {
         folder: sorted(datasets, key=lambda dataset: int(dataset.name.rpartition("/")[2]))
-        for folder, datasets in found.items()
+        for folder, datasets in by_folder.items()
     }
     expected = {folder: layer for folder, layer in _folders(model) if layer.weights}
-    if set(found) == set(expected):
+    if set(by_folder) == set(expected):
         weights = [weight for layer in expected.values() for weight in layer.weights]
-        datasets = [dataset for folder in expected for dataset in found[folder]]
+        datasets = [dataset for folder in expected for dataset in by_folder[folder]]
         _check_shapes(weights, datasets, path)
         return list(zip(weights, datasets, strict=True))
-    return _pairs_by_shape(expected, found, path)
+    return _pairs_by_shape(expected, by_folder, path)
 
 
 def _pairs_by_shape(
-    expected: Mapping[str, tf.keras.layers.Layer], found: Mapping[str, Sequence[h5py.Dataset]], path: str | os.PathLike
+    expected: Mapping[str, tf.keras.layers.Layer],
+    by_folder: Mapping[str, Sequence[h5py.Dataset]],
+    path: str | os.PathLike,
 ) -> list[tuple[Any, h5py.Dataset]]:
     """Pair layers with folders of the file where both are nested differently, if there is one way only."""
     ours, theirs = defaultdict(list), defaultdict(list)
     for folder, layer in expected.items():
         ours[_class(folder), tuple(tuple(weight.shape) for weight in layer.weights)].append(folder)
-    for folder, datasets in found.items():
+    for folder, datasets in by_folder.items():
         theirs[_class(folder), tuple(dataset.shape for dataset in datasets)].append(folder)
     for key in ours.keys() | theirs.keys():
         if len(ours[key]) != len(theirs[key]):
@@ -421,7 +425,7 @@ def _pairs_by_shape(
     pairs = []
     for key, folders in ours.items():
         for folder, other in zip(sorted(folders, key=_number), sorted(theirs[key], key=_number), strict=True):
-            pairs += list(zip(expected[folder].weights, found[other], strict=True))
+            pairs += list(zip(expected[folder].weights, by_folder[other], strict=True))
     return pairs
 
 
@@ -476,12 +480,12 @@ def _leaves(layer: tf.keras.layers.Layer) -> list[tf.keras.layers.Layer]:
 
 def _check_shapes(weights: Sequence[Any], datasets: Sequence[h5py.Dataset], path: str | os.PathLike) -> None:
     """Check that arrays have the shapes of weights."""
-    wanted, found = [tuple(weight.shape) for weight in weights], [dataset.shape for dataset in datasets]
-    different = next((i for i, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b), None)
+    wanted, held = [tuple(weight.shape) for weight in weights], [dataset.shape for dataset in datasets]
+    different = next((i for i, (a, b) in enumerate(zip(held, wanted, strict=False)) if a != b), None)
     if different is not None:
-        raise _does_not_fit(path, f"array {different + 1} is {found[different]} where {wanted[different]} is wanted")
-    if len(found) != len(wanted):
-        raise _does_not_fit(path, f"it has {len(found)} arrays where {len(wanted)} are wanted")
+        raise _does_not_fit(path, f"array {different + 1} is {held[different]} where {wanted[different]} is wanted")
+    if len(held) != len(wanted):
+        raise _does_not_fit(path, f"it has {len(held)} arrays where {len(wanted)} are wanted")
 
 
 def _shapes(shapes: Sequence[tuple[int, ...]]) -> str:
