@@ -32,7 +32,7 @@ run: setup ## the experiment of config.yaml on this machine
 	snakemake --profile $(PROFILE)
 
 check: lint types ## linters, type checks and unit tests: a minute and a half
-	pytest tests/unit -m "not slow and not long" --numprocesses $(shell nproc) --dist worksteal
+	pytest tests/unit -m "not slow and not long and not network" --numprocesses $(shell nproc) --dist worksteal
 
 test: setup ## all tests but those of a cluster
 	pytest tests/workflow tests/slurm tests/unit --numprocesses $(shell nproc) --dist worksteal  # the longest first

@@ -90,7 +90,8 @@ def test_the_digest_counts_every_function_that_a_script_calls(copy, path):
         if code.FOLDER in Path(file).parents and Path(file).name != script:
             module = code._module(Path(file))
             name = name.partition(".")[0]
-            if module != "csnn.job" and not name.startswith("<"):
+            # csnn.__getattr__ serves `import csnn` of a user's own code; Python asks it for subpackages first
+            if module != "csnn.job" and name != "__getattr__" and not name.startswith("<"):
                 counted += 1
                 assert (module, name if name in code._parts(module) else "") in reached, (module, name)
     assert counted > 5

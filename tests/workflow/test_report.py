@@ -31,7 +31,7 @@ ITEMS = {
     "1 Results": {
         "Against τ": {"Against τ"},
         "Decisions": {"Accuracy over time", "Agreement with the CNN", "Confusion matrices", "Settling time"},
-        "Tables": {"Accuracy and loss (the paper's Tables 1 and 2)"},
+        "Tables": {"Accuracy and loss (the paper's Tables 1 and 2)", "Health check: what the layers of neurons do"},
     },
     "2 Responses": {
         None: {

@@ -81,7 +81,7 @@ def test_a_time_constant_is_verified_once(finished, tmp_path):
     assert certificate.name == "tau-0.005+0.01.json"
     shutil.copy2(certificate, folder / "tau-0.02.json")  # as if it had been added before
     outputs = planned_outputs(copy, changes={"snn.tau_syn_s": [0.005, 0.02, 0.01, 0.03]})
-    assert [file for file in outputs["verify"] if "LIF" in file] == [
+    assert sorted(file for file in outputs["verify"] if "LIF" in file) == [
         "results/small/verification/LIF/seed-0/tau-0.02.json",  # which no job here has made
         "results/small/verification/LIF/seed-0/tau-0.03.json",
     ]

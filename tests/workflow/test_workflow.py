@@ -22,11 +22,12 @@ PAGES = {"opening", "explorer", "provenance", "table1_page", "table2_page", "rep
 # what every change of a number ends in
 AGGREGATES = {"scores", "tables", "figure3", "figure5", "accuracy_vs_tau", "loss_vs_tau", "all"}
 AGGREGATES |= OF_DECISIONS | PAGES
+HEALTH = {"health", "health_page"}  # of the first time constant and seed
 # what a neuron other than RLR, which figure 3 shows, needs at two time constants
 JOBS_OF_ONE_NEURON = Counter(
     {"compile_network": 1, "simulate": 2 * (3 + 1), "gather": 2, "decide": 2, "verify": 1}
-    | {"record": 1, "spikes_and_voltages": 1}
-    | dict.fromkeys(AGGREGATES - {"figure3"}, 1)
+    | {"record": 1, "spikes_and_voltages": 1, "record_activity": 1}
+    | dict.fromkeys(AGGREGATES - {"figure3"} | HEALTH, 1)
 )
 
 
@@ -130,7 +131,15 @@ class TestRun:
 
     def test_makes_every_table_and_figure(self, finished):
         tables = {path.name for path in (finished.results / "tables").iterdir() if path.suffix != ".sha256"}
-        assert tables == {"scores.csv", "table1.csv", "table1.md", "table2.csv", "table2.md"}
+        assert tables == {
+            "scores.csv",
+            "table1.csv",
+            "table1.md",
+            "table2.csv",
+            "table2.md",
+            "health.csv",
+            "findings.csv",
+        }
         figures = {path.name for path in (finished.results / "figures").iterdir()}
         assert figures == {f"{figure}.png" for figure in FIGURES}
         assert (finished.results / "report.html").is_file()
