@@ -21,7 +21,8 @@ HEALTHY = {
 def explained(*layers: dict, tau_syn_s: float | None = 0.005, max_pooling: bool = False) -> list[str]:
     """Explain layers that differ from healthy ones as said, shown for 100 ms."""
     of_network = [HEALTHY | layer for layer in layers]
-    causes = findings(of_network, "LIF", tau_syn_s=tau_syn_s, duration_s=0.1, max_pooling=max_pooling)
+    options = {"synapses": len(layers), "tau_syn_s": tau_syn_s, "duration_s": 0.1, "max_pooling": max_pooling}
+    causes = findings(of_network, "LIF", **options)
     return [sentence for _, sentence in causes]
 
 
@@ -105,6 +106,7 @@ def test_tables_have_a_row_for_each_layer_and_the_summary_each_finding_once():
             "configuration": {"network": name, "cnn": cnn, "neuron": name, "tau_syn_s": 0.005, "spiking": True},
             "steps": 100,
             "dt_s": 0.001,
+            "synapses_in_a_row": 2,
             "layers": layers,
         }
         for name, cnn in (("LIF", "base"), ("A-LIF", "base"), ("wide/LIF", "wide"))

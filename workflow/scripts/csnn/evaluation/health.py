@@ -59,7 +59,13 @@ def settled_share(synapses: int, tau_syn_s: float | None, duration_s: float) -> 
 
 
 def findings(
-    layers: Sequence[Mapping[str, Any]], neuron: str, *, tau_syn_s: float | None, duration_s: float, max_pooling: bool
+    layers: Sequence[Mapping[str, Any]],
+    neuron: str,
+    *,
+    synapses: int,
+    tau_syn_s: float | None,
+    duration_s: float,
+    max_pooling: bool,
 ) -> list[tuple[int, str]]:
     """Say in sentences what could explain a loss of accuracy.
 
@@ -69,6 +75,8 @@ def findings(
         See `csnn.evaluation.activity.layer_health`, of each layer of neurons from the image on.
     neuron
         Name of the neuron type.
+    synapses
+        Largest number of synapses on a path from the image to the logits.
     tau_syn_s
         Synaptic time constant in seconds, or None.
     duration_s
@@ -97,10 +105,10 @@ def findings(
         if layer["rate_correlation"] is not None and layer["rate_correlation"] < FOLLOWS
     ]
     causes += parted[:1]
-    share = settled_share(len(layers), tau_syn_s, duration_s)
+    share = settled_share(synapses, tau_syn_s, duration_s)
     if tau_syn_s is not None and share < SETTLED:
         sentence = (
-            f"The {len(layers)} synapses in a row, of {1000 * tau_syn_s:g} ms each, pass only {100 * share:.0f} % of a "
+            f"The {synapses} synapses in a row, of {1000 * tau_syn_s:g} ms each, pass only {100 * share:.0f} % of a "
             f"constant signal within {1000 * duration_s:g} ms; take more steps or a shorter synaptic time constant."
         )
         causes.append((len(layers), sentence))
@@ -154,6 +162,7 @@ def tables(
             for number, sentence in findings(
                 activity["layers"],
                 network["neuron"],
+                synapses=activity["synapses_in_a_row"],
                 tau_syn_s=network["tau_syn_s"],
                 duration_s=activity["steps"] * activity["dt_s"],
                 max_pooling=max_pooling[network["cnn"]],
