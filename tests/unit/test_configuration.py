@@ -555,3 +555,23 @@ def test_a_named_file_must_lie_where_no_job_writes(folder, path, folder_of_the_w
     assert f"config key data.source names {path}, but in {folder_of_the_workflow} the workflow writes" in sentence
     if path.startswith("results"):
         configuration.read(changed(own, {"data.source": path, "experiment": "another"}))
+
+
+def test_only_images_are_mirrored(folder):
+    series, labels = np.zeros((20, 16, 3), np.float32), np.arange(20) % 2
+    np.savez(folder / "series.npz", x_train=series, y_train=labels, x_test=series, y_test=labels)
+    (folder / "b.py").write_text("")
+    own = changed(SMALL, {"data.source": "series.npz", "cnn.architecture": {"builder": "b.py:f"}})
+    assert configuration.read(own)
+    sentence = refusal(changed(own, {"cnn.variants": {"a": {"tune": {"mirror": True}}}}))
+    assert (
+        "config key cnn.variants.a.tune.mirror is true, but series.npz holds samples of shape (16, 3); only" in sentence
+    )
+
+
+def test_a_saved_model_is_refused_by_what_is_read(folder):
+    (folder / "saved").mkdir()
+    sentence = refusal(changed(SMALL, {"cnn": {"model": "saved"}}))
+    assert (
+        "cnn.model names saved, which is a folder; it must be the path of a file, .keras or .h5; a SavedM" in sentence
+    )

@@ -334,7 +334,10 @@ def _check_path(key: str, path: str) -> None:
         )
     if not os.path.isfile(path):
         what = "is a folder" if os.path.isdir(path) else "does not exist"
-        raise InputError(f"config key {key} names {shortened(path)}, which {what}; it must be the path of a file")
+        right = ", .keras or .h5; a SavedModel is not read" if key == "cnn.model" and os.path.isdir(path) else ""
+        raise InputError(
+            f"config key {key} names {shortened(path)}, which {what}; it must be the path of a file{right}"
+        )
     if not os.access(path, os.R_OK):
         raise InputError(f"config key {key} names {path}, which is not readable; it must be a file that you may read")
 
@@ -369,6 +372,11 @@ def _check_images(config: dict[str, Any]) -> None:
         ("figures.logit_image.index", figure["index"], figure["split"], sizes[figure["split"]] - 1, ", counted from 0"),
     ]
     for name, variant in config["cnn"]["variants"].items():
+        if variant["tune"]["mirror"] and len(overview.shape) != 3:
+            raise InputError(
+                f"config key cnn.variants.{name}.tune.mirror is true, but {source} holds samples of shape "
+                f"{overview.shape}; only images can be mirrored, so it must be false"
+            )
         if variant["tune"]["images"] is not None:
             key = f"cnn.variants.{name}.tune.images"
             kept = f", of which data.validation_images keeps {held_out} out"
