@@ -567,9 +567,3 @@ def test_only_images_are_mirrored(folder):
     assert (
         "config key cnn.variants.a.tune.mirror is true, but series.npz holds samples of shape (16, 3); only" in sentence
     )
-
-
-def test_a_saved_model_is_refused_by_what_is_read(folder):
-    (folder / "saved").mkdir()
-    sentence = refusal(changed(SMALL, {"cnn": {"model": "saved"}}))
-    assert "cnn.model names saved, which is a folder; it must be the path of a .keras or .h5 file (a S" in sentence

@@ -334,8 +334,7 @@ def _check_path(key: str, path: str) -> None:
         )
     if not os.path.isfile(path):
         what = "is a folder" if os.path.isdir(path) else "does not exist"
-        right = "of a .keras or .h5 file (a SavedModel is not read)" if key == "cnn.model" else "of a file"
-        raise InputError(f"config key {key} names {shortened(path)}, which {what}; it must be the path {right}")
+        raise InputError(f"config key {key} names {shortened(path)}, which {what}; it must be the path of a file")
     if not os.access(path, os.R_OK):
         raise InputError(f"config key {key} names {path}, which is not readable; it must be a file that you may read")
 
