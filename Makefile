@@ -68,7 +68,7 @@ docs: setup ## the reference of config.yaml from its schema, and the rule graph 
 	snakemake --configfile profiles/demo/config.yaml --rulegraph dot -- results/demo/report.html | dot -Tsvg > docs/pictures/rulegraph.svg
 
 notebooks: demo ## execute the notebooks of the documentation, on the demo's results
-	PYTHONPATH=workflow/scripts python docs/notebooks.py
+	PYTHONPATH=$(CURDIR)/workflow/scripts python docs/notebooks.py
 
 pictures: demo ## the pictures of the documentation from the demo's report (needs Debian's chromium and chromium-driver)
 	python docs/pictures.py results/demo/report.html
