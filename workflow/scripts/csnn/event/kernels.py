@@ -16,6 +16,9 @@ from csnn.event.kernel_cache import kernel
 from csnn.event.neuron_steps import step_neurons
 from csnn.event.vectors import add_windows
 
+STEPS_TOGETHER = 4
+"""Steps whose events are convolved one after the other, before neurons take them one after the other."""
+
 _compiled = njit(error_model="numpy", fastmath={"contract"})
 
 
@@ -441,7 +444,8 @@ class WorkSpace(NamedTuple):
 
     Attributes
     ----------
-    tile : float array, shape (6, at least the neurons of a tile)
+    tile : float array, shape (4, at least the neurons of a tile)
+    drive : float array, shape (connections, `STEPS_TOGETHER`, at least the neurons of a tile)
     filtered : float array, shape (time constants, at least the neurons of a tile)
     state : float array, shape (time constants, state variables, at least the neurons of a tile)
     leaving : float array, shape (time constants, steps, pooled outputs of a tile)
@@ -449,6 +453,7 @@ class WorkSpace(NamedTuple):
     """
 
     tile: NDArray
+    drive: NDArray
     filtered: NDArray
     state: NDArray
     leaving: NDArray
@@ -526,7 +531,7 @@ def advance_layer(
     window_rows, window_columns = window
     pooled_columns = columns // window_columns
     taus, steps = result.first.shape[0], result.first.shape[2]
-    drives, summed, outputs, pooled, tile_base = work.tile[:2], work.tile[2], work.tile[3], work.tile[4], work.tile[5]
+    summed, outputs, pooled, tile_base = work.tile[0], work.tile[1], work.tile[2], work.tile[3]
     listed = np.zeros(taus, np.int64)
     for first_row in range(0, rows, window_rows):
         tile_rows = min(window_rows, rows - first_row)
@@ -543,37 +548,38 @@ def advance_layer(
                     take_channels(state[tau, variable, first:last], channels, low, width, work.state[tau, variable])
                 if not whole:
                     take_channels(synapses[0].filtered[tau, first:last], channels, low, width, work.filtered[tau])
-            for step in range(steps):
-                base = base_current[min(step, base_current.shape[0] - 1), first:last]
-                if not whole:
-                    if step < base_current.shape[0]:
-                        take_channels(base, channels, low, width, tile_base)
-                    base = tile_base[:size]
+            for start in range(0, steps, STEPS_TOGETHER):
+                stop = min(start + STEPS_TOGETHER, steps)
                 for i in range(fused):
                     path = synapses[i]
                     fed = path.weights.outputs if whole else width
-                    if step < path.events.first.shape[1]:  # else the drive stays as it is
-                        drive = drives[i, : tile_rows * columns * fed]
+                    for step in range(start, min(stop, path.events.first.shape[1])):  # later the drive stays as it is
+                        drive = work.drive[i, step - start, : tile_rows * columns * fed]
                         convolve(path.events, step, path.weights, first_row, tile_rows, columns, low, fed, drive)
                 for tau in range(taus):
-                    current = base
-                    for i in range(fused):
-                        path = synapses[i]
-                        fed, stride = width, width
-                        filtered, gain = work.filtered[tau, :size], path.gain[tau, low : low + width]
-                        if whole:
-                            fed, gain, stride = path.weights.outputs, path.gain[tau], path.stride
-                            fed_before, fed_size = first_row * columns * fed, tile_rows * columns * fed
-                            filtered = path.filtered[tau, fed_before : fed_before + fed_size]
-                        drive = drives[i, : tile_rows * columns * fed]
-                        add_filtered(
-                            current, drive, path.decay[tau], path.delayed, gain, filtered, stride, path.channel,
-                            summed[:size],
-                        )  # fmt: skip
-                        current = summed[:size]  # what the first path feeds is all of the tile
-                    take_step(number, current, work.state[tau], outputs[:size], constant)
-                    record_step(recording, tau, step, first, outputs[:size], work.state[tau])
-                    if emits:
+                    for step in range(start, stop):
+                        current = base_current[min(step, base_current.shape[0] - 1), first:last]
+                        if not whole:
+                            take_channels(current, channels, low, width, tile_base)
+                            current = tile_base[:size]
+                        for i in range(fused):
+                            path = synapses[i]
+                            fed, stride = width, width
+                            filtered, gain = work.filtered[tau, :size], path.gain[tau, low : low + width]
+                            if whole:
+                                fed, gain, stride = path.weights.outputs, path.gain[tau], path.stride
+                                fed_before, fed_size = first_row * columns * fed, tile_rows * columns * fed
+                                filtered = path.filtered[tau, fed_before : fed_before + fed_size]
+                            drive_step = 0 if path.events.first.shape[1] == 1 else step - start
+                            add_filtered(
+                                current, work.drive[i, drive_step, : tile_rows * columns * fed], path.decay[tau],
+                                path.delayed, gain, filtered, stride, path.channel, summed[:size],
+                            )  # fmt: skip
+                            current = summed[:size]  # what the first path feeds is all of the tile
+                        take_step(number, current, work.state[tau], outputs[:size], constant)
+                        record_step(recording, tau, step, first, outputs[:size], work.state[tau])
+                        if not emits:
+                            continue
                         leaves = outputs
                         if window_rows * window_columns > 1:
                             pool_row(outputs, columns, width, window_rows, window_columns, pooled)
