@@ -170,7 +170,7 @@ def add_filtered(base_current, drive, decay, delayed, gain, filtered, stride, ch
     current : float array
         Where the drive feeds it, it is overwritten with the sum.
     """
-    if not delayed:
+    if decay == 0 and not delayed:
         add_unfiltered(base_current, drive, gain, stride, channel, current)
         return
     count = gain.size
@@ -179,10 +179,14 @@ def add_filtered(base_current, drive, decay, delayed, gain, filtered, stride, ch
         at, to = segment * count, segment * stride + channel
         base, total = base_current[to : to + count], current[to : to + count]
         y, x = filtered[at : at + count], drive[at : at + count]
-        for i in range(count):
-            total[i] = base[i] + y[i]
+        if delayed:
+            for i in range(count):
+                total[i] = base[i] + y[i]
         for i in range(count):
             y[i] = decay * y[i] + gain[i] * x[i]
+        if not delayed:
+            for i in range(count):
+                total[i] = base[i] + y[i]
 
 
 @njit(error_model="numpy", fastmath=False)

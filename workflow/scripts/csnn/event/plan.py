@@ -124,8 +124,8 @@ class Path:
 
     @property
     def has_memory(self) -> bool:
-        """Whether a constant signal leaves this connection as one that changes: every filter comes with a delay."""
-        return self.delayed
+        """Whether a constant signal leaves this connection as one that changes."""
+        return self.delayed or bool(self.decay.any())
 
     @property
     def state_size(self) -> int:
