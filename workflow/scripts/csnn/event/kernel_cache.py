@@ -22,10 +22,14 @@ from pathlib import Path
 from unittest import mock
 
 import numba
-from llvmlite.binding import get_host_cpu_name
+from llvmlite.binding import get_host_cpu_features, get_host_cpu_name
 from numba.core import config
 
 from csnn import neurons
+
+if config.CPU_FEATURES is None and get_host_cpu_features().get("avx512f"):
+    # LLVM would split vectors of 512 bits on many processors that have them: steps of neurons take a tenth longer then
+    config.CPU_FEATURES = get_host_cpu_features().flatten() + ",-prefer-256-bit"
 
 
 def _is_writable(folder: Path) -> bool:
