@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numba
@@ -27,9 +28,10 @@ from numba.core import config
 
 from csnn import neurons
 
-if config.CPU_FEATURES is None and get_host_cpu_features().get("avx512f"):
+_numba_settings: dict[str, Any] = vars(config)
+if _numba_settings["CPU_FEATURES"] is None and get_host_cpu_features().get("avx512f"):
     # LLVM would split vectors of 512 bits on many processors that have them: steps of neurons take a tenth longer then
-    config.CPU_FEATURES = get_host_cpu_features().flatten() + ",-prefer-256-bit"
+    _numba_settings["CPU_FEATURES"] = get_host_cpu_features().flatten() + ",-prefer-256-bit"
 
 
 def _is_writable(folder: Path) -> bool:

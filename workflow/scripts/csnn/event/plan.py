@@ -255,7 +255,8 @@ def _prepare_connection(connections: Sequence[Connection], layer: Layer, used: S
     """
     connection = connections[0]
     decays, filter_gains, delays = zip(*(lowpass(other.tau_syn_s, dt_s) for other in connections), strict=True)
-    decay, gain, delayed = np.array(decays, real), np.array(filter_gains)[:, np.newaxis], delays[0]
+    decay: NDArray = np.array(decays, real)
+    gain, delayed = np.array(filter_gains)[:, np.newaxis], delays[0]
     linear = connection.linear
     if isinstance(linear, SparseMatrix):
         return Path(

@@ -178,7 +178,7 @@ def _no_synapses(real: type) -> kernels.Synapses:
     """Synapses to stand where a layer has fewer connections than could be fused."""
     events = kernels.Events(np.zeros((1, 1), np.int32), np.zeros((1, 1), real), np.zeros((1, 1, 2), np.int32))
     weights = kernels.ConvolutionWeights(np.zeros(0, real), np.zeros(0, np.int32), *(0,) * 9)
-    nothing = np.zeros((1, 0), real)
+    nothing: NDArray = np.zeros((1, 0), real)
     return kernels.Synapses(events, weights, np.zeros(1, real), False, nothing, 0, 0, nothing)
 
 
