@@ -1,8 +1,8 @@
 """What the innermost loop is worth, and how near it comes to what the processor can: `python benchmarks/vectors.py`.
 
-Sums the weights of events as the paper's second layer does (12 x 12 windows of 3 x 3 x 32 inputs, 64 outputs), in
-double precision, with `vectors.add_windows` and with the same loop as numba compiles it. They take turns; the smallest time of
-each counts. The last line has all inputs active: weights are read in order, which is as fast as they can be read.
+Sums the weights of events as the second layer of the paper does (12 x 12 windows of 3 x 3 x 32 inputs, 64 outputs),
+in double precision, with `vectors.add_windows` and with the same loop as numba compiles it. They take turns; the
+smallest time of each counts. The last line has all inputs active: weights are read in order, as fast as they can be.
 Prints a Markdown table.
 """
 

@@ -72,13 +72,14 @@ def cache_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="csnn-"))
 
 
-def kernel(function: Callable) -> Callable:
+def kernel(function: Callable, allocates: bool = True) -> Callable:
     """Compile a function with numba on its first call: without the GIL, kept in `cache_folder`.
 
     Multiplications and additions may be contracted to one rounding; nothing else that changes a result is allowed.
+    A function that does not allocate arrays need not count references to them.
     """
     with mock.patch.object(config, "CACHE_DIR", str(cache_folder())):
-        return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function)
+        return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}, _nrt=allocates)(function)
 
 
 @contextmanager

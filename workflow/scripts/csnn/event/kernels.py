@@ -6,6 +6,7 @@ Read `event.py` first, which calls these functions in order; ``docs/engine.md`` 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,8 @@ from csnn.event.vectors import add_windows
 STEPS_TOGETHER = 4
 """Steps whose events are convolved one after the other, before neurons take them one after the other."""
 
-_compiled = njit(error_model="numpy", fastmath={"contract"})
+_compiled = njit(error_model="numpy", fastmath={"contract"}, _nrt=False)
+"""Without numba's counting of references to arrays, an atomic operation for each slice: these functions allocate nothing."""
 
 
 class Events(NamedTuple):
@@ -189,7 +191,7 @@ def add_filtered(base_current, drive, decay, delayed, gain, filtered, stride, ch
                 total[i] = base[i] + y[i]
 
 
-@njit(error_model="numpy", fastmath=False)
+@njit(error_model="numpy", fastmath=False, _nrt=False)
 def add_unfiltered(base_current, drive, gain, stride, channel, current):
     """`add_filtered` for neither filter nor delay."""
     count = gain.size
@@ -448,6 +450,7 @@ class WorkSpace(NamedTuple):
 
     Attributes
     ----------
+    listed : int64 array, shape (time constants,)
     tile : float array, shape (4, at least the neurons of a tile)
     drive : float array, shape (connections, `STEPS_TOGETHER`, at least the neurons of a tile)
     filtered : float array, shape (time constants, at least the neurons of a tile)
@@ -456,6 +459,7 @@ class WorkSpace(NamedTuple):
         Of any shape if tiles have all channels.
     """
 
+    listed: NDArray[np.int64]
     tile: NDArray
     drive: NDArray
     filtered: NDArray
@@ -467,7 +471,8 @@ class WorkSpace(NamedTuple):
 def take_step(number, current, state, outputs, constant):
     """Take one step of neurons, see `step_neurons`; a negative number stands for a sum, whose output is the current."""
     if number < 0:
-        outputs[:] = current
+        for i in range(outputs.size):
+            outputs[i] = current[i]
     else:
         step_neurons(number, current, state, outputs, constant)
 
@@ -488,7 +493,7 @@ def put_channels(taken, channels, low, width, units):
             units[position * channels + low + i] = taken[position * width + i]
 
 
-@kernel
+@partial(kernel, allocates=False)
 def advance_layer(
     number,
     constant,
@@ -536,7 +541,7 @@ def advance_layer(
     pooled_columns = columns // window_columns
     taus, steps = result.first.shape[0], result.first.shape[2]
     summed, outputs, pooled, tile_base = work.tile[0], work.tile[1], work.tile[2], work.tile[3]
-    listed = np.zeros(taus, np.int64)
+    listed = work.listed
     for first_row in range(0, rows, window_rows):
         tile_rows = min(window_rows, rows - first_row)
         row = first_row // window_rows

@@ -32,7 +32,7 @@ def _compile(function: Callable) -> Callable:
     inherit `fastmath` from those that call them.
     """
     _name(function)
-    return njit(error_model="numpy", fastmath=False)(function)
+    return njit(error_model="numpy", fastmath=False, _nrt=False)(function)
 
 
 @cache

@@ -228,6 +228,7 @@ def _advance(
     tile = -(-stage.window[0] * columns * stage.block // ALIGNMENT) * ALIGNMENT
     leaving = math.prod(pooled_shape[1:]) if stage.block < channels else 0
     work = kernels.WorkSpace(
+        np.zeros(count, np.int64),
         workspace.array("tile", (4, tile), real),
         workspace.array("tile drive", (FUSED, kernels.STEPS_TOGETHER, tile), real),
         workspace.array("tile filters", (count, tile), real),

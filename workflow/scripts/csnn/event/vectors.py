@@ -99,7 +99,7 @@ def _make_add_windows(outputs: int):
 
     # machine code is linked by names, so that each of these functions needs one of its own
     add_windows_of.__qualname__ += f"_{outputs}"
-    return njit(error_model="numpy", fastmath={"contract"})(add_windows_of)
+    return njit(error_model="numpy", fastmath={"contract"}, _nrt=False)(add_windows_of)
 
 
 _of_64, _of_32, _of_16, _of_8, _of_4, _of_2, _of_1 = (
@@ -107,7 +107,7 @@ _of_64, _of_32, _of_16, _of_8, _of_4, _of_2, _of_1 = (
 )
 
 
-@njit(error_model="numpy", fastmath={"contract"})
+@njit(error_model="numpy", fastmath={"contract"}, _nrt=False)
 def add_windows(first, unit, value, weights, origin, columns, width, result):
     """Add to each output position of a row the weights of the events in one row of its window, each times its value.
 
