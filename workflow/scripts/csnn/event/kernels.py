@@ -21,7 +21,7 @@ STEPS_TOGETHER = 4
 """Steps whose events are convolved one after the other, before neurons take them one after the other."""
 
 _compiled = njit(error_model="numpy", fastmath={"contract"}, _nrt=False)
-"""Without numba's counting of references to arrays, an atomic operation for each slice: these functions allocate nothing."""
+"""For functions that allocate nothing: without numba's counting of references to arrays, atomic at every slice."""
 
 
 class Events(NamedTuple):
