@@ -615,6 +615,43 @@ def advance_layer(
                     )  # fmt: skip
 
 
+@_compiled
+def advance_packed(number, constant, state, current, outputs, pooled, share, awake, first_awake, unit, value, first):
+    """Take all steps of the neurons of one row of windows, packed by their place in the window.
+
+    Parameters
+    ----------
+    number, constant, state, current, outputs
+        As in `take_step`; `current` and `outputs` have as many values as there are neurons.
+    pooled : float array, shape (windows,)
+        Work space.
+    share : float
+        By which the sum of a window is multiplied.
+    awake : int32 array
+        Unit of each window.
+    first_awake : int64 array, shape (columns + 1,)
+        First window of each column.
+    unit, value, first
+        One row of `Events`, filled.
+    """
+    count, listed = pooled.size, 0
+    for step in range(first.shape[0]):
+        take_step(number, current, state, outputs, constant)
+        for position in range(count):
+            pooled[position] = outputs[position]
+        for member in range(1, outputs.size // max(count, 1)):
+            others = outputs[member * count : (member + 1) * count]
+            for position in range(count):
+                pooled[position] += others[position]
+        for column in range(first.shape[1] - 1):
+            first[step, column] = listed
+            for position in range(first_awake[column], first_awake[column + 1]):
+                unit[listed] = awake[position]
+                value[listed] = pooled[position] * share
+                listed += pooled[position] != 0
+        first[step, -1] = listed
+
+
 @kernel
 def advance_layer_of_constant_current(number, constant, state, current, threshold, shape, window, result):
     """`advance_layer` for a current that never changes: neurons that it never makes spike are left out.
@@ -633,7 +670,7 @@ def advance_layer_of_constant_current(number, constant, state, current, threshol
     _, columns, channels = shape
     window_rows, window_columns = window
     size = window_rows * window_columns
-    pooled_rows, steps, pooled_columns = result.first.shape[0], result.first.shape[1], result.first.shape[2] - 1
+    pooled_rows, pooled_columns = result.first.shape[0], result.first.shape[2] - 1
     share = state.dtype.type(1) / state.dtype.type(size)
     most = pooled_columns * channels
     awake = np.empty(most, np.int32)
@@ -666,22 +703,10 @@ def advance_layer_of_constant_current(number, constant, state, current, threshol
                 packed_current[here] = current[neuron[here]]
                 for variable in range(state.shape[0]):
                     packed_state[variable, here] = state[variable, neuron[here]]
-        unit, value, listed = result.unit[row], result.value[row], 0
-        for step in range(steps):
-            take_step(number, packed_current[: size * count], packed_state, outputs[: size * count], constant)
-            pooled[:count] = outputs[:count]
-            for member in range(1, size):
-                others = outputs[member * count : (member + 1) * count]
-                for position in range(count):
-                    pooled[position] += others[position]
-            first = result.first[row, step]
-            for column in range(pooled_columns):
-                first[column] = listed
-                for position in range(first_awake[column], first_awake[column + 1]):
-                    unit[listed] = awake[position]
-                    value[listed] = pooled[position] * share
-                    listed += pooled[position] != 0
-            first[pooled_columns] = listed
+        advance_packed(
+            number, constant, packed_state, packed_current[: size * count], outputs[: size * count], pooled[:count],
+            share, awake, first_awake, result.unit[row], result.value[row], result.first[row],
+        )  # fmt: skip
         for here in range(size * count):
             for variable in range(state.shape[0]):
                 state[variable, neuron[here]] = packed_state[variable, here]
