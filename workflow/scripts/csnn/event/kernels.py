@@ -17,9 +17,6 @@ from csnn.event.kernel_cache import kernel
 from csnn.event.neuron_steps import step_neurons
 from csnn.event.vectors import add_windows
 
-STEPS_TOGETHER = 4
-"""Steps whose events are convolved one after the other, before neurons take them one after the other."""
-
 _compiled = njit(error_model="numpy", fastmath={"contract"}, _nrt=False)
 """For functions that allocate nothing: without numba's counting of references to arrays, atomic at every slice."""
 
@@ -452,7 +449,7 @@ class WorkSpace(NamedTuple):
     ----------
     listed : int64 array, shape (time constants,)
     tile : float array, shape (4, at least the neurons of a tile)
-    drive : float array, shape (connections, `STEPS_TOGETHER`, at least the neurons of a tile)
+    drive : float array, shape (connections, at least the neurons of a tile)
     filtered : float array, shape (time constants, at least the neurons of a tile)
     state : float array, shape (time constants, state variables, at least the neurons of a tile)
     leaving : float array, shape (time constants, steps, pooled outputs of a tile)
@@ -557,50 +554,49 @@ def advance_layer(
                     take_channels(state[tau, variable, first:last], channels, low, width, work.state[tau, variable])
                 if not whole:
                     take_channels(synapses[0].filtered[tau, first:last], channels, low, width, work.filtered[tau])
-            for start in range(0, steps, STEPS_TOGETHER):
-                stop = min(start + STEPS_TOGETHER, steps)
+            for step in range(steps):
                 for i in range(fused):
                     path = synapses[i]
                     fed = path.weights.outputs if whole else width
-                    for step in range(start, min(stop, path.events.first.shape[1])):  # later the drive stays as it is
-                        drive = work.drive[i, step - start, : tile_rows * columns * fed]
+                    if step < path.events.first.shape[1]:  # else the drive stays as it is
+                        drive = work.drive[i, : tile_rows * columns * fed]
                         convolve(path.events, step, path.weights, first_row, tile_rows, columns, low, fed, drive)
+                base = base_current[min(step, base_current.shape[0] - 1), first:last]
+                if not whole:
+                    if step < base_current.shape[0]:
+                        take_channels(base, channels, low, width, tile_base)
+                    base = tile_base[:size]
                 for tau in range(taus):
-                    for step in range(start, stop):
-                        current = base_current[min(step, base_current.shape[0] - 1), first:last]
-                        if not whole:
-                            take_channels(current, channels, low, width, tile_base)
-                            current = tile_base[:size]
-                        for i in range(fused):
-                            path = synapses[i]
-                            fed, stride = width, width
-                            filtered, gain = work.filtered[tau, :size], path.gain[tau, low : low + width]
-                            if whole:
-                                fed, gain, stride = path.weights.outputs, path.gain[tau], path.stride
-                                fed_before, fed_size = first_row * columns * fed, tile_rows * columns * fed
-                                filtered = path.filtered[tau, fed_before : fed_before + fed_size]
-                            drive_step = 0 if path.events.first.shape[1] == 1 else step - start
-                            add_filtered(
-                                current, work.drive[i, drive_step, : tile_rows * columns * fed], path.decay[tau],
-                                path.delayed, gain, filtered, stride, path.channel, summed[:size],
-                            )  # fmt: skip
-                            current = summed[:size]  # what the first path feeds is all of the tile
-                        take_step(number, current, work.state[tau], outputs[:size], constant)
-                        record_step(recording, tau, step, first, outputs[:size], work.state[tau])
-                        if not emits:
-                            continue
-                        leaves = outputs
-                        if window_rows * window_columns > 1:
-                            pool_row(outputs, columns, width, window_rows, window_columns, pooled)
-                            leaves = pooled
+                    current = base
+                    for i in range(fused):
+                        path = synapses[i]
+                        fed, stride = width, width
+                        filtered, gain = work.filtered[tau, :size], path.gain[tau, low : low + width]
                         if whole:
-                            listed[tau] = collect_events(
-                                leaves, pooled_columns, channels, result.unit[tau, row], result.value[tau, row],
-                                result.first[tau, row, step], listed[tau],
-                            )  # fmt: skip
-                        else:
-                            leaving = work.leaving[tau, step, : pooled_columns * channels]
-                            put_channels(leaves, channels, low, width, leaving)
+                            fed, gain, stride = path.weights.outputs, path.gain[tau], path.stride
+                            fed_before, fed_size = first_row * columns * fed, tile_rows * columns * fed
+                            filtered = path.filtered[tau, fed_before : fed_before + fed_size]
+                        add_filtered(
+                            current, work.drive[i, : tile_rows * columns * fed], path.decay[tau], path.delayed, gain,
+                            filtered, stride, path.channel, summed[:size],
+                        )  # fmt: skip
+                        current = summed[:size]  # what the first path feeds is all of the tile
+                    take_step(number, current, work.state[tau], outputs[:size], constant)
+                    record_step(recording, tau, step, first, outputs[:size], work.state[tau])
+                    if not emits:
+                        continue
+                    leaves = outputs
+                    if window_rows * window_columns > 1:
+                        pool_row(outputs, columns, width, window_rows, window_columns, pooled)
+                        leaves = pooled
+                    if whole:
+                        listed[tau] = collect_events(
+                            leaves, pooled_columns, channels, result.unit[tau, row], result.value[tau, row],
+                            result.first[tau, row, step], listed[tau],
+                        )  # fmt: skip
+                    else:
+                        leaving = work.leaving[tau, step, : pooled_columns * channels]
+                        put_channels(leaves, channels, low, width, leaving)
             for tau in range(taus):
                 for variable in range(state.shape[1]):
                     put_channels(work.state[tau, variable], channels, low, width, state[tau, variable, first:last])

@@ -230,7 +230,7 @@ def _advance(
     work = kernels.WorkSpace(
         np.zeros(count, np.int64),
         workspace.array("tile", (4, tile), real),
-        workspace.array("tile drive", (FUSED, kernels.STEPS_TOGETHER, tile), real),
+        workspace.array("tile drive", (FUSED, tile), real),
         workspace.array("tile filters", (count, tile), real),
         workspace.array("tile state", (count, len(stage.state), tile), real),
         workspace.array("leaving", (count, block, leaving), real),
