@@ -34,6 +34,10 @@ if _numba_settings["CPU_FEATURES"] is None and get_host_cpu_features().get("avx5
     _numba_settings["CPU_FEATURES"] = get_host_cpu_features().flatten() + ",-prefer-256-bit"
 
 
+ALLOCATES_NOTHING: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+"""Numba's options for functions that allocate no arrays: without counting references, an atomic operation per slice."""
+
+
 def _is_writable(folder: Path) -> bool:
     """Whether files can be made in `folder`, which is made if need be."""
     try:
@@ -78,8 +82,9 @@ def kernel(function: Callable, allocates: bool = True) -> Callable:
     Multiplications and additions may be contracted to one rounding; nothing else that changes a result is allowed.
     A function that does not allocate arrays need not count references to them.
     """
+    options = {"error_model": "numpy"} if allocates else ALLOCATES_NOTHING
     with mock.patch.object(config, "CACHE_DIR", str(cache_folder())):
-        return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}, _nrt=allocates)(function)
+        return numba.njit(cache=True, nogil=True, fastmath={"contract"}, **options)(function)
 
 
 @contextmanager

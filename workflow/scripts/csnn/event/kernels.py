@@ -13,12 +13,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from csnn.event.kernel_cache import kernel
+from csnn.event.kernel_cache import ALLOCATES_NOTHING, kernel
 from csnn.event.neuron_steps import step_neurons
 from csnn.event.vectors import add_windows
 
-_compiled = njit(error_model="numpy", fastmath={"contract"}, _nrt=False)
-"""For functions that allocate nothing: without numba's counting of references to arrays, atomic at every slice."""
+_compiled = njit(fastmath={"contract"}, **ALLOCATES_NOTHING)
 
 
 class Events(NamedTuple):
@@ -188,7 +187,7 @@ def add_filtered(base_current, drive, decay, delayed, gain, filtered, stride, ch
                 total[i] = base[i] + y[i]
 
 
-@njit(error_model="numpy", fastmath=False, _nrt=False)
+@njit(fastmath=False, **ALLOCATES_NOTHING)
 def add_unfiltered(base_current, drive, gain, stride, channel, current):
     """`add_filtered` for neither filter nor delay."""
     count = gain.size

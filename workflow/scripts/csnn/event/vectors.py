@@ -11,6 +11,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from csnn.event.kernel_cache import ALLOCATES_NOTHING
+
 LANES = 8
 """Numbers that go together, where there are so many; LLVM makes of them what the processor has."""
 BLOCK = 8 * LANES
@@ -99,7 +101,7 @@ def _make_add_windows(outputs: int):
 
     # machine code is linked by names, so that each of these functions needs one of its own
     add_windows_of.__qualname__ += f"_{outputs}"
-    return njit(error_model="numpy", fastmath={"contract"}, _nrt=False)(add_windows_of)
+    return njit(fastmath={"contract"}, **ALLOCATES_NOTHING)(add_windows_of)
 
 
 _of_64, _of_32, _of_16, _of_8, _of_4, _of_2, _of_1 = (
@@ -107,7 +109,7 @@ _of_64, _of_32, _of_16, _of_8, _of_4, _of_2, _of_1 = (
 )
 
 
-@njit(error_model="numpy", fastmath={"contract"}, _nrt=False)
+@njit(fastmath={"contract"}, **ALLOCATES_NOTHING)
 def add_windows(first, unit, value, weights, origin, columns, width, result):
     """Add to each output position of a row the weights of the events in one row of its window, each times its value.
 
