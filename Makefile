@@ -6,7 +6,7 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo run check test test-long test-slurm lint types format bench bench-dag docs pictures lock reproduce check-config clean
+.PHONY: help setup demo run check test test-long test-slurm lint types format bench bench-dag docs notebooks pictures lock reproduce check-config clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -66,6 +66,9 @@ bench-dag: setup ## measure how long Snakemake plans large sweeps: benchmarks/da
 docs: setup ## the reference of config.yaml from its schema, and the rule graph (needs Debian's graphviz)
 	python docs/configuration.py
 	snakemake --configfile profiles/demo/config.yaml --rulegraph dot -- results/demo/report.html | dot -Tsvg > docs/pictures/rulegraph.svg
+
+notebooks: demo ## execute the notebooks of the documentation, on the demo's results
+	PYTHONPATH=$(CURDIR)/workflow/scripts python docs/notebooks.py
 
 pictures: demo ## the pictures of the documentation from the demo's report (needs Debian's chromium and chromium-driver)
 	python docs/pictures.py results/demo/report.html

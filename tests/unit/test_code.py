@@ -214,3 +214,20 @@ def test_simulation_does_not_depend_on_figures_and_tables():
     modules = {module for module, _ in code.reached("simulate_event.py")}
     assert {"csnn.event.kernels", "csnn.event.plan", "csnn.responses", "csnn.files"} <= modules
     assert not [module for module in modules if module.startswith(("csnn.figures", "csnn.report", "csnn.model"))]
+
+
+def test_a_builder_counts_with_the_modules_beside_it_and_without_comments(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from blocks import layers\n\ndef build(shape, classes):\n    return layers.one(shape)\n"
+    )
+    (tmp_path / "blocks").mkdir()
+    (tmp_path / "blocks" / "__init__.py").write_text("")
+    (tmp_path / "blocks" / "layers.py").write_text("import sizes\n\ndef one(shape):\n    return sizes.UNITS\n")
+    (tmp_path / "sizes.py").write_text("UNITS = 7\n")
+    (tmp_path / "other.py").write_text("")
+    before = code.digest_of_builder(tmp_path / "mine.py")
+    for name, text in {"other.py": "x = 1\n", "sizes.py": '"""Sizes."""\nUNITS = 7  # of one layer\n'}.items():
+        (tmp_path / name).write_text(text)
+        assert code.digest_of_builder(tmp_path / "mine.py") == before
+    (tmp_path / "sizes.py").write_text("UNITS = 8\n")
+    assert code.digest_of_builder(tmp_path / "mine.py") != before

@@ -494,12 +494,46 @@ class TestWhatIsTaken:
 
     def test_milliseconds_are_questioned(self):
         config = configuration.read(
-            changed(SMALL, {"snn.tau_syn_s": [5, 0.005], "snn.networks": [{"tau_syn_s": [10]}]})
+            changed(SMALL, {"snn.tau_syn_s": [5, 0.002], "snn.networks": [{"tau_syn_s": [10]}]})
         )
         assert list(configuration.warnings(config)) == [
             "config key snn.tau_syn_s has 5 s, 10 s, longer than an image is shown (0.012 s), so that logits stay near "
             "0; it is in seconds: 5 ms are 0.005"
         ]
+
+    @pytest.mark.parametrize(
+        ("changes", "sentence"),
+        [
+            ({"snn.tau_syn_s": [0.004]}, None),  # through 3 layers
+            (
+                {"snn.tau_syn_s": [None, 0.005, 0.01]},
+                "config key snn.tau_syn_s has 0.005 s, 0.01 s, which delays a signal through 3 layers of neurons by "
+                "0.015 s or more, more than the 0.012 s of an image; take a shorter time constant or more snn.steps",
+            ),
+            (
+                {
+                    "cnn.variants": {"deep": {"architecture": {"filters": [2] * 4}}},
+                    "snn.networks": [{"cnn": ["deep"]}],
+                    "snn.max_rate_hz": 1000,
+                },
+                "config key snn.tau_syn_s has 0.003 s, which delays a signal through 5 layers",
+            ),
+            (
+                {"snn.max_rate_hz": 200},
+                "config key snn.max_rate_hz is so low that a spike takes 0.015 s through 3 layers of neurons whose "
+                "activation is 1, and an image is shown for 0.012 s only; take higher rates or more snn.steps",
+            ),
+            ({"snn.max_rate_hz": 200, "snn.neurons": {"RLR": {}}}, None),  # which send rates
+            ({"snn.max_rate_hz": [100, 1000, 1000]}, None),
+            ({"snn.max_rate_hz": [100, 400, 400]}, "config key snn.max_rate_hz is so low that a spike takes 0.015 s"),
+            ({"snn.max_rate_hz": {"percentile": 99, "hz": 200}}, "config key snn.max_rate_hz is so low"),
+        ],
+    )
+    def test_what_cannot_pass_the_layers_in_time_is_named_once(self, changes, sentence):
+        config = configuration.read(changed(SMALL, {"snn.tau_syn_s": [0.003]} | changes))
+        sentences = list(configuration.warnings(config))
+        assert len(sentences) == (sentence is not None)
+        assert all(said.startswith(sentence) for said in sentences)
 
 
 @pytest.mark.parametrize(
@@ -521,3 +555,15 @@ def test_a_named_file_must_lie_where_no_job_writes(folder, path, folder_of_the_w
     assert f"config key data.source names {path}, but in {folder_of_the_workflow} the workflow writes" in sentence
     if path.startswith("results"):
         configuration.read(changed(own, {"data.source": path, "experiment": "another"}))
+
+
+def test_only_images_are_mirrored(folder):
+    series, labels = np.zeros((20, 16, 3), np.float32), np.arange(20) % 2
+    np.savez(folder / "series.npz", x_train=series, y_train=labels, x_test=series, y_test=labels)
+    (folder / "b.py").write_text("")
+    own = changed(SMALL, {"data.source": "series.npz", "cnn.architecture": {"builder": "b.py:f"}})
+    assert configuration.read(own)
+    sentence = refusal(changed(own, {"cnn.variants": {"a": {"tune": {"mirror": True}}}}))
+    assert (
+        "config key cnn.variants.a.tune.mirror is true, but series.npz holds samples of shape (16, 3); only" in sentence
+    )

@@ -1,5 +1,7 @@
 """Synaptic operations and activity: against counting them one by one, and against NengoDL's spikes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -157,6 +159,17 @@ def test_activations_of_zero_cost_the_cnn_nothing():
     readout = np.count_nonzero(small_cnn().get_weights()[-2])
     assert cost.cnn_operations(network, image, last) == cost.image_operations(network, image) + readout
     assert cost.image_operations(network, np.zeros_like(image)) == 0
+
+
+def test_a_sum_between_layers_of_neurons_is_none_of_them():
+    network = converted("LIF")[1]
+    first, *others = network.layers
+    sums = dataclasses.replace(first, neuron="linear", parameters={})
+    counts = [np.full((1, network.layers[layer].size), 9, np.float32) for layer in range(3)]
+    found = activity.Activity(counts, np.zeros((1, 3, 20)), np.zeros(1, np.int64))
+    with_sum = dataclasses.replace(network, layers=(first, sums, *others))
+    for layer in activity.layer_table(with_sum, found, counts, duration_s=0.02):
+        assert (layer["neuron_type"], layer["saturated_above_hz"], layer["saturated_share"]) == ("LIF", 400, 1)
 
 
 def test_layers_are_described_by_rates_silence_and_correlation():

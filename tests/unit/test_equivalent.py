@@ -6,7 +6,7 @@ import pytest
 from csnn import neurons
 from csnn.files import InputError
 from csnn.model.equivalent import equivalent
-from csnn.model.graph import neuron_layers, with_average_pooling
+from csnn.model.graph import depth, neuron_layers, with_average_pooling
 from csnn.nengodl.conversion import convert
 from csnn.nengodl.simulator import simulate
 from csnn.nengodl_compat import tf
@@ -108,6 +108,12 @@ CNNS = {
     "own regularizer": lambda: stack(L.Conv2D(4, 3, kernel_regularizer=OwnRegularizer(), **relu)),
     "own training step": own_training,
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "layers", "longest"), [("nested", 1, 1), ("shared", 2, 2), ("residual", 4, 3)])
+def test_the_depth_is_that_of_the_longest_path(name, layers, longest):
+    model = equivalent(CNNS[name]())
+    assert (len(neuron_layers(model)), depth(model)) == (layers, longest)
 
 
 def with_random_statistics(model):

@@ -18,10 +18,13 @@ HEALTHY = {
 }
 
 
-def explained(*layers: dict, tau_syn_s: float | None = 0.005, max_pooling: bool = False) -> list[str]:
+def explained(
+    *layers: dict, spiking: bool = True, tau_syn_s: float | None = 0.005, max_pooling: bool = False
+) -> list[str]:
     """Explain layers that differ from healthy ones as said, shown for 100 ms."""
     of_network = [HEALTHY | layer for layer in layers]
-    causes = findings(of_network, "LIF", tau_syn_s=tau_syn_s, duration_s=0.1, max_pooling=max_pooling)
+    options = {"spiking": spiking, "synapses": len(layers), "tau_syn_s": tau_syn_s, "max_pooling": max_pooling}
+    causes = findings(of_network, "LIF", duration_s=0.1, **options)
     return [sentence for _, sentence in causes]
 
 
@@ -85,6 +88,11 @@ def test_the_first_layer_that_fails_is_named(layers, sentence):
     assert sentences[0].startswith(sentence)
 
 
+def test_low_rates_of_rate_neurons_are_no_finding():
+    assert len(explained({"active_rate_hz_p50": 15.0})) == 1
+    assert explained({"active_rate_hz_p50": 15.0}, spiking=False) == []
+
+
 def test_slow_filters_are_named_with_what_they_pass():
     (sentence,) = explained({}, {}, {}, {}, tau_syn_s=0.03)
     assert sentence.startswith(
@@ -105,6 +113,7 @@ def test_tables_have_a_row_for_each_layer_and_the_summary_each_finding_once():
             "configuration": {"network": name, "cnn": cnn, "neuron": name, "tau_syn_s": 0.005, "spiking": True},
             "steps": 100,
             "dt_s": 0.001,
+            "synapses_in_a_row": 2,
             "layers": layers,
         }
         for name, cnn in (("LIF", "base"), ("A-LIF", "base"), ("wide/LIF", "wide"))

@@ -258,6 +258,8 @@ def test_what_is_no_model_is_refused(tmp_path):
     weights_file(tmp_path / "weights.h5")
     with pytest.raises(InputError, match="holds weights but no architecture; it must be one that model.save of Keras"):
         read_model(tmp_path / "weights.h5")
+    with pytest.raises(InputError, match="is a folder; a SavedModel is not read, .* and save it as .keras"):
+        read_model(tmp_path)
     (tmp_path / "text.keras").write_text("no archive")
     with pytest.raises(InputError, match="is not a readable file of Keras"):
         read_model(tmp_path / "text.keras")

@@ -55,6 +55,17 @@ def flat(value):
     return [value]
 
 
+def test_the_depth_counts_the_synapses_of_the_longest_path():
+    network = example()
+    hidden, readout = network.layers
+    (direct,) = readout.connections
+    sums = dataclasses.replace(hidden, neuron="linear", connections=(direct,))
+    unfiltered = dataclasses.replace(direct, source=1, has_synapse=False)
+    third = dataclasses.replace(hidden, connections=(unfiltered, direct))
+    last = dataclasses.replace(readout, connections=(direct, dataclasses.replace(direct, source=2)))
+    assert (network.depth, dataclasses.replace(network, layers=(hidden, sums, third, last)).depth) == (1, 2)
+
+
 def test_a_network_comes_back_as_it_was(tmp_path):
     save_network(example(), tmp_path / "deep" / "network.npz")
     assert flat(load_network(tmp_path / "deep" / "network.npz")) == flat(example())

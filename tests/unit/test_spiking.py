@@ -39,7 +39,10 @@ def test_every_neuron_type_equals_nengodl(model):
 def test_a_network_in_a_file_is_the_same_network(model, tmp_path):
     network = csnn.convert(model, "SRL")
     csnn.save(network, tmp_path / "network.npz")
-    loaded = csnn.load(tmp_path / "network.npz")
+    (tmp_path / "network.npz").rename(tmp_path / "as I call it")
+    loaded = csnn.load(tmp_path / "as I call it")
+    csnn.save(loaded, tmp_path / "again")
+    assert csnn.load(tmp_path / "again").provenance == network.provenance
     np.testing.assert_array_equal(*(csnn.simulate(of, IMAGES, steps=9).logits for of in (network, loaded)))
     assert csnn.verify(model, loaded, IMAGES, steps=3)["largest_difference"] < 1e-9
 

@@ -4,6 +4,7 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -16,7 +17,7 @@ SHAPE, CLASSES = (28, 28, 1), 10
 def images_with_bars(path):
     """Write images of Fashion-MNIST's shape whose class is where a bright bar lies."""
     arrays = {}
-    for part, count in (("train", 200), ("test", 20)):
+    for part, count in (("train", 1000), ("test", 20)):
         labels = np.arange(count) % CLASSES
         images = RNG.integers(0, 60, (count, *SHAPE))
         for image, label in zip(images, labels, strict=True):
@@ -49,7 +50,7 @@ def trained(images, labels):
     x = layers.Dense(16, activation="relu")(layers.Flatten()(x))
     model = tf.keras.Model(image, layers.Dense(CLASSES, activation="softmax")(layers.Dropout(0.2)(x)))
     model.compile(tf.keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    model.fit(images, labels, epochs=25, verbose=0)
+    model.fit(images, labels, epochs=8, verbose=0)
     return model
 
 
@@ -60,18 +61,19 @@ def run(tmp_path_factory):
     model = trained(train_images, labels)
     model.save(folder / "mine.keras")
     config = in_readme()
-    config["snn"]["networks"].append({"neurons": ["RLR"], "max_rate_hz": [{"percentile": 99, "hz": 200}]})
+    config["snn"]["networks"].append(
+        {"neurons": ["RLR"], "max_rate_hz": [{"percentile": 99, "hz": 200}], "tau_syn_s": [0.03]}
+    )
     config["snn"] |= {"tau_syn_s": [0.005], "steps": 60}
     config |= {
         "data": {"source": "bars.npz", "test_images": 20},
         "simulation": {"images_per_shard": 20},
         "verification": {"images": 2},
-        "tables": {"compare_with_paper": False},
         "figures": {"formats": ["png"]},
     }
     workflow = Workflow(folder, config=config)
-    workflow.run()
-    return workflow, model, test_images
+    process = workflow.run()
+    return workflow, model, test_images, process.stdout + process.stderr
 
 
 def read(path):
@@ -79,7 +81,7 @@ def read(path):
 
 
 def test_the_networks_decide_as_the_users_own_cnn(run):
-    workflow, model, test_images = run
+    workflow, model, test_images, _ = run
     logits = np.load(workflow.results / "cnn" / "test-logits.npz")["logits"]
     own = model(test_images, training=False).numpy()
     np.testing.assert_allclose(np.exp(logits) / np.exp(logits).sum(1, keepdims=True), own, atol=1e-5)
@@ -101,6 +103,29 @@ def test_each_cnn_is_certified_at_its_rates_before_simulation(run):
     assert "Before anything was simulated, each CNN was converted to rectified linear rate neurons" in page
 
 
+def test_filters_too_slow_for_the_depth_of_the_cnn_are_named_once(run):
+    *_, printed = run
+    sentence = (
+        "config key snn.tau_syn_s has 0.03 s, which delays a signal through 3 layers of neurons by 0.09 s or more"
+    )
+    assert printed.count(f"Warning: {sentence}, more than the 0.06 s of an image; take a shorter") == 1
+
+
+def test_the_health_check_explains_the_loss_of_lif_neurons_and_nothing_of_those_tuned_for(run):
+    workflow, *_ = run
+    layers = pd.read_csv(workflow.results / "tables" / "health.csv").groupby("network")
+    assert set(layers.groups) == {"RLR", "SRL", "LIF", "A-LIF", "lif/LIF", "RLR/rate-200-at-99"}
+    assert all(list(rows["layer"]) == [1, 2, 3] for _, rows in layers)
+    assert layers["rate_correlation"].min()["lif/LIF"] > 0.95 > layers["rate_correlation"].min()["LIF"]
+    findings = pd.read_csv(workflow.results / "tables" / "findings.csv").groupby("network")["finding"].agg(list)
+    assert set(findings.index) == {"LIF", "A-LIF", "RLR/rate-200-at-99"}
+    assert re.search("^LIF neurons of layer 1 are saturated: .* tune the CNN to the neurons' rate", findings["LIF"][0])
+    opening = (workflow.results / "report" / "opening.rst").read_text()
+    log = (workflow.results / "logs" / "health.log").read_text()
+    assert all(sentence in opening and sentence in log for sentences in findings for sentence in sentences)
+    assert "**Table 2.**" in opening
+
+
 def test_tuned_lif_neurons_decide_as_the_cnn_that_was_tuned_for_them(run):
     workflow, *_ = run
     agreement = {}
@@ -117,7 +142,7 @@ def test_a_further_rate_trains_and_simulates_nothing_else(run):
     networks = [*workflow.config["snn"]["networks"], {"neurons": ["RLR"], "max_rate_hz": [300]}]
     planned = workflow.planned(changes={"snn.networks": networks})
     assert {rule: planned[rule] for rule in ("check_cnn", "load_cnn", "verify_cnn", "compile_network", "simulate")} == {
-        "check_cnn": 0, "load_cnn": 0, "verify_cnn": 1, "compile_network": 1, "simulate": 1,
+        "check_cnn": 0, "load_cnn": 0, "verify_cnn": 1, "compile_network": 1, "simulate": 2,
     }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ rule check_cnn:  # what cannot be converted, simulated or held in memory is refu
         content=sweep.cnn_content,
         dataset=sweep.dataset,
         networks=sweep.networks_of_cnn,
+        duration=sweep.duration,
         engine=sweep.engine,
     script:
         "../scripts/check_cnn.py"

@@ -2,14 +2,15 @@
 
 from csnn.job import logged
 
-with logged(snakemake):
+with logged(snakemake) as warn:
     from csnn import verification
     from csnn.data.images import pixels, read_images
     from csnn.event.compiler import compile_network
+    from csnn.experiment import timing
     from csnn.files import write_json
     from csnn.model import cnn
     from csnn.model.equivalent import CHECKED_IMAGES
-    from csnn.model.graph import neuron_layers, with_average_pooling
+    from csnn.model.graph import depth, neuron_layers, with_average_pooling
     from csnn.nengodl_compat import use_threads
     from csnn.nengodl.conversion import convert_to, rate_logits, rates_by_layer
 
@@ -23,6 +24,9 @@ with logged(snakemake):
     for network in params.networks:
         if not isinstance(network["max_rate_hz"], dict):  # rates at a percentile follow from the trained CNN
             rates_by_layer(network["max_rate_hz"], layers)
+    if not params.architecture.keys().isdisjoint(("builder", "model")):  # of others the depth is known at planning
+        for warning in timing.warnings(params.networks, depth(model), *params.duration):
+            warn(warning)
     verification.cnn_certificate(cnn.logits(with_average_pooling(model), images), rate_logits(model, images, 1.0))
     if params.engine == "event":
         for network in params.networks[:1]:  # all of them have the same layers

@@ -44,6 +44,7 @@ with logged(snakemake):
             "dt_s": params.dt_s,
             "steps": params.steps,
             "images": len(images),
+            "synapses_in_a_row": network.depth,
             "layers": activity.layer_table(network, recorded, activations, params.steps * params.dt_s),
             "cost": activity.cost_table(network, recorded, images, activations),
             "versions": environment("numpy", "numba"),

@@ -20,17 +20,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from csnn.event.network import load_network as load
     from csnn.event.network import save_network as save
     from csnn.event.simulator import Record, simulate, simulate_time_constants
-    from csnn.spiking import convert, verify
+    from csnn.spiking import convert, load, verify
 
 __all__ = ["Record", "convert", "load", "save", "simulate", "simulate_time_constants", "verify"]
 
 _HOMES = {
     "Record": "csnn.event.simulator.Record",
     "convert": "csnn.spiking.convert",
-    "load": "csnn.event.network.load_network",
+    "load": "csnn.spiking.load",
     "save": "csnn.event.network.save_network",
     "simulate": "csnn.event.simulator.simulate",
     "simulate_time_constants": "csnn.event.simulator.simulate_time_constants",

@@ -147,7 +147,9 @@ def checksum_record(path: str | os.PathLike, sha256: str) -> dict[str, Any]:
     return {"format": FORMAT, "path": os.fspath(path), "sha256": sha256}
 
 
-def check_record(path: str | os.PathLike, record: Mapping[str, Any] | None, sha256: str) -> None:
+def check_record(
+    path: str | os.PathLike, record: Mapping[str, Any] | None, sha256: str, *, renamed: bool = False
+) -> None:
     """Check a file's checksum, origin and format version.
 
     Parameters
@@ -158,6 +160,8 @@ def check_record(path: str | os.PathLike, record: Mapping[str, Any] | None, sha2
         The `checksum_record` that it carries, if any.
     sha256
         Of its content as read.
+    renamed
+        Whether it may have been written to another path.
 
     Raises
     ------
@@ -174,7 +178,7 @@ def check_record(path: str | os.PathLike, record: Mapping[str, Any] | None, sha2
         raise InputError(f"{path} was changed after it was written: its checksum does not fit; {AGAIN}")
     written, read = Path(record["path"]).parts, Path(path).parts
     common = min(len(written), len(read))
-    if written[-common:] != read[-common:]:
+    if not renamed and written[-common:] != read[-common:]:
         raise InputError(f"{path} is not what its name says: it was written as {record['path']}; {AGAIN}")
 
 
@@ -310,11 +314,11 @@ def write_npz(
     if metadata is not None:
         content[_METADATA] = np.array(json.dumps(metadata, sort_keys=True))
     content[_CHECKSUM] = np.array(json.dumps(checksum_record(path, hash_of_arrays(content))))
-    with atomic_write(path) as temporary:
-        (np.savez_compressed if compressed else np.savez)(temporary, **content)
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:  # NumPy gives names an ending, files none
+        (np.savez_compressed if compressed else np.savez)(file, **content)
 
 
-def read_npz(path: str | os.PathLike, *, checksum: bool = True) -> dict[str, np.ndarray]:
+def read_npz(path: str | os.PathLike, *, checksum: bool = True, renamed: bool = False) -> dict[str, np.ndarray]:
     """Read all arrays of an ``.npz``, without pickle.
 
     Parameters
@@ -323,6 +327,8 @@ def read_npz(path: str | os.PathLike, *, checksum: bool = True) -> dict[str, np.
     checksum
         Whether it must be one that `write_npz` wrote to this path. A user's own file has no checksum; the ``.npz``
         format's own checksums detect damage there.
+    renamed
+        Whether it may have been written to another path.
 
     Raises
     ------
@@ -348,7 +354,7 @@ def read_npz(path: str | os.PathLike, *, checksum: bool = True) -> dict[str, np.
             record = None if text is None else json.loads(str(text))
         except ValueError:
             record = None
-        check_record(path, record, hash_of_arrays(arrays))
+        check_record(path, record, hash_of_arrays(arrays), renamed=renamed)
     return arrays
 
 

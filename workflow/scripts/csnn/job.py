@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ LARGEST_CHECKED = 100_000_000
 
 
 @contextmanager
-def logged(job: Snakemake) -> Iterator[None]:
+def logged(job: Snakemake) -> Iterator[Callable[[str], None]]:
     """Send all output of a job to its log; on failure, print one sentence in the terminal too and exit with code 1.
 
     Parameters
@@ -35,13 +36,18 @@ def logged(job: Snakemake) -> Iterator[None]:
         The object ``snakemake`` of a script. Without a log (in a debugger, see ``workflow/debug.py``) nothing is
         redirected and no exception caught.
 
+    Yields
+    ------
+    function (str) -> None
+        Prints a warning, one sentence, in the terminal and in the log.
+
     Notes
     -----
     Works on file descriptors, so that what TensorFlow's native code prints goes to the log as well. The log of a job
     that went well ends with what it made, and with what (see `made_with`).
     """
     if not job.log:
-        yield
+        yield print
         return
     log = job.log[0]
     sys.stdout.flush()
@@ -60,7 +66,7 @@ def logged(job: Snakemake) -> Iterator[None]:
     try:
         if planned := job.params.get("code"):
             _check_code(Path(str(sys.modules["__main__"].__file__)).name, planned)
-        yield
+        yield partial(_warn, terminal)
         print(made_with(job.rule, job.input, job.output, dict(job.params.items())), flush=True)
     except InputError as error:
         sentence = f"Error: {error}"
@@ -79,6 +85,12 @@ def logged(job: Snakemake) -> Iterator[None]:
         print(sentence, file=sys.stderr, flush=True)
     # without unwinding: an exception would print a traceback of the script around the sentence
     os._exit(1)
+
+
+def _warn(terminal: int, sentence: str) -> None:
+    """Print a warning in the terminal, a file descriptor, and in the log."""
+    os.write(terminal, f"Warning: {sentence}\n".encode())
+    print(f"Warning: {sentence}", flush=True)
 
 
 def _print_traceback() -> None:

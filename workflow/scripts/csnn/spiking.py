@@ -18,7 +18,7 @@ import numpy as np
 
 from csnn import neurons, verification
 from csnn.event import simulator as event
-from csnn.event.network import Network
+from csnn.event.network import Network, load_network
 from csnn.files import InputError
 
 
@@ -172,6 +172,21 @@ def verify(
     reference = nengodl.simulate(converter, images, minibatch=len(images), dt_s=dt_s, steps=steps)
     logits = event.simulate(network, images, tau_syn_s=tau_syn_s, dt_s=dt_s, steps=steps).logits
     return verification.certificate(reference, logits)
+
+
+def load(path: str | os.PathLike) -> Network:
+    """Read a network that `csnn.save` wrote, under whatever name it is now.
+
+    Parameters
+    ----------
+    path
+
+    Raises
+    ------
+    InputError
+        If the file is missing or damaged, holds no network, or was written by another version of `csnn`.
+    """
+    return load_network(path, renamed=True)
 
 
 def _converter(model: Any, conversion: Mapping[str, Any], tau_syn_s: float | None, seed: int) -> Any:

@@ -131,16 +131,17 @@ def layer_table(
     """
     rows = []
     for number, (counts, cnn) in enumerate(zip(activity.counts, activations, strict=True)):
+        layer = network.layers[network.populations[number]]
         rates_hz = counts.astype(float) / duration_s
         rows.append(
             {
                 "layer": number + 1,
-                "neuron_type": network.layers[network.populations[number]].neuron,
+                "neuron_type": layer.neuron,
                 "neurons": counts.shape[1],
                 "rate_hz_mean": float(rates_hz.mean()),
                 **{f"rate_hz_p{p}": float(np.percentile(rates_hz, p)) for p in PERCENTILES},
                 "rate_hz_max": float(rates_hz.max()),
-                **layer_health(counts, cnn, duration_s, network.layers[number].parameters.get("tau_ref")),
+                **layer_health(counts, cnn, duration_s, layer.parameters.get("tau_ref")),
                 "spikes_per_image": float(counts.sum(axis=1).mean()),
                 "operations_per_image": float(activity.operations[:, number].sum(axis=1).mean()),
             }

@@ -59,7 +59,14 @@ def settled_share(synapses: int, tau_syn_s: float | None, duration_s: float) -> 
 
 
 def findings(
-    layers: Sequence[Mapping[str, Any]], neuron: str, *, tau_syn_s: float | None, duration_s: float, max_pooling: bool
+    layers: Sequence[Mapping[str, Any]],
+    neuron: str,
+    *,
+    spiking: bool,
+    synapses: int,
+    tau_syn_s: float | None,
+    duration_s: float,
+    max_pooling: bool,
 ) -> list[tuple[int, str]]:
     """Say in sentences what could explain a loss of accuracy.
 
@@ -69,6 +76,10 @@ def findings(
         See `csnn.evaluation.activity.layer_health`, of each layer of neurons from the image on.
     neuron
         Name of the neuron type.
+    spiking
+        Whether it sends spikes; a rate tells activations apart however low it is.
+    synapses
+        Largest number of synapses on a path from the image to the logits.
     tau_syn_s
         Synaptic time constant in seconds, or None.
     duration_s
@@ -85,7 +96,9 @@ def findings(
     causes: list[tuple[int, str]] = []
     if max_pooling:
         causes.append((1, MAX_POOLING))
-    impaired = ((number, _impairment(number, layer, neuron, duration_s)) for number, layer in enumerate(layers, 1))
+    impaired = (
+        (number, _impairment(number, layer, neuron, spiking, duration_s)) for number, layer in enumerate(layers, 1)
+    )
     causes += [(number, sentence) for number, sentence in impaired if sentence][:1]
     parted = [
         (
@@ -97,17 +110,17 @@ def findings(
         if layer["rate_correlation"] is not None and layer["rate_correlation"] < FOLLOWS
     ]
     causes += parted[:1]
-    share = settled_share(len(layers), tau_syn_s, duration_s)
+    share = settled_share(synapses, tau_syn_s, duration_s)
     if tau_syn_s is not None and share < SETTLED:
         sentence = (
-            f"The {len(layers)} synapses in a row, of {1000 * tau_syn_s:g} ms each, pass only {100 * share:.0f} % of a "
+            f"The {synapses} synapses in a row, of {1000 * tau_syn_s:g} ms each, pass only {100 * share:.0f} % of a "
             f"constant signal within {1000 * duration_s:g} ms; take more steps or a shorter synaptic time constant."
         )
         causes.append((len(layers), sentence))
     return causes
 
 
-def _impairment(number: int, layer: Mapping[str, Any], neuron: str, duration_s: float) -> str:
+def _impairment(number: int, layer: Mapping[str, Any], neuron: str, spiking: bool, duration_s: float) -> str:
     """Say why a layer of neurons cannot tell activations apart, if so."""
     if layer["active_rate_hz_p50"] is None:
         return f"No neuron of layer {number} fires for any image; raise snn.max_rate_hz or take more steps."
@@ -117,7 +130,7 @@ def _impairment(number: int, layer: Mapping[str, Any], neuron: str, duration_s: 
             f"ones fire above {layer['saturated_above_hz']:.0f} Hz; tune the CNN to the neurons' rate curve "
             "(activation: LIF) or lower snn.max_rate_hz."
         )
-    if layer["active_rate_hz_p50"] * duration_s < FEW_SPIKES:
+    if spiking and layer["active_rate_hz_p50"] * duration_s < FEW_SPIKES:
         return (
             f"Half of the active neurons of layer {number} fire fewer than {FEW_SPIKES} times in "
             f"{1000 * duration_s:g} ms; raise snn.max_rate_hz or take more steps."
@@ -154,6 +167,8 @@ def tables(
             for number, sentence in findings(
                 activity["layers"],
                 network["neuron"],
+                spiking=activity["configuration"]["spiking"],
+                synapses=activity["synapses_in_a_row"],
                 tau_syn_s=network["tau_syn_s"],
                 duration_s=activity["steps"] * activity["dt_s"],
                 max_pooling=max_pooling[network["cnn"]],

@@ -230,6 +230,18 @@ class Network:
         return tuple(i for i, layer in enumerate(self.layers) if layer.neuron not in (LINEAR, READOUT))
 
     @property
+    def depth(self) -> int:
+        """Largest number of synapses on a path from the image to the logits."""
+        depths = [0] * len(self.layers)
+        for i, layer in enumerate(self.layers):
+            before = [
+                connection.has_synapse + (depths[connection.source] if connection.source != IMAGE else 0)
+                for connection in layer.connections
+            ]
+            depths[i] = max(before, default=0)
+        return depths[-1]
+
+    @property
     def classes(self) -> int:
         """Number of logits."""
         return self.layers[-1].size
@@ -306,9 +318,9 @@ def with_synapse(network: Network, tau_syn_s: float | None) -> Network:
 
 
 def save_network(network: Network, path: str | os.PathLike) -> None:
-    """Write a network as one sealed ``.npz``: arrays, a JSON description and its format version.
+    """Write a network as one ``.npz`` with a checksum: arrays, a JSON description and its format version.
 
-    The file is whole or not there, and the same network gives the same bytes.
+    The file is written completely or not at all, and the same network gives the same bytes.
     """
     arrays: dict[str, NDArray] = {}
     description = json.dumps(_describe(network, arrays), sort_keys=True)
@@ -320,7 +332,9 @@ def save_network(network: Network, path: str | os.PathLike) -> None:
     write_npz(path, header | arrays, compressed=False)
 
 
-def load_network(path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> Network:
+def load_network(
+    path: str | os.PathLike, settings: Mapping[str, Any] | None = None, *, renamed: bool = False
+) -> Network:
     """Read a network written by `save_network`.
 
     Parameters
@@ -328,13 +342,15 @@ def load_network(path: str | os.PathLike, settings: Mapping[str, Any] | None = N
     path
     settings
         What it must have been compiled with: keys of its ``settings``, and ``seed``. None to accept any.
+    renamed
+        Whether the file may have been written to another path.
 
     Raises
     ------
     InputError
         If the file is missing, damaged, changed, another's, or written by another version; says what to do.
     """
-    arrays = read_npz(path)
+    arrays = read_npz(path, renamed=renamed)
     names = ("format", "version", "description")
     if not arrays.keys() >= {*names} or str(arrays["format"]) != FORMAT:
         raise InputError(f"{path} is not a compiled network; {AGAIN}")

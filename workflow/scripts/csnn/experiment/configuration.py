@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from csnn.data import sources
 from csnn.data.images import PREPARED, Overview
-from csnn.experiment import schema, sweep
+from csnn.experiment import schema, sweep, timing
 from csnn.experiment.messages import one_line, sentence, shortened, shown
 from csnn.files import InputError
 from csnn.neurons import with_defaults
@@ -217,7 +217,20 @@ def warnings(config: Mapping) -> Iterator[str]:
             f"config key snn.tau_syn_s has {', '.join(f'{tau:g} s' for tau in dict.fromkeys(longer))}, longer than an "
             f"image is shown ({presented_s:g} s), so that logits stay near 0; it is in seconds: 5 ms are 0.005"
         )
+    if config["cnn"]["architecture"]["builder"] is None and config["cnn"]["model"] is None:
+        yield from _timing_warnings(config)
     yield from sources.warnings(config["data"]["source"], config["data"]["test_images"])
+
+
+def _timing_warnings(config: Mapping) -> Iterator[str]:
+    """Yield the warnings of `timing` for CNNs of the paper's layout; the rule ``check_cnn`` has those of others."""
+    snn, variants = config["snn"], config["cnn"]["variants"]
+    by_depth: dict[int, list] = {}
+    for network in sweep.networks(snn, variants).values():
+        sizes = sweep.architecture(variants, config["cnn"]["architecture"], network["variant"])
+        by_depth.setdefault(len(sizes["filters"]) + 1, []).append(network)
+    for depth, networks in by_depth.items():
+        yield from timing.warnings(networks, depth, snn["steps"], snn["dt_s"])
 
 
 def _neurons(neurons: Mapping[str, Mapping | None]) -> dict[str, dict]:
@@ -356,6 +369,11 @@ def _check_images(config: dict[str, Any]) -> None:
         ("figures.logit_image.index", figure["index"], figure["split"], sizes[figure["split"]] - 1, ", counted from 0"),
     ]
     for name, variant in config["cnn"]["variants"].items():
+        if variant["tune"]["mirror"] and len(overview.shape) != 3:
+            raise InputError(
+                f"config key cnn.variants.{name}.tune.mirror is true, but {source} holds samples of shape "
+                f"{overview.shape}; only images can be mirrored, so it must be false"
+            )
         if variant["tune"]["images"] is not None:
             key = f"cnn.variants.{name}.tune.images"
             kept = f", of which data.validation_images keeps {held_out} out"

@@ -363,18 +363,22 @@ class Sweep:
         return architecture(self.variants, self.architecture, variant_in(wildcards.cnn))
 
     def networks_of_cnn(self, wildcards: Any, threads: int) -> list[dict[str, Any]]:
-        """How each network of the CNN in a folder is converted, to be checked before training.
+        """How each network of the CNN in a folder is converted and simulated, to be checked before training.
 
         Snakemake does not compare parameters from a function that takes ``threads``: a further network is no reason to
         train anew.
         """
-        settings = ("neuron", "neuron_parameters", "initial_voltage", "max_rate_hz")
+        settings = ("neuron", "neuron_parameters", "initial_voltage", "max_rate_hz", "tau_syn_s")
         variant = variant_in(wildcards.cnn)
         return [
             {key: network[key] for key in settings}
             for network in self.networks.values()
             if network["variant"] == variant
         ]
+
+    def duration(self, wildcards: Any, threads: int) -> tuple[int, float]:
+        """For how many steps an image is shown, and their length in seconds; not compared, as in `networks_of_cnn`."""
+        return self.config["snn"]["steps"], self.config["snn"]["dt_s"]
 
     def max_rate_hz(self, wildcards: Any) -> Any:
         """The setting of the maximal rates that a path spells."""

@@ -39,6 +39,11 @@ def is_relu(layer: tf.keras.layers.Layer) -> bool:
     return isinstance(layer, LAYERS.ReLU) or getattr(layer, "activation", None) in RELU
 
 
+def depth(model: tf.keras.Model) -> int:
+    """Return how many layers of neurons the longest path from the image to the logits has."""
+    return walk(model, [0], lambda layer, before: max(before) + is_relu(layer))
+
+
 def name_and_class(layer: tf.keras.layers.Layer) -> str:
     """Name a layer in a sentence."""
     return f"layer {layer.name!r} ({type(layer).__name__})"

@@ -79,6 +79,11 @@ def load_weights(model: tf.keras.Model, path: str | os.PathLike) -> None:
 @contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[tuple[str | bytes | None, h5py.File]]:
     """Yield the configuration in a file, if there is one, and the weights; say in one sentence what is wrong."""
+    if os.path.isdir(path):
+        raise InputError(
+            f"{path} is a folder; a SavedModel is not read, since that runs its code: load it with "
+            "tf_keras.models.load_model and save it as .keras"
+        )
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -52,9 +53,12 @@ def simulate(
     probe = converter.outputs[converter.model.output]
     flat = images.reshape(len(images), 1, -1)
     logits = []
-    with nengo_dl.Simulator(
-        converter.net, dt=dt_s, minibatch_size=minibatch, seed=converter.net.seed, progress_bar=False
-    ) as simulator:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="No GPU support detected")
+        simulator = nengo_dl.Simulator(
+            converter.net, dt=dt_s, minibatch_size=minibatch, seed=converter.net.seed, progress_bar=False
+        )
+    with simulator:
         dtype = simulator.tensor_graph.dtype
         for start in range(0, len(flat), minibatch):
             batch = flat[start : start + minibatch]
