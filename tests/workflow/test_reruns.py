@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import REPOSITORY, Workflow
+from conftest import Workflow, clone_code, edit
 
 # what takes long; all else is made from the results of these
 COMPUTING = {"prepare", "select_images", "train_cnn", "cnn_outputs", "compile_network", "verify", "simulate"}
@@ -28,11 +28,7 @@ def copy(finished, tmp_path) -> Workflow:
 @pytest.fixture
 def clone(tmp_path) -> Path:
     """Return a clone of the code to change: other times of files, another place."""
-    folder = tmp_path / "clone"
-    for name in ("workflow", "envs", "profiles"):
-        shutil.copytree(REPOSITORY / name, folder / name, copy_function=shutil.copyfile)
-    shutil.copyfile(REPOSITORY / "Snakefile", folder / "Snakefile")
-    return folder
+    return clone_code(tmp_path / "clone")
 
 
 def planned_outputs(workflow: Workflow, **options) -> dict[str, list[str]]:
@@ -43,14 +39,6 @@ def planned_outputs(workflow: Workflow, **options) -> dict[str, list[str]]:
     for rule, files in re.findall(job, process.stdout + process.stderr, re.MULTILINE):
         outputs.setdefault(rule, []).extend(files.split(", "))
     return outputs
-
-
-def edit(clone: Path, file: str, old: str, new: str) -> None:
-    """Replace a text that a file of the code has once."""
-    path = clone / "workflow" / file
-    text = path.read_text()
-    assert text.count(old) == 1, (file, old)
-    path.write_text(text.replace(old, new))
 
 
 @pytest.mark.parametrize(

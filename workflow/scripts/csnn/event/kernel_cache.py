@@ -27,6 +27,8 @@ from numba.core import config
 
 from csnn import neurons
 
+config.DISABLE_JIT = 0  # whatever $NUMBA_DISABLE_JIT says: the loops of csnn.event.vectors exist compiled only
+
 
 def _is_writable(folder: Path) -> bool:
     """Whether files can be made in `folder`, which is made if need be."""

@@ -35,6 +35,9 @@ MISREAD = {"na", "nan", "none", "null", "true", "false"}
 NO_FILTER_BELOW = 0.03
 """Time constant in steps up to which NengoDL leaves a filter out (``nengo_dl.process_builders.LowpassBuilder``)."""
 
+MAX_VALUES = 100_000
+"""Largest number of values in a file of configuration, where aliases can make 10^9 of a few lines."""
+
 LEAST_SPACE = 1_000_000
 """Bytes that must be free where results go: no more than what tells a full disk from another."""
 
@@ -147,12 +150,27 @@ def load(path: str | os.PathLike) -> Any:
             content = json.loads(text)  # not all of which is YAML
         except (ValueError, RecursionError):
             raise InputError(f"{path} is not YAML ({one_line(' '.join(str(error).split()))})") from error
+    if _number_of_values(content, {}) > MAX_VALUES:
+        raise InputError(
+            f"{path} has more than {MAX_VALUES} values, counting what each alias (*name) stands for; it must have fewer"
+        )
     if isinstance(content, dict) and "__use_yte__" in content:
         raise InputError(
             f"{path} has the key __use_yte__, with which Snakemake runs code that stands in the file; "
             "a configuration must be plain YAML"
         )
     return content
+
+
+def _number_of_values(value: Any, known: dict[int, int]) -> int:
+    """Count the values within a value, however often they stand in it; each object is looked at once."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = 0  # within itself: found out later
+        items = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_number_of_values(item, known) for item in items)
+    return known[id(value)]
 
 
 def _with_text_keys(value: Any) -> Any:
