@@ -56,6 +56,7 @@ class Started:
 
     def __init__(self, workflow: Workflow):
         self.workflow, self.printed = workflow, workflow.folder.parent / "printed.txt"
+        self.plan_before = self.plan()
         with open(self.printed, "w") as printed:
             self.process = subprocess.Popen(
                 workflow.command(*COMMAND), stdout=printed, stderr=subprocess.STDOUT, start_new_session=True
@@ -69,13 +70,18 @@ class Started:
             self.children()
             time.sleep(0.05)
 
-    def until_some_moment(self, chance: random.Random) -> None:
-        """Let it run until some simulations have started, and a while longer."""
+    def go_on(self, chance: random.Random) -> None:
+        """Let it run until it was planned, some simulations have started, and a while longer."""
         number, seconds = chance.randrange(4), chance.uniform(0, 3)
         print(f"{seconds:.2f} s after {number} simulations had started")
-        self.watch(0.5)
+        while self.plan() == self.plan_before and self.process.poll() is None:
+            self.watch(0.05)
         list(itertools.islice(self.simulations(), number))
         self.watch(seconds)
+
+    def plan(self) -> int:
+        """Return when it was last written down what a run was planned with."""
+        return (self.workflow.results / "logs" / "run.json").stat().st_mtime_ns
 
     def children(self) -> list[psutil.Process]:
         try:
@@ -188,7 +194,7 @@ def test_killed(unfinished, own, chance, number):
         code, printed = run.end()
         assert code == 1 and "Error in rule simulate" in printed
     else:
-        run.until_some_moment(chance)
+        run.watch(chance.uniform(1, 12))
         if who == "all":
             run.signal_all(signal.SIGKILL)
         else:
@@ -206,7 +212,7 @@ def test_killed(unfinished, own, chance, number):
 def test_interrupted(unfinished, own, chance, number):
     """By Ctrl-C, once or twice, or because the terminal was closed."""
     run = Started(unfinished)
-    run.until_some_moment(chance)
+    run.watch(chance.uniform(1, 12))
     how = chance.choice([[signal.SIGINT], [signal.SIGINT, signal.SIGINT], [signal.SIGHUP]])
     print(how)
     for number_of_signal in how:
@@ -263,7 +269,7 @@ def test_code_changed(unfinished, own, chance, number, tmp_path):
     """Pulled during a run; then taken back, or not."""
     unfinished.repository = clone_code(tmp_path / "clone")
     run = Started(unfinished)
-    run.until_some_moment(chance)
+    run.go_on(chance)
     old, new = "logits, images", "2 * logits, images"
     edit(unfinished.repository, "scripts/simulate_event.py", old, new)
     code, printed = run.end()
@@ -286,7 +292,7 @@ def test_code_changed(unfinished, own, chance, number, tmp_path):
 def test_configuration_changed(unfinished, own, changed_configuration, chance, number):
     """During a run, which goes on with its own, or is killed."""
     run = Started(unfinished)
-    run.until_some_moment(chance)
+    run.go_on(chance)
     unfinished.command(changes=CHANGES)  # which writes the file
     killed = chance.choice([True, False])
     if killed:
@@ -312,7 +318,7 @@ def test_data_changed(unfinished, own, chance, number):
     write_images(other, 1)
     os.utime(other, (10**9, 10**9))
     run = Started(unfinished)
-    run.until_some_moment(chance)
+    run.go_on(chance)
     other.rename(path)
     if chance.choice([True, False]):
         run.process.kill()
@@ -332,7 +338,7 @@ def test_data_changed(unfinished, own, chance, number):
 def test_folder_moved(unfinished, own, chance, number):
     """While a run goes on, or after it was killed; with Snakemake's records or without."""
     run = Started(unfinished)
-    run.until_some_moment(chance)
+    run.watch(chance.uniform(1, 12))
     if chance.choice([True, False]):
         run.signal_all(signal.SIGKILL)
         run.end()
@@ -361,7 +367,7 @@ def test_older_files_put_in_place(unfinished, own, changed_configuration, chance
     during = chance.choice([True, False])
     if during:
         run = Started(unfinished)
-        run.until_some_moment(chance)
+        run.go_on(chance)
     for path in chosen:
         shutil.copy(changed_configuration.folder / path, unfinished.folder / path)
         os.utime(unfinished.folder / path, (10**9, 10**9))

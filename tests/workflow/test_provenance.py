@@ -82,6 +82,7 @@ def test_archive_packs_what_a_publication_needs(finished, tmp_path):
         "small/provenance.json",
         "small/report.html",
         "small/tables/scores.csv",
+        "small/tables/scores.csv.sha256",
         "small/figures/figure5.png",
     } <= names
     # they show images of the data set

@@ -186,7 +186,7 @@ def _shortest(value: Any) -> Any:
         return {key: _shortest(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_shortest(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
 
 
 def check(config: dict[str, Any]) -> None:
