@@ -11,6 +11,7 @@ import yaml
 
 from conftest import REPOSITORY, SMALL
 from csnn.files import sha256
+from csnn.report import provenance
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,14 @@ class TestRecord:
         assert record["code"]["commit"] == commit
         assert record["packages"]["snakemake"] == record["versions"]["snakemake"]
         assert record["versions"]["simulation"]["numba"] == record["packages"]["numba"]
+        assert record["versions"]["verification"]["nengo-dl"] == record["packages"]["nengo-dl"]
         assert record["machine"]["python"].startswith("3.11") and record["machine"]["cpu"]
+
+
+def test_every_version_that_took_part_is_named():
+    """A sweep may be extended after an update; `csnn.responses.gather` lets no configuration mix versions."""
+    versions = provenance.versions([{"numpy": "2.4", "numba": "0.68"}, {"numpy": "2.3"}, {"numpy": "2.4"}])
+    assert versions == {"numpy": "2.3, 2.4", "numba": "0.68"}
 
 
 class TestReproduction:

@@ -27,7 +27,8 @@ from numba.core import config
 
 from csnn import neurons
 
-config.DISABLE_JIT = 0  # whatever $NUMBA_DISABLE_JIT says: the loops of csnn.event.vectors exist compiled only
+# whatever $NUMBA_DISABLE_JIT says: the loops of csnn.event.vectors exist compiled only
+config.DISABLE_JIT = 0  # type: ignore[attr-defined]
 
 
 def _is_writable(folder: Path) -> bool:

@@ -218,6 +218,12 @@ def check(config: dict[str, Any]) -> None:
                 f"config key readouts.windows[{i}] is {window}, more than the {snn['steps']} steps of the run; "
                 "it must be at most snn.steps"
             )
+    margins = config["readouts"]["margins"]
+    if len({f"{margin:g}" for margin in margins}) < len(margins):
+        raise InputError(
+            f"config key readouts.margins is {shown(margins)}, of which two read alike in tables; they must differ "
+            "within the first six digits"
+        )
     for key, path in named_files(config):
         if path is not None:
             _check_path(key, path)
