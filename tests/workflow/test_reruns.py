@@ -181,7 +181,7 @@ class TestDuringARun:
         copy.repository = clone
         (copy.results / "tables" / "scores.csv").unlink()
         before = {path: path.read_bytes() for path in copy.results.rglob("*.npz")}
-        process = subprocess.Popen(copy.command(), stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(copy.command("results/small/tables/scores.csv"), stderr=subprocess.PIPE, text=True)
         wait_for(copy.results / "logs" / "run.json")
         with open(clone / "workflow/scripts/csnn/files.py", "a") as file:
             file.write("\nADDED = sorted([])\n")
@@ -190,7 +190,8 @@ class TestDuringARun:
         assert "was changed after this run had been planned" in printed
         assert {path: path.read_bytes() for path in copy.results.rglob("*.npz")} == before
 
-    def test_a_run_keeps_its_configuration(self, copy):
+    def test_a_run_keeps_its_configuration(self, own, tmp_path):
+        copy = own.copy(tmp_path / "copy")
         expected = (copy.results / "tables" / "scores.csv").read_bytes()
         (copy.results / "tables" / "scores.csv").unlink()
         process = subprocess.Popen(copy.command(), stderr=subprocess.PIPE, text=True)
@@ -200,7 +201,7 @@ class TestDuringARun:
         assert process.returncode == 0, printed
         assert (copy.results / "tables" / "scores.csv").read_bytes() == expected
         assert not (copy.folder / "results" / "other").exists()
-        assert run["experiment"] == "small" and run["snn"]["steps"] == 12
+        assert run["experiment"] == "small" and run["snn"]["steps"] == 5
 
 
 def wait_for(path: Path) -> dict:
