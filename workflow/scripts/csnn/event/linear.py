@@ -504,6 +504,14 @@ def output_shape(steps: list[Step]) -> Shape | None:
     return steps[-1].output_shape if steps and isinstance(steps[-1], Convolution | Pool) else None
 
 
+def placed_shape(steps: list[Step], shape: Shape) -> Shape | None:
+    """Rows, columns and channels that direct steps give of an image of `shape` which they put into a larger one."""
+    pools, rest = steps[: len(steps) - len(_after_pools(steps))], _after_pools(steps)
+    if len(rest) != 1 or not isinstance(rest[0], Gather):
+        return None
+    return _placed_shape(rest[0], output_shape(pools) or shape)
+
+
 def apply(step: Step, signal: NDArray[np.float64]) -> NDArray[np.float64]:
     """Apply a step to a constant signal."""
     match step:
