@@ -628,7 +628,8 @@ def convolution_in_space(
         As in TensorFlow, channels last; `same` for padding "same".
     """
     axes = range(len(stride))
-    inputs, outputs = (np.arange(math.prod(shape)).reshape(shape) for shape in (input_shape, output_shape))
+    shapes = input_shape, output_shape
+    inputs, outputs = (np.arange(math.prod(shape), dtype=np.int32).reshape(shape) for shape in shapes)
     parts = []
     for tap in np.ndindex(kernel.shape[: len(stride)]):
         read, written = [], []
@@ -642,5 +643,7 @@ def convolution_in_space(
         source, target = inputs[np.ix_(*read)][..., :, np.newaxis], outputs[np.ix_(*written)][..., np.newaxis, :]
         parts.append([part.ravel() for part in np.broadcast_arrays(kernel[tap], target, source)])
     weight, target, source = (np.concatenate(part) for part in zip(*parts, strict=True))
-    kept = weight != 0
-    return sparse.csr_array((weight[kept], (target[kept], source[kept])), (outputs.size, inputs.size))
+    del parts  # there may be many weights
+    made = sparse.csr_array((weight, (target, source)), (outputs.size, inputs.size))
+    made.eliminate_zeros()
+    return made
