@@ -2,6 +2,9 @@
 
 import dataclasses
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -382,3 +385,10 @@ def test_simulating_compiles_nothing_beyond_what_is_compiled_beforehand(precisio
         simulate(two_convolutions(neuron), image, precision=precision, steps=3)
     assert {name: len(getattr(kernels, name).signatures) for name in names} == before
     assert {"advance_layer", "advance_layer_of_constant_current", "add_whole_convolution"} <= set(names)
+
+
+def test_kernels_are_compiled_whatever_numbas_variable_says():
+    script = "from csnn.event import kernels; print(hasattr(kernels.advance_layer, 'signatures'))"
+    environment = os.environ | {"PYTHONPATH": "workflow/scripts", "NUMBA_DISABLE_JIT": "1"}
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert process.stdout == "True\n", process.stderr

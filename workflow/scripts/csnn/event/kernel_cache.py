@@ -29,6 +29,8 @@ from numba.core import config
 from csnn import neurons
 
 _numba_settings: dict[str, Any] = vars(config)
+# whatever $NUMBA_DISABLE_JIT says: the loops of csnn.event.vectors exist compiled only
+_numba_settings["DISABLE_JIT"] = 0
 if _numba_settings["CPU_FEATURES"] is None and get_host_cpu_features().get("avx512f"):
     # LLVM would split vectors of 512 bits on many processors that have them: steps of neurons take a tenth longer then
     _numba_settings["CPU_FEATURES"] = get_host_cpu_features().flatten() + ",-prefer-256-bit"
