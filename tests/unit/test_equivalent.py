@@ -92,6 +92,15 @@ CNNS = {
     "series": lambda: stack(
         L.Conv1D(5, 3, **relu), L.AveragePooling1D(4, 3, padding="same"), L.SeparableConv1D(4, 3, **relu), shape=SERIES
     ),
+    "dilated": lambda: stack(
+        L.Conv2D(4, (3, 2), dilation_rate=(2, 3), padding="same", **relu), L.DepthwiseConv2D(2, dilation_rate=2),
+        L.SeparableConv2D(3, 3, dilation_rate=2),
+    ),
+    "causal": lambda: stack(
+        L.Conv1D(5, 3, 2, padding="causal", **relu), L.Conv1D(4, 2, dilation_rate=4, padding="causal", **relu),
+        L.SeparableConv1D(3, 2, padding="causal"), shape=SERIES,
+    ),
+    "cropping": lambda: stack(L.Cropping2D(((1, 0), (2, 3))), L.Conv2D(4, 3, **relu), L.Cropping2D(1)),
     "nested": nested,
     "shared": shared,
     "residual": residual,
@@ -141,7 +150,6 @@ REFUSED = {
     "leaky": (lambda: stack(L.Conv2D(4, 3), L.LeakyReLU(0.1, name="mine")), "computes LeakyReLU; "),
     "relu6": (lambda: stack(L.Conv2D(4, 3), L.ReLU(6.0, name="mine")), "has max_value 6; "),
     "slope": (lambda: stack(L.Conv2D(4, 3), L.ReLU(negative_slope=0.1, name="mine")), "has negative_slope 0.1; "),
-    "dilation": (lambda: stack(L.Conv2D(4, 3, dilation_rate=2, name="mine", **relu)), r"has dilation_rate \(2, 2\)"),
     "channels first": (
         lambda: stack(L.Conv2D(4, 2, data_format="channels_first", name="mine", **relu)), "data_format channels_first"
     ),

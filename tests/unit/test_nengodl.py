@@ -134,7 +134,7 @@ def test_time_constants_that_are_none_are_refused(tau_syn_s):
 
 def test_pixels_that_are_not_finite_are_refused():
     converter = convert(small_cnn(), neurons.build("RLR", {}), tau_syn_s=None, max_rate_hz=415, seed=0)
-    with pytest.raises(InputError, match="pixels that are NaN or infinite"):
+    with pytest.raises(InputError, match="pixels that are NaN, infinite or beyond"):
         simulate(converter, np.full_like(IMAGES, np.nan), dt_s=0.001, steps=1, minibatch=1)
 
 

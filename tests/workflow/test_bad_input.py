@@ -158,11 +158,11 @@ LAYOUTS = [
 CONTENTS = [
     (
         {"x_train": floats(20), "x_test": floats(8, pixel=np.nan)},
-        "mine.npz: x_test has pixels that are NaN or infinite",
+        "mine.npz: x_test has pixels that are NaN, infinite or beyond",
     ),
     (
         {"x_train": floats(20, pixel=1e300), "x_test": floats(8)},
-        "mine.npz: x_train has pixels that are NaN or infinite",
+        "mine.npz: x_train has pixels that are NaN, infinite or beyond",
     ),
     ({"y_test": np.full(8, -1)}, "mine.npz: y_test has the label -1; labels must be integers from 0"),
     ({"y_train": np.full(20, 2**63, np.uint64)}, "y_train has the label 9223372036854775808; labels must be integers"),

@@ -36,6 +36,25 @@ class InputError(ValueError):
     """Unusable input. The message is one sentence: what is wrong, where, and what would be right."""
 
 
+LARGEST_PIXEL = 1e12
+"""With larger ones input currents are so large that rounding decides at which step LIF neurons spike."""
+
+
+def check_pixels(images: np.ndarray, name: str = "the array of images") -> None:
+    """Check that no pixel is NaN, infinite, or beyond `LARGEST_PIXEL`.
+
+    Raises
+    ------
+    InputError
+        Naming the array.
+    """
+    if images.size and not (images.min() >= -LARGEST_PIXEL and images.max() <= LARGEST_PIXEL):
+        raise InputError(
+            f"{name} has pixels that are NaN, infinite or beyond {LARGEST_PIXEL:g}; every pixel must be a number from "
+            f"-{LARGEST_PIXEL:g} to {LARGEST_PIXEL:g}"
+        )
+
+
 @contextmanager
 def exit_on_input_error() -> Iterator[None]:
     """End the program with the sentence of an `InputError`, without a traceback."""

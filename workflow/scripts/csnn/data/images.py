@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.files import AGAIN, InputError, check_content, read_npz, read_npz_with_metadata, write_npz
+from csnn.files import AGAIN, InputError, check_content, check_pixels, read_npz, read_npz_with_metadata, write_npz
 
 PREPARED = Path("data/prepared")
 """Where the workflow keeps each public data set as one ``.npz``."""
@@ -133,8 +133,8 @@ def examine(path: str | os.PathLike) -> Overview:
     except Exception as error:  # zipfile, zlib, tokenizer and OS errors all mean the same to the user
         why = " ".join(str(error).split())
         raise InputError(f"{path} is not a readable .npz file ({why}); it must be written by numpy.savez") from error
-    _check_finite(path, "x_train", x_train)
-    _check_finite(path, "x_test", x_test)
+    check_pixels(x_train, f"{path}: x_train")
+    check_pixels(x_test, f"{path}: x_test")
     y_train, y_test, class_names = _checked_classes(path, small)
     shape = _with_channels(layout["x_train"]).shape[1:]
     warnings = tuple(_warnings(path, x_train, shape))
@@ -183,12 +183,6 @@ def _warnings(path: str | os.PathLike, values: NDArray, shape: tuple[int, ...]) 
             f"{path}: images are floats up to {values.max():g} and reach the CNN as they are; if its input is 0 to 1, "
             "divide them by 255, or save them as uint8, which is scaled to 0 to 1"
         )
-
-
-def _check_finite(path: str | os.PathLike, name: str, images: NDArray) -> None:
-    """Check that images have no pixel that is NaN or infinite."""
-    if images.dtype.kind == "f" and not np.isfinite(images).all():
-        raise InputError(f"{path}: {name} has pixels that are NaN or infinite; every pixel must be finite")
 
 
 def _check_scale(path: str | os.PathLike, x_train: NDArray, x_test: NDArray) -> None:
@@ -244,7 +238,7 @@ def _checked_images(path: str | os.PathLike, name: str, images: np.ndarray) -> n
         return images
     with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
         images = images.astype(np.float32)
-    _check_finite(path, name, images)
+    check_pixels(images, f"{path}: {name}")
     return images
 
 

@@ -36,6 +36,7 @@ from csnn.event.network import (
     View,
     with_synapse,
 )
+from csnn.files import check_pixels
 
 
 @dataclass(frozen=True)
@@ -325,12 +326,7 @@ def simulate(
             f"images are {images.dtype} of shape {images.shape}; they must be floating-point numbers of shape "
             f"(images, {', '.join(map(str, network.input_shape))})"
         )
-    largest = np.finfo(PRECISIONS[precision]).max
-    if images.size and not (-largest <= images.min() and images.max() <= largest):
-        raise ValueError(
-            f"images hold pixels that are NaN, infinite or beyond {largest:.1e}; every pixel must be finite in "
-            f"{precision} precision"
-        )
+    check_pixels(images)
     record = record or Record()
     for index, chosen in (record.neurons or {}).items():
         if index not in network.populations:

@@ -30,6 +30,7 @@ KEPT = {
     *(LAYERS.GlobalAveragePooling1D, LAYERS.GlobalAveragePooling2D, LAYERS.GlobalAveragePooling3D),
     *(LAYERS.GlobalMaxPooling1D, LAYERS.GlobalMaxPooling2D, LAYERS.GlobalMaxPooling3D),
     *(LAYERS.ZeroPadding1D, LAYERS.ZeroPadding2D, LAYERS.ZeroPadding3D),
+    *(LAYERS.Cropping1D, LAYERS.Cropping2D, LAYERS.Cropping3D),
     *(LAYERS.UpSampling1D, LAYERS.UpSampling2D, LAYERS.UpSampling3D),
     *(LAYERS.BatchNormalization, LAYERS.Flatten, LAYERS.Reshape, LAYERS.Permute, LAYERS.ReLU),
     *(LAYERS.Conv1D, LAYERS.Conv2D, LAYERS.Conv3D, LAYERS.DepthwiseConv1D, LAYERS.DepthwiseConv2D, LAYERS.Dense),
@@ -184,10 +185,33 @@ def _with_activation(
         config = {key: getattr(layer, key) for key in ("name", "use_bias")}
         kind = getattr(LAYERS, f"Conv{rank - 2}D")
         return rebuilt.new(kind, inputs, changes.pop("weights"), **config | changes)
+    if hasattr(layer, "dilation_rate"):
+        inputs, window = _window(rebuilt, layer, inputs, layer.get_weights())
+        changes |= window
     output = rebuilt.add(layer, inputs, **changes)
     if isinstance(activation, tf.keras.layers.Layer):
         return _form(rebuilt, activation, [output], at_end=at_end)
     return output
+
+
+def _window(
+    rebuilt: Rebuilt, layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor], weights: Sequence[np.ndarray]
+) -> tuple[Sequence[tf.Tensor], dict[str, Any]]:
+    """Return what a convolution without dilation and causal padding takes to do the same: inputs and settings.
+
+    Between the weights of a dilated kernel lie zeros; causal padding is a layer of its own.
+    """
+    kernel, *others = weights
+    rates = np.broadcast_to(layer.dilation_rate, len(layer.kernel_size))
+    size = tuple((length - 1) * int(rate) + 1 for length, rate in zip(layer.kernel_size, rates, strict=True))
+    spread = np.zeros((*size, *kernel.shape[len(size) :]), kernel.dtype)
+    spread[tuple(slice(None, None, rate) for rate in rates)] = kernel
+    settings = {"kernel_size": size, "dilation_rate": 1, "padding": layer.padding, "weights": [spread, *others]}
+    if layer.padding == "causal":
+        name = f"{layer.name}_padding"
+        inputs = [rebuilt.new(LAYERS.ZeroPadding1D, inputs, name=name, padding=(size[0] - 1, 0))]
+        settings["padding"] = "valid"
+    return inputs, settings
 
 
 def _activation(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, tensor: tf.Tensor, at_end: bool) -> tf.Tensor:
@@ -220,10 +244,6 @@ def _check(layer: tf.keras.layers.Layer) -> None:
                 raise refused(layer, _NO_RELU.format(f"has {key} {float(getattr(layer, key)):g}"))
     if type(layer) is not LAYERS.Flatten and getattr(layer, "data_format", None) == "channels_first":
         raise refused(layer, "has data_format channels_first; it must be channels_last")
-    if any(rate != 1 for rate in np.atleast_1d(getattr(layer, "dilation_rate", 1))):
-        raise refused(layer, f"has dilation_rate {layer.dilation_rate}, which has no form in Nengo; it must be 1")
-    if getattr(layer, "padding", None) == "causal":
-        raise refused(layer, "has causal padding, which has no form in Nengo; it must be valid or same")
     if getattr(layer, "interpolation", "nearest") != "nearest":
         raise refused(layer, f"has interpolation {layer.interpolation}; it must be nearest")
 
@@ -242,11 +262,10 @@ def _separable(rebuilt: Rebuilt, layer: tf.keras.layers.Layer, inputs: Sequence[
     _check(layer)
     rank = layer.rank
     depthwise, pointwise, *bias = layer.get_weights()
-    shared = {key: getattr(layer, key) for key in ("kernel_size", "padding", "depth_multiplier")}
-    strides = layer.strides[0] if rank == 1 else layer.strides
+    inputs, window = _window(rebuilt, layer, inputs, [depthwise])
     middle = rebuilt.new(
-        getattr(LAYERS, f"DepthwiseConv{rank}D"), inputs, [depthwise], name=f"{layer.name}_depthwise",
-        use_bias=False, strides=strides, **shared,
+        getattr(LAYERS, f"DepthwiseConv{rank}D"), inputs, name=f"{layer.name}_depthwise", use_bias=False,
+        strides=layer.strides[0] if rank == 1 else layer.strides, depth_multiplier=layer.depth_multiplier, **window,
     )  # fmt: skip
     output = rebuilt.new(
         getattr(LAYERS, f"Conv{rank}D"), [middle], [pointwise, *bias], name=layer.name, filters=layer.filters,

@@ -39,7 +39,7 @@ _KINDS = {
         *(*KEPT, *LEFT_OUT, LAYERS.Activation, LAYERS.Softmax, LAYERS.Rescaling, LAYERS.Normalization),
         *(LAYERS.SeparableConv1D, LAYERS.SeparableConv2D, LAYERS.LeakyReLU, LAYERS.PReLU, LAYERS.ELU),
         *(LAYERS.ThresholdedReLU, LAYERS.LayerNormalization, LAYERS.Multiply, LAYERS.Subtract, LAYERS.Maximum),
-        *(LAYERS.Conv2DTranspose, LAYERS.Cropping1D, LAYERS.Cropping2D, LAYERS.InputLayer),
+        *(LAYERS.Conv2DTranspose, LAYERS.InputLayer),
     )
 }
 """Keras' layers that are made from a file; those that have no form in Nengo are refused later, by name."""

@@ -29,6 +29,20 @@ class _Permute(_LayerConverter):
         return output
 
 
+class _Cropping(_LayerConverter):
+    """Convert cropping: the units that are left are connected to the next layer."""
+
+    def convert(self, node_id: int) -> nengo.Node:
+        output, source = self.add_nengo_obj(node_id), self.get_input_obj(node_id)
+        shape = self.input_shape(node_id)
+        cropped = np.atleast_2d(self.layer.cropping)
+        inside = (slice(before, length - after) for length, (before, after) in zip(shape, cropped, strict=False))
+        units = np.arange(source.size_out).reshape(shape)[tuple(inside)].ravel()
+        synapse = self.converter.synapse if isinstance(source, nengo.ensemble.Neurons) else None
+        self.set_trainable(nengo.Connection(source[units], output, synapse=synapse), False)
+        return output
+
+
 class _DepthwiseConv(_LayerConverter):
     """Convert a depthwise convolution: as many groups as input channels.
 
@@ -95,6 +109,7 @@ _POOLING = (
 )
 CONVERTERS = _KNOWN | {
     LAYERS.Permute: _Permute,
+    **dict.fromkeys((LAYERS.Cropping1D, LAYERS.Cropping2D, LAYERS.Cropping3D), _Cropping),
     LAYERS.DepthwiseConv1D: _extended(_DepthwiseConv, LAYERS.Conv1D),
     LAYERS.DepthwiseConv2D: _extended(_DepthwiseConv, LAYERS.Conv2D),
     **{kind: _extended(_SamePooling, kind) for kind in _POOLING},

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from csnn.files import InputError
+from csnn.files import check_pixels
 from csnn.nengodl_compat import nengo_dl
 
 
@@ -45,10 +45,9 @@ def simulate(
     Raises
     ------
     InputError
-        If a pixel is not finite.
+        As `csnn.files.check_pixels`.
     """
-    if not np.isfinite(images).all():
-        raise InputError("images hold pixels that are NaN or infinite; every pixel must be finite")
+    check_pixels(images)
     source = converter.inputs[converter.model.input]
     probe = converter.outputs[converter.model.output]
     flat = images.reshape(len(images), 1, -1)
