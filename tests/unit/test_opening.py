@@ -92,7 +92,7 @@ class TestMeaning:
 
     def test_a_better_network_is_above_the_cnn(self):
         text = meaning_of({("SRL", None): 0.95})
-        assert re.fullmatch(r"The spiking network, SRL without filter, .*, 5\.0 points \(.*\) above its CNN\.", text)
+        assert re.fullmatch(r"The spiking network, SRL without filter, .*; 5\.0 points \(.*\) above its CNN\.", text)
 
     def test_rate_neurons_alone_are_no_spiking_network(self):
         assert meaning_of({("RLR", 0.005): 0.85}).startswith("None of these networks spikes")

@@ -87,7 +87,9 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
             if f"{name}_low" in frame:
                 bounds = zip(scale * frame[f"{name}_low"], scale * frame[f"{name}_high"], strict=True)
                 texts = [(_text(low, form), _text(high, form)) for low, high in bounds]
-                shown[f"{column(name)}, 95 % interval"] = [f"{low} to {high}" if low else "" for low, high in texts]
+                shown[f"{column(name).partition(' (')[0]}, 95 % interval"] = [
+                    f"{low} to {high}" if low else "" for low, high in texts
+                ]
         else:
             shown[column(name)] = ["" if value is None or value is pd.NA else str(value) for value in values]
     return pd.DataFrame(shown)
