@@ -193,6 +193,7 @@ class TestInteractivePage:
         assert "true class" in state["words"] and "CNN" in state["words"]
 
     def test_keys_step_through_images_and_the_address_keeps_what_is_shown(self, explorer):
+        explorer.find_element(By.TAG_NAME, "h1").click()
         explorer.find_element(By.TAG_NAME, "body").send_keys(Keys.ARROW_RIGHT, "n")
         time.sleep(0.5)
         stepped = self.state(explorer)

@@ -7,15 +7,24 @@
   const text = html => new DOMParser().parseFromString(html, "text/html").body.textContent.trim();
   const pathOfAddress = () => Object.keys(results).find(path => fileName(path) === location.hash.slice(1).split("&")[0]);
   const state = () => location.hash.split("&").slice(1).join("&");
+  let address = "";  // of what is shown
+
+  function setAddress(hash) {
+    address = hash;
+    history.replaceState(null, "", hash);
+  }
 
   function nameWhatIsShown() {
     for (const shown of document.querySelectorAll("#app div.grow img:not([alt]), #app div.grow iframe:not([title])")) {
       const [path, result] = Object.entries(results).find(([, { data_uri }]) => data_uri === shown.getAttribute("src")) ?? [];
       if (!result) continue;
       const title = Object.values(result.labels ?? {})[0];
-      if (shown.tagName === "IFRAME") shown.title = title;
+      if (shown.tagName === "IFRAME") {
+        shown.title = title;
+        shown.focus();  // for its keys
+      }
       else shown.alt = `${title}. ${text(result.caption ?? "")}`;
-      if (pathOfAddress() !== path) history.replaceState(null, "", `#${fileName(path)}`);
+      if (pathOfAddress() !== path) setAddress(`#${fileName(path)}`);
       if (innerWidth < 768) shown.scrollIntoView();
     }
     for (const link of document.querySelectorAll("#app nav td a:not([aria-label])")) {
@@ -36,10 +45,13 @@
   addEventListener("message", ({ data }) => {
     const frame = document.querySelector("#app iframe");
     if (!frame || typeof data?.state !== "string") return;
-    if (data.state) history.replaceState(null, "", `${location.hash.split("&")[0]}&${data.state}`);
+    if (data.state) setAddress(`${(address || location.hash).split("&")[0]}&${data.state}`);
     else frame.contentWindow.postMessage({ state: state() }, "*");
   });
-  addEventListener("hashchange", showAddress);
+  addEventListener("hashchange", () => {
+    if (location.hash) showAddress();
+    else if (address) setAddress(address);  // a click on one of Snakemake's links, which lead to #
+  });
   new MutationObserver(nameWhatIsShown).observe(document.querySelector("#app"), { childList: true, subtree: true, attributes: true, attributeFilter: ["src"] });
   setTimeout(showAddress);
 })();
