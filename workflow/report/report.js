@@ -15,9 +15,10 @@
   }
 
   function nameWhatIsShown() {
-    for (const shown of document.querySelectorAll("#app div.grow img:not([alt]), #app div.grow iframe:not([title])")) {
+    for (const shown of document.querySelectorAll("#app div.grow img, #app div.grow iframe")) {
       const [path, result] = Object.entries(results).find(([, { data_uri }]) => data_uri === shown.getAttribute("src")) ?? [];
-      if (!result) continue;
+      if (!result || shown.dataset.file === path) continue;
+      shown.dataset.file = path;  // React puts another source into the same element
       const title = Object.values(result.labels ?? {})[0];
       if (shown.tagName === "IFRAME") {
         shown.title = title;

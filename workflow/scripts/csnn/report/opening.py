@@ -189,7 +189,8 @@ def gap_table(gap: pd.DataFrame) -> pd.DataFrame:
             "Accuracy (%)": [bounded(*values) for values in percent.to_numpy()],
             "Its CNN (%)": (100 * rows["cnn_accuracy"]).map("{:.1f}".format),
             "Gap to its CNN (points)": [
-                bounded(*values) for values in rows[["gap_points", "gap_points_low", "gap_points_high"]].to_numpy()
+                _points(tuple(values / 100))
+                for values in rows[["gap_points", "gap_points_low", "gap_points_high"]].to_numpy()
             ],
         }
     )
@@ -200,7 +201,7 @@ def gap_meaning(gap: pd.DataFrame) -> str:
     return " ".join(
         f"Best on validation images of the networks that spike is {row['neuron']} {at_tau(row['tau_syn_s'])} "
         f"({row['readout']}), made from the CNN {row['cnn']}: on {row['images']} test images it classifies "
-        f"{100 * row['accuracy']:.1f} % correctly, its CNN {100 * row['cnn_accuracy']:.1f} %; {row['against_cnn']}."
+        f"{100 * row['accuracy']:.1f} % correctly, its CNN {100 * row['cnn_accuracy']:.1f} %; McNemar's test says: {row['against_cnn']}."
         for _, row in gap[gap["best"]].iterrows()
     )
 
