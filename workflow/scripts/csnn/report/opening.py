@@ -201,7 +201,8 @@ def gap_meaning(gap: pd.DataFrame) -> str:
     return " ".join(
         f"Best on validation images of the networks that spike is {row['neuron']} {at_tau(row['tau_syn_s'])} "
         f"({row['readout']}), made from the CNN {row['cnn']}: on {row['images']} test images it classifies "
-        f"{100 * row['accuracy']:.1f} % correctly, its CNN {100 * row['cnn_accuracy']:.1f} %; McNemar's test says: {row['against_cnn']}."
+        f"{100 * row['accuracy']:.1f} % correctly, its CNN {100 * row['cnn_accuracy']:.1f} %; McNemar's test "
+        f"says: {row['against_cnn']}."
         for _, row in gap[gap["best"]].iterrows()
     )
 
