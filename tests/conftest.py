@@ -43,10 +43,10 @@ def changed(config: dict, changes: dict) -> dict:
     config = copy.deepcopy(config)
     for key, value in changes.items():
         *parents, last = key.split(".")
-        place = config
+        part = config
         for parent in parents:
-            place = place.setdefault(parent, {})
-        place[last] = value
+            part = part.setdefault(parent, {})
+        part[last] = value
     return config
 
 

@@ -280,6 +280,17 @@ def test_linear_layers_in_a_row_equal_nengodl(stack):
     assert largest_difference(reference, simulate(compiled(converter), shown, steps=30).logits) < TOLERANCE
 
 
+def test_layers_of_nested_concatenations_are_images():
+    inputs = tf.keras.Input((6, 5, 2))
+    signal = LAYERS.Conv2D(4, 3, padding="same")(inputs)
+    for _ in range(3):  # as in a DenseNet, where nothing but its sources says what shape a concatenation has
+        branch = LAYERS.ReLU()(LAYERS.BatchNormalization()(signal))
+        signal = LAYERS.Concatenate()([signal, LAYERS.Conv2D(3, 3, padding="same")(branch)])
+    outputs = LAYERS.Dense(2)(LAYERS.GlobalAveragePooling2D()(LAYERS.ReLU()(signal)))
+    network = compiled(converted(tf.keras.Model(inputs, outputs), neurons.build("RLR", {}), synapse=0.005))
+    assert {layer.shape[:2] for layer in network.layers[:-1]} == {(6, 5)}
+
+
 @pytest.mark.parametrize("tau_syn_s", [0.002, 0.01, None])
 def test_the_time_constant_changes_only_where_nengodl_has_a_synapse(tau_syn_s):
     inputs = tf.keras.Input((4, 4, 2))

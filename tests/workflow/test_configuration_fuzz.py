@@ -128,7 +128,7 @@ def folder(tmp_path, monkeypatch):
 def sentence(config: dict) -> str | None:
     """What the workflow says to a configuration, or None if it takes it."""
     try:
-        configuration.read(yaml.safe_load(yaml.safe_dump(config)))
+        configuration.read(yaml.safe_load(yaml.safe_dump(config, sort_keys=False)))
     except InputError as error:
         return str(error)
     return None

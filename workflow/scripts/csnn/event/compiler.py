@@ -425,8 +425,8 @@ def _convolution(connection: nengo.Connection, kernel: NDArray[np.float64]) -> S
 def _shapes(drafts: list[_Draft], image_size: int) -> dict[int, Shape]:
     """Choose rows, columns and channels for the image and for each layer.
 
-    Nengo knows only vectors. What feeds a layer says its shape, else what reads it, else a source of the same size;
-    where nothing does, units lie in one row and column.
+    Nengo knows only vectors. What feeds a layer says its shape, else what reads it, else a source whose units
+    are put into it, or of the same size; where nothing does, units lie in one row and column.
     """
     sizes = {IMAGE: image_size} | {index: draft.size for index, draft in enumerate(drafts)}
     terms = [(index, term) for index, draft in enumerate(drafts) for term in draft.signal.terms]
@@ -438,6 +438,9 @@ def _shapes(drafts: list[_Draft], image_size: int) -> dict[int, Shape]:
             shapes.setdefault(index, shape)
     for index, term in terms:
         source = shapes.setdefault(term.source, (1, 1, sizes[term.source]))
-        if sizes[index] == sizes[term.source]:
-            shapes.setdefault(index, source)
+        shape = linear.placed_shape(term.steps, source)
+        if shape is None and sizes[index] == sizes[term.source]:
+            shape = source
+        if shape is not None:
+            shapes.setdefault(index, shape)
     return {index: shapes.get(index, (1, 1, size)) for index, size in sizes.items()}

@@ -504,6 +504,14 @@ def output_shape(steps: list[Step]) -> Shape | None:
     return steps[-1].output_shape if steps and isinstance(steps[-1], Convolution | Pool) else None
 
 
+def placed_shape(steps: list[Step], shape: Shape) -> Shape | None:
+    """Rows, columns and channels that direct steps give of an image of `shape` which they put into a larger one."""
+    pools, rest = steps[: len(steps) - len(_after_pools(steps))], _after_pools(steps)
+    if len(rest) != 1 or not isinstance(rest[0], Gather):
+        return None
+    return _placed_shape(rest[0], output_shape(pools) or shape)
+
+
 def apply(step: Step, signal: NDArray[np.float64]) -> NDArray[np.float64]:
     """Apply a step to a constant signal."""
     match step:
@@ -620,7 +628,8 @@ def convolution_in_space(
         As in TensorFlow, channels last; `same` for padding "same".
     """
     axes = range(len(stride))
-    inputs, outputs = (np.arange(math.prod(shape)).reshape(shape) for shape in (input_shape, output_shape))
+    shapes = input_shape, output_shape
+    inputs, outputs = (np.arange(math.prod(shape), dtype=np.int32).reshape(shape) for shape in shapes)
     parts = []
     for tap in np.ndindex(kernel.shape[: len(stride)]):
         read, written = [], []
@@ -634,5 +643,7 @@ def convolution_in_space(
         source, target = inputs[np.ix_(*read)][..., :, np.newaxis], outputs[np.ix_(*written)][..., np.newaxis, :]
         parts.append([part.ravel() for part in np.broadcast_arrays(kernel[tap], target, source)])
     weight, target, source = (np.concatenate(part) for part in zip(*parts, strict=True))
-    kept = weight != 0
-    return sparse.csr_array((weight[kept], (target[kept], source[kept])), (outputs.size, inputs.size))
+    del parts  # there may be many weights
+    made = sparse.csr_array((weight, (target, source)), (outputs.size, inputs.size))
+    made.eliminate_zeros()
+    return made
