@@ -42,9 +42,7 @@ def start_up() -> float:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--dry-run"]
         snakemake = core_seconds([*command, "--directory", folder, "data/prepared/digits.npz"])
-    engine = (
-        "import numpy; from csnn.event.simulator import compile_kernels; compile_kernels(numpy.float64, numpy.float32)"
-    )
+    engine = "import numpy; from csnn.event.simulator import compile_kernels; compile_kernels(numpy.float64)"
     return 2 * snakemake + core_seconds([sys.executable, "-c", engine])
 
 

@@ -1,8 +1,9 @@
-"""What the hand-written innermost loop and compact weights are worth: `python benchmarks/vectors.py`.
+"""What the innermost loop is worth, and how near it comes to what the processor can: `python benchmarks/vectors.py`.
 
-Sums the weights of events as the paper's second layer does (windows of 3 rows of 3 x 32 inputs, 64 outputs), with
-`vectors.add_rows` and with the same loop as numba compiles it, for weights of double and of single precision. They take
-turns; the smallest time of each counts. Prints a Markdown table.
+Sums the weights of events as the second layer of the paper does (12 x 12 windows of 3 x 3 x 32 inputs, 64 outputs),
+in double precision, with `vectors.add_windows` and with the same loop as numba compiles it. They take turns; the
+smallest time of each counts. The last line has all inputs active: weights are read in order, as fast as they can be.
+Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -16,33 +17,36 @@ from numba import njit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow" / "scripts"))
 
-from csnn.event.vectors import add_rows
+from csnn.event.kernels import ConvolutionWeights
+from csnn.event.plan import aligned
+from csnn.event.vectors import add_windows
 
-WINDOWS, KERNEL_ROWS, UNITS, OUTPUTS = 144, 3, 96, 64  # UNITS: inputs in one row of a window
-SHARES = {"SRL": 0.05, "LIF": 0.27, "RLR": 0.47}  # of inputs that are not zero
+ROWS, COLUMNS, KERNEL, CHANNELS, OUTPUTS = 12, 12, 3, 32, 64
+UNITS = (COLUMNS + KERNEL - 1) * CHANNELS
+SHARES = {"SRL": 0.05, "LIF": 0.27, "RLR": 0.47, "all": 1.0}  # of inputs that are not zero
 ROUNDS = 200
 
 
 @njit(error_model="numpy", fastmath={"contract"})
-def add_rows_plainly(unit, value, start, stop, weights, origin, stride, result, at, count):
-    """`add_rows` as one would write it: one event after the other onto the sums."""
-    total = result[at : at + count]
-    for event in range(start, stop):
-        row = weights[origin + stride * unit[event] :][:count]
-        for i in range(count):
-            total[i] += value[event] * row[i]
+def add_windows_plainly(first, unit, value, weights, origin, columns, width, result):
+    """`add_windows` as one would write it: one event after the other onto the sums."""
+    for column in range(columns):
+        total = result[column * width : (column + 1) * width]
+        for event in range(first[column], first[column + weights.kernel_columns]):
+            row = weights.taps[origin + (unit[event] - column * weights.channels) * width :][:width]
+            for i in range(width):
+                total[i] += value[event] * row[i]
 
 
-def over_windows(add):
-    """Compile the sum over all windows with one of the two functions."""
+def over_rows(add):
+    """Compile the sum over all rows of windows with one of the two functions."""
 
     @njit(nogil=True)
     def run(unit, value, first, weights, result):
-        for window in range(WINDOWS):
-            for row in range(KERNEL_ROWS):
-                start, stop = first[window * KERNEL_ROWS + row], first[window * KERNEL_ROWS + row + 1]
-                origin = row * UNITS * OUTPUTS
-                add(unit, value, start, stop, weights, origin, OUTPUTS, result, window * OUTPUTS, OUTPUTS)
+        for row in range(ROWS):
+            for kernel_row in range(KERNEL):
+                origin, events = kernel_row * KERNEL * CHANNELS * OUTPUTS, row + kernel_row
+                add(first[events], unit[events], value[events], weights, origin, COLUMNS, OUTPUTS, result[row])
 
     return run
 
@@ -50,29 +54,30 @@ def over_windows(add):
 def main() -> None:
     """Measure and print."""
     rng = np.random.default_rng(0)
-    ways = {"plain": over_windows(add_rows_plainly), "vectors": over_windows(add_rows)}
-    print(
-        "| inputs not zero | loop | weights | microseconds | against plain, double |\n| --- | --- | --- | ---: | ---: |"
-    )
+    taps = aligned(KERNEL * KERNEL * CHANNELS * OUTPUTS, np.float64)
+    taps[:] = rng.normal(size=taps.size)
+    weights = ConvolutionWeights(taps, np.zeros(0, np.int32), KERNEL, KERNEL, CHANNELS, OUTPUTS, OUTPUTS, 1, 1, 0, 0)
+    ways = {"plain": over_rows(add_windows_plainly), "vectors": over_rows(add_windows)}
+    print("| inputs not zero | loop | microseconds | billion multiply-adds a second |\n| --- | --- | ---: | ---: |")
     for neuron, share in SHARES.items():
-        active = rng.random((WINDOWS * KERNEL_ROWS, UNITS)) < share
-        unit = np.nonzero(active)[1].astype(np.int32)
-        first = np.concatenate([[0], np.cumsum(active.sum(axis=1))]).astype(np.int32)
-        value, result = rng.random(unit.size), np.zeros(WINDOWS * OUTPUTS)
-        cases = {
-            (name, kind.__name__): (way, rng.normal(size=KERNEL_ROWS * UNITS * OUTPUTS).astype(kind))
-            for name, way in ways.items()
-            for kind in (np.float64, np.float32)
-        }
-        times = dict.fromkeys(cases, np.inf)
+        active = rng.random((ROWS + KERNEL - 1, UNITS)) < share
+        unit, value = np.zeros(active.shape, np.int32), rng.random(active.shape)
+        first = np.zeros((len(active), COLUMNS + KERNEL), np.int32)
+        for row, which in enumerate(active):
+            unit[row, : which.sum()] = np.flatnonzero(which)
+            first[row, 1:] = np.cumsum(which.reshape(-1, CHANNELS).sum(axis=1))
+        per_window = first[:, KERNEL:] - first[:, :-KERNEL]
+        products = sum(per_window[row : row + KERNEL].sum() for row in range(ROWS)) * OUTPUTS
+        result = aligned(ROWS * COLUMNS * OUTPUTS, np.float64).reshape(ROWS, -1)
+        result[:] = 0
+        times = dict.fromkeys(ways, np.inf)
         for _ in range(ROUNDS):
-            for case, (way, weights) in cases.items():
+            for name, way in ways.items():
                 start = time.perf_counter()
                 way(unit, value, first, weights, result)
-                times[case] = min(times[case], time.perf_counter() - start)
-        for (name, kind), seconds in times.items():
-            ratio = times["plain", "float64"] / seconds
-            print(f"| {share:.0%} ({neuron}) | {name} | {kind} | {seconds * 1e6:.1f} | {ratio:.2f} |")
+                times[name] = min(times[name], time.perf_counter() - start)
+        for name, seconds in times.items():
+            print(f"| {share:.0%} ({neuron}) | {name} | {seconds * 1e6:.1f} | {products / seconds / 1e9:.1f} |")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def main(report):
     row = browser.find_element(By.XPATH, "//tr[td[starts-with(., 'Interactive')]]")
     row.find_element(By.TAG_NAME, "a").click()
     browser.switch_to.frame(browser.find_element(By.TAG_NAME, "iframe"))
-    Select(browser.find_element(By.NAME, "chosen_neuron")).select_by_visible_text("SRL")
+    Select(browser.find_element(By.NAME, "chosen_network")).select_by_visible_text("SRL")
     time.sleep(1)
     browser.save_screenshot(FOLDER / "explorer.png")
     browser.quit()

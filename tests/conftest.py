@@ -11,8 +11,10 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -31,6 +33,18 @@ SMALL = {
     "verification": {"images": 2},
     "figures": {"formats": ["png"]},
     "report": {"show_images": True},
+}
+
+OWN_IMAGES = "data/cifar10.npz"  # where a public data set could be thought to be
+# of a user's own images: the smallest in which shards and time constants of two runs could be mixed
+OWN = {
+    "experiment": "small",
+    "data": {"source": OWN_IMAGES, "test_images": 6},
+    "cnn": {"architecture": {"filters": [2], "dense_units": 4}, "training": {"epochs": 1}},
+    "snn": {"neurons": {"SRL": {}}, "tau_syn_s": [0.005, 0.01], "steps": 5},
+    "simulation": {"images_per_shard": 3},
+    "verification": {"images": 1},
+    "analyses": ["readouts"],
 }
 
 # what a dry run imports, by and by
@@ -139,7 +153,31 @@ def unpacked(path: Path) -> str:
     return gzip.decompress(base64.b64decode(re.search(r'atob\("(.*?)"\)', path.read_text())[1])).decode()
 
 
-def run_once(tmp_path_factory, name: str, config: dict) -> Workflow:
+def write_images(path: Path, seed: int) -> None:
+    """Write images of three classes."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.integers(0, 256, (30, 8, 8, 1)).astype(np.uint8), np.arange(30) % 3
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, x_train=x, y_train=y, x_test=x[:9], y_test=y[:9])
+
+
+def clone_code(folder: Path) -> Path:
+    """Return a clone of the code to change: other times of files, another place."""
+    for name in ("workflow", "envs", "profiles"):
+        shutil.copytree(REPOSITORY / name, folder / name, copy_function=shutil.copyfile)
+    shutil.copyfile(REPOSITORY / "Snakefile", folder / "Snakefile")
+    return folder
+
+
+def edit(clone: Path, file: str, old: str, new: str) -> None:
+    """Replace a text that a file of the code has once."""
+    path = clone / "workflow" / file
+    text = path.read_text()
+    assert text.count(old) == 1, (file, old)
+    path.write_text(text.replace(old, new))
+
+
+def run_once(tmp_path_factory, name: str, config: dict, prepare: Callable[[Path], None] = lambda _: None) -> Workflow:
     """Return an experiment that has run to its end: the first of pytest-xdist's workers runs it, each has a copy."""
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
@@ -147,6 +185,7 @@ def run_once(tmp_path_factory, name: str, config: dict) -> Workflow:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not shared.exists():
             workflow = Workflow(tmp_path_factory.mktemp("running") / name, config=config)
+            prepare(workflow.folder)
             workflow.run()
             workflow.folder.rename(shared)
     return Workflow(shared, config=config).copy(tmp_path_factory.mktemp("finished") / name)
@@ -156,3 +195,9 @@ def run_once(tmp_path_factory, name: str, config: dict) -> Workflow:
 def finished(tmp_path_factory) -> Workflow:
     """Return a small experiment that has run to its end; tests that change its results copy it."""
     return run_once(tmp_path_factory, "small", SMALL)
+
+
+@pytest.fixture(scope="session")
+def own(tmp_path_factory) -> Workflow:
+    """Return a small experiment with a user's own images that has run to its end."""
+    return run_once(tmp_path_factory, "own", OWN, lambda folder: write_images(folder / OWN_IMAGES, 0))

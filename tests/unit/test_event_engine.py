@@ -16,7 +16,7 @@ from csnn import neurons
 from csnn.event import plan
 from csnn.event.compiler import NotCompilable, compile_network
 from csnn.event.network import with_synapse
-from csnn.event.simulator import Record, simulate
+from csnn.event.simulator import Record, simulate, simulate_time_constants
 from csnn.files import InputError
 from csnn.nengodl.conversion import convert
 from csnn.nengodl_compat import nengo_dl, tf
@@ -148,13 +148,17 @@ def test_logits_spikes_and_voltages_equal_nengos_own_simulator(neuron):
 
 
 def check_generated(number):
-    """Compare a generated network with NengoDL, simulated as usual and with everything recorded."""
+    """Compare a generated network with NengoDL: simulated as usual, with everything recorded, and with other taus."""
     case = generated_case(number)
     (reference,) = nengodl_logits([case.converter], case.images, dt_s=case.dt_s, steps=case.steps)
-    network = compiled(case.converter)
+    network, options = compiled(case.converter), {"dt_s": case.dt_s, "steps": case.steps}
     for record in (None, Record(spike_counts=True)):
-        logits = simulate(network, case.images, dt_s=case.dt_s, steps=case.steps, record=record).logits
+        logits = simulate(network, case.images, record=record, **options).logits
         assert largest_difference(reference, logits) < TOLERANCE * max(1, np.abs(reference).max())
+    has_synapse = any(connection.has_synapse for layer in network.layers for connection in layer.connections)
+    taus = ["as compiled", None, *([3 * case.dt_s, 9 * case.dt_s] if has_synapse else [])]
+    for tau, together in zip(taus, simulate_time_constants(network, case.images, taus, **options), strict=True):
+        assert np.array_equal(together.logits, simulate(network, case.images, tau_syn_s=tau, **options).logits)
 
 
 @pytest.mark.parametrize("number", range(20))
@@ -431,6 +435,26 @@ def test_logits_depend_neither_on_other_images_nor_on_threads(compared, neuron, 
     assert np.array_equal(simulate(network, shown[::-1], precision=precision).logits[::-1], alone)
 
 
+TAUS_SYN_S = [0.005, None, 0.02, 0.00002, 0.001]  # with a filter, without one, with the delay alone
+
+
+@pytest.mark.parametrize("neuron", ["RLR", "SRL", "LIF"])
+def test_time_constants_give_the_same_bits_together_and_apart(compared, neuron):
+    network, shown = compared[1][neuron][0], images((16, 16, 3), 3, 5)
+    options = {"steps": 120, "record": Record(spike_counts=True, neurons={0: [3, 70], 1: [5], 3: [0, 1]})}
+    for chosen in ({}, options):
+        together = simulate_time_constants(network, shown, TAUS_SYN_S, threads=2, **chosen)
+        assert len({simulation.logits.tobytes() for simulation in together}) == len(TAUS_SYN_S)
+        for tau_syn_s, simulation in zip(TAUS_SYN_S, together, strict=True):
+            apart = simulate(network, shown, tau_syn_s=tau_syn_s, **chosen)
+            assert np.array_equal(simulation.logits, apart.logits)
+            if chosen:
+                assert np.array_equal(simulation.spike_counts, apart.spike_counts)
+                for index in apart.spikes:
+                    assert np.array_equal(simulation.spikes[index], apart.spikes[index])
+                    assert np.array_equal(simulation.voltages[index], apart.voltages[index], equal_nan=True)
+
+
 def test_single_precision_is_close_and_not_the_same(compared):
     shown, built = compared
     network, reference = built["RLR"]
@@ -632,7 +656,7 @@ import numpy as np
 from csnn.event import simulator as event
 from csnn.event import kernel_cache
 from csnn.event import kernels
-event.compile_kernels(np.float64, np.float32)
+event.compile_kernels(np.float64)
 misses = sum(sum(getattr(kernels, name).stats.cache_misses.values()) for name in (
     'advance_layer', 'advance_layer_of_constant_current', 'add_sparse', 'add_whole_convolution',
     'pool_events', 'events_of_image'))

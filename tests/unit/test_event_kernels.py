@@ -2,6 +2,9 @@
 
 import dataclasses
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, N
 from csnn.event.neuron_steps import NUMBERS, step_neurons
 from csnn.event.plan import ALIGNMENT, NO_FILTER_BELOW, PRECISIONS, STEPS_PER_BLOCK, aligned, lowpass, silent_up_to
 from csnn.event.simulator import Record, compile_kernels, simulate
-from csnn.event.vectors import BLOCK, LANES, add_rows
+from csnn.event.vectors import BLOCK, LANES, add_windows
 from csnn.files import InputError
 from csnn.neurons import NENGO_NEURONS, adaptive_lif, lif
 from csnn.neurons.series import SERIES_LIMIT, expm1_series, log1p_series
@@ -104,33 +107,50 @@ def test_an_unusual_start_lifts_the_threshold(name, voltage):
 # --- sums of rows, convolution, pooling -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("real", "taps"), [*zip(REALS, REALS, strict=True), (np.float64, np.float32)])
-@pytest.mark.parametrize("events", [0, 1, 5, 11])
-@pytest.mark.parametrize("count", [1, LANES - 1, LANES, 3 * LANES + 5, 7 * LANES + 3, BLOCK, 2 * BLOCK + LANES + 1])
-def test_adding_rows_equals_a_matrix_product(real, taps, events, count):
-    rng = np.random.default_rng([events, count])
-    weights = rng.normal(size=(20, count + 7)).astype(taps)
-    unit, value = np.sort(rng.integers(5, 25, 30)).astype(np.int32), rng.normal(size=30).astype(real)
-    result = rng.normal(size=count + 23).astype(real)
-    expected = result.astype(np.float64)
-    chosen = weights[unit[7 : 7 + events] - 5, 6 : 6 + count].astype(np.float64)
-    expected[3 : 3 + count] += value[7 : 7 + events].astype(np.float64) @ chosen
-    stride = count + 7
-    add_rows(unit, value, 7, 7 + events, weights.ravel(), 6 - 5 * stride, stride, result, 3, count)
-    assert np.abs(result - expected).max() < 50 * np.finfo(real).eps
-    assert np.array_equal(result[:3], expected[:3]) and np.array_equal(result[3 + count :], expected[3 + count :])
+def windows_of(events, columns, kernel_columns, stride, before, channels, width, real):
+    """One row of random events, the weights of a kernel's row, and the sums of its windows by the obvious loop."""
+    rng = np.random.default_rng([events, columns, width])
+    units = columns * channels
+    unit = np.sort(rng.choice(units, events, replace=False)).astype(np.int32)
+    value = rng.normal(size=events).astype(real)
+    first = np.searchsorted(unit, np.arange(columns + 1) * channels).astype(np.int32)
+    taps = rng.normal(size=kernel_columns * channels * width).astype(real)
+    weights = kernels.ConvolutionWeights(
+        taps, np.zeros(0, np.int32), 1, kernel_columns, channels, width, width, 1, stride, 0, before
+    )
+    windows = (columns + 2 * before - kernel_columns) // stride + 1
+    image = np.zeros(units)
+    image[unit] = value
+    padded = np.pad(image.reshape(columns, channels), ((before, before), (0, 0)))
+    kernel = taps.astype(np.float64).reshape(-1, width)
+    expected = [padded[w * stride :][:kernel_columns].ravel() @ kernel for w in range(windows)]
+    return (first, unit, value, weights, 0, windows, width), np.array(expected)
+
+
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize("events", [0, 1, 9, 18])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("width", [1, LANES - 1, LANES, 3 * LANES + 5, 7 * LANES + 3, BLOCK, 2 * BLOCK + LANES + 1])
+def test_sums_over_windows_equal_a_matrix_product(real, events, stride, width):
+    arguments, expected = windows_of(events, 6, 3, stride, 1, 3, width, real)
+    start = np.random.default_rng(0).normal(size=expected.size + 16).astype(real)
+    result = start.copy()
+    add_windows(*arguments, result)
+    sums = result[: expected.size].reshape(expected.shape)
+    assert np.abs(sums - start[: expected.size].reshape(expected.shape) - expected).max() < 80 * np.finfo(real).eps
+    assert np.array_equal(result[expected.size :], start[expected.size :])
 
 
 def test_a_sum_does_not_depend_on_what_is_computed_beside_it():
-    rng = np.random.default_rng(0)
-    weights = rng.normal(size=(20, BLOCK))
-    unit, value = np.arange(20, dtype=np.int32), rng.normal(size=20)
-    whole = np.zeros(BLOCK)
-    add_rows(unit, value, 0, 20, weights.ravel(), 0, BLOCK, whole, 0, BLOCK)
-    for count in (LANES, 3 * LANES):
-        part = np.zeros(BLOCK)
-        add_rows(unit, value, 0, 20, weights.ravel(), 0, BLOCK, part, 0, count)
-        assert np.array_equal(part[:count], whole[:count])
+    (first, unit, value, weights, _, windows, width), _ = windows_of(18, 6, 3, 1, 1, 3, BLOCK, np.float64)
+    whole = np.zeros((windows, width))
+    add_windows(first, unit, value, weights, 0, windows, width, whole.reshape(-1))
+    for part_width in (1, LANES, 3 * LANES + 2):
+        taps = weights.taps.reshape(-1, width)[:, :part_width].ravel()
+        part = np.zeros((windows, part_width))
+        some = weights._replace(taps=taps, width=part_width, outputs=part_width)
+        add_windows(first, unit, value, some, 0, windows, part_width, part.reshape(-1))
+        assert np.array_equal(part, whole[:, :part_width])
 
 
 def test_learned_weights_are_kept_in_single_precision():
@@ -356,8 +376,7 @@ def test_recording_changes_no_logits_and_counts_all_neurons(neuron):
 @pytest.mark.parametrize("precision", ["double", "single"])
 def test_simulating_compiles_nothing_beyond_what_is_compiled_beforehand(precision):
     real = PRECISIONS[precision]
-    for taps in {real, np.float32}:
-        compile_kernels(real, taps)
+    compile_kernels(real)
     names = [name for name, value in vars(kernels).items() if hasattr(value, "signatures") and value.signatures]
     before = {name: len(getattr(kernels, name).signatures) for name in names}
     image = np.random.default_rng(3).random((1, 9, 10, 2))
@@ -366,3 +385,10 @@ def test_simulating_compiles_nothing_beyond_what_is_compiled_beforehand(precisio
         simulate(two_convolutions(neuron), image, precision=precision, steps=3)
     assert {name: len(getattr(kernels, name).signatures) for name in names} == before
     assert {"advance_layer", "advance_layer_of_constant_current", "add_whole_convolution"} <= set(names)
+
+
+def test_kernels_are_compiled_whatever_numbas_variable_says():
+    script = "from csnn.event import kernels; print(hasattr(kernels.advance_layer, 'signatures'))"
+    environment = os.environ | {"PYTHONPATH": "workflow/scripts", "NUMBA_DISABLE_JIT": "1"}
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert process.stdout == "True\n", process.stderr

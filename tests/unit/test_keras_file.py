@@ -254,6 +254,16 @@ def test_nothing_is_read_from_elsewhere_or_beyond_the_models_sizes(tmp_path, cha
         load_weights(model, path)
 
 
+def test_memory_is_taken_for_no_more_weights_than_the_file_can_hold(tmp_path):
+    path = tmp_path / "model.h5"
+    layers = tf.keras.layers
+    tf.keras.Sequential([layers.Input((4,)), layers.Dense(3, name="mine")]).save(path)
+    with h5py.File(path, "a") as file:
+        file.attrs["model_config"] = file.attrs["model_config"].replace('"units": 3', f'"units": {10**12}')
+    with pytest.raises(InputError, match=r"describes the layer 'mine' with weights of \(4, 10+\), which the file is"):
+        read_model(path)
+
+
 def test_what_is_no_model_is_refused(tmp_path):
     weights_file(tmp_path / "weights.h5")
     with pytest.raises(InputError, match="holds weights but no architecture; it must be one that model.save of Keras"):

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from csnn.evaluation import tables
 from csnn.report import opening
-from example_decisions import LABELS, classes, decided, logits_of
+from example_decisions import LABELS, classes, decided
 
 
 def networks(accuracies) -> list:
@@ -16,81 +15,98 @@ def networks(accuracies) -> list:
     return [decided(accuracy, network=network, tau=tau) for (network, tau), accuracy in accuracies.items()]
 
 
-class TestAnswer:
-    """The words follow from the numbers."""
+def table_of(decisions) -> pd.DataFrame:
+    """Return the table of the first lines, by network."""
+    return opening.summary_table(decisions, opening.networks(decisions)).set_index("Network")
 
-    def test_a_clear_gap_is_said_with_its_size(self):
-        text = opening.answer(networks({("LIF", 0.005): 0.5, ("LIF", 0.02): 0.4}))
-        assert "LIF at τ = 5 ms is right most often at the final step, after 5 ms: 50.0 %" in text
-        low, high = interval_of(r"40\.0 points \((.*?) to (.*?)\) below its CNN", text)
-        deviation = 100 * (0.4 * 0.6 / 400) ** 0.5  # 160 of 400 images differ
-        assert (low, high) == pytest.approx((40 - 1.96 * deviation, 40 + 1.96 * deviation), abs=0.5)
-        assert interval_of(r"LIF 50\.0 and 40\.0 %, 10\.0 points \((.*?) to (.*?)\) less", text)[0] > 5
-        assert "no difference" not in text and "no change" not in text
+
+def meaning_of(accuracies, findings=None) -> str:
+    return opening.meaning(opening.networks(networks(accuracies)), findings)
+
+
+def numbers_of(cell: str) -> list[float]:
+    """Return a value and the bounds of its interval."""
+    return [float(number.replace("−", "-")) for number in re.findall(r"[−\d.]+", cell)]
+
+
+SEVERAL = {("RLR", 0.005): 0.9, ("SRL", 0.005): 0.8, ("SRL", 0.02): 0.85, ("LIF", 0.005): 0.23, ("LIF", 0.02): 0.13}
+SATURATED = "LIF neurons of layer 1 are saturated."
+FINDINGS = pd.DataFrame(
+    {
+        "network": ["SRL", "LIF", "LIF"],
+        "layer": 1,
+        "finding": [opening.health.MAX_POOLING, opening.health.MAX_POOLING, SATURATED],
+    }
+)
+
+
+class TestTable:
+    """One row for each CNN and each network, in the order of the configuration."""
+
+    def test_each_network_is_at_its_best_time_constant(self):
+        table = table_of(networks(SEVERAL))
+        assert list(table.index) == ["CNN", "RLR, rate neurons", "SRL", "LIF"]
+        assert table["Best τ (ms)"].tolist() == ["–", "5", "20", "5"]
+        assert [numbers_of(cell)[0] for cell in table["Final step (%)"]] == [90, 90, 85, 23]
+        value, low, high = numbers_of(table.loc["LIF", "Gap to its CNN (points)"])
+        deviation = 100 * (0.67 * 0.33 / 400) ** 0.5  # 268 of 400 images differ
+        assert (value, low, high) == pytest.approx((67, 67 - 1.96 * deviation, 67 + 1.96 * deviation), abs=0.1)
+
+    def test_loss_is_from_the_shortest_to_the_longest_time_constant(self):
+        (column,) = [column for column in table_of(networks(SEVERAL)) if column.startswith("Loss")]
+        assert column == "Loss from the shortest to the longest τ (points)"
+        assert table_of(networks(SEVERAL)).loc["RLR, rate neurons", column] == "–"
+        table = table_of(networks({("SRL", 0.02): 0.8, ("SRL", None): 0.5}))
+        assert numbers_of(table.loc["SRL", "Loss from no filter to 20 ms (points)"])[0] == -30
+        assert not [column for column in table_of(networks({("SRL", None): 0.5})) if "Loss" in column]
+
+    def test_equal_on_every_image_is_no_difference(self):
+        assert table_of(networks(SEVERAL)).loc["RLR, rate neurons", "Gap to its CNN (points)"].startswith("none")
+
+    def test_the_gap_is_to_the_networks_own_cnn(self):
+        small = decided(0.25, cnn_accuracy=0.3, network="small/SRL", cnn="small")
+        table = table_of([small, decided(0.2, cnn_accuracy=0.9, network="SRL")])
+        assert [numbers_of(cell)[0] for cell in table["Final step (%)"]] == [30, 90, 25, 20]
+        assert [numbers_of(cell)[0] for cell in table["Gap to its CNN (points)"][2:]] == [5, 70]
+
+
+class TestMeaning:
+    """The best spiking network, and the one that loses most, with the reason that the health check knows."""
+
+    def test_a_large_loss_is_said_with_its_reason(self):
+        text = meaning_of(SEVERAL, FINDINGS)
+        assert text.startswith("The best spiking network, SRL at τ = 20 ms, classifies 85.0 % of the images correctly")
+        assert "LIF loses most: at τ = 5 ms, its best, it classifies 23.0 % correctly, 67.0 points" in text
+        assert text.endswith(f"the health check says why: {SATURATED}") and "RLR" not in text
 
     def test_a_gap_within_its_interval_is_not_called_one(self):
         better = classes(0.9)
         better[:3], better[-4:] = (LABELS[:3] + 1) % 4, LABELS[-4:]  # 3 images worse, 4 better
-        leaders = np.repeat(better[:, None], 5, axis=1)
-        text = opening.answer([decided(network="SRL", leaders=leaders), decided(0.9, network="SRL", tau=0.02)])
-        assert re.search(r"no difference from its CNN is shown \(−\d\.\d to \+\d\.\d points\)", text)
-        assert "SRL 90.2 and 90.0 %, no change is shown" in text
+        network = decided(network="SRL", leaders=np.repeat(better[:, None], 5, axis=1))
+        text = opening.meaning(opening.networks([network]), FINDINGS)
+        assert re.search(r"no difference from its CNN is shown \(−\d\.\d to \+\d\.\d points\)\.$", text)
+
+    def test_equal_on_every_image_has_no_interval(self):
+        text = meaning_of({("SRL", 0.005): 0.9})
+        assert text.endswith("no difference from its CNN is shown: right on the same images.")
 
     def test_a_better_network_is_above_the_cnn(self):
-        text = opening.answer(networks({("SRL", None): 0.95}))
-        assert "The spiking network, SRL without filter, is right at the final step" in text
-        assert interval_of(r"5\.0 points \((.*?) to (.*?)\) above its CNN", text)[0] > 2
+        text = meaning_of({("SRL", None): 0.95})
+        assert re.fullmatch(r"The spiking network, SRL without filter, .*; 5\.0 points \(.*\) above its CNN\.", text)
 
-    def test_one_time_constant_says_nothing_of_robustness(self):
-        assert "robust" not in opening.answer(networks({("SRL", None): 0.5}))
-
-    def test_no_filter_is_the_shortest_time_constant(self):
-        text = opening.answer(networks({("SRL", 0.02): 0.5, ("SRL", None): 0.8}))
-        assert "without filter and at τ = 20 ms: SRL 80.0 and 50.0 %" in text
-
-    def test_equal_on_every_image_is_no_difference(self):
-        assert "no difference from its CNN is shown (+0.0 to +0.0 points)" in opening.answer(
-            networks({("RLR", 0.005): 0.9})
-        )
+    def test_rate_neurons_alone_are_no_spiking_network(self):
+        assert meaning_of({("RLR", 0.005): 0.85}).startswith("None of these networks spikes")
 
 
-def interval_of(pattern: str, text: str) -> tuple[float, float]:
-    low, high = re.search(pattern, text).groups()
-    return float(low), float(high)
-
-
-class TestSeveralCnns:
-    """Each network is compared with its own CNN."""
-
-    def test_the_gap_is_to_the_networks_own_cnn(self):
-        decisions = [
-            decided(0.25, cnn_accuracy=0.3, network="small/SRL", cnn="small"),
-            decided(0.2, cnn_accuracy=0.9, network="SRL"),
-        ]
-        text = opening.answer(decisions)
-        assert "Of the 400 test images, the CNNs classify correctly: small/CNN 30.0 %" in text
-        assert ", CNN 90.0 %" in text
-        assert re.search(r"small/SRL at τ = 5 ms is right most often .*; 5\.0 points \(.*?\) below its CNN\.", text)
-
-    def test_a_rate_neuron_is_not_the_best_spiking_network(self):
-        text = opening.answer(networks({("RLR", 0.005): 0.85, ("SRL", 0.005): 0.8, ("LIF", 0.005): 0.3}))
-        assert "Of the 2 spiking networks, SRL at τ = 5 ms is right most often at the final step" in text
-        assert "With rate neurons, which do not spike, RLR at τ = 5 ms reaches 85.0 %" in text
-
-    def test_rate_neurons_alone(self):
-        text = opening.answer(networks({("RLR", 0.005): 0.85}))
-        assert "spiking network" not in text and "RLR at τ = 5 ms reaches 85.0 %" in text
-
-
-def test_table_2_stands_below_the_answer():
-    decisions = networks({("SRL", 0.005): 0.8})
-    scores = tables.scores({"base": (logits_of(classes(0.9)), LABELS)}, decisions)
-    text = opening.opening(decisions, scores)
-    assert text.startswith("**Question.** How much") and "**Table 2.** Averages over all time steps" in text
-    assert re.search(r"^5 +80\.00", text, re.MULTILINE)
+def test_the_paper_is_named_only_where_its_numbers_are_shown():
+    text = opening.opening(networks(SEVERAL), findings=FINDINGS)
+    assert text.startswith("**What was asked.** How much") and "paper" not in text
+    assert "**What came out.**" in text and "**What it means.** The best spiking" in text
+    assert "\n- SRL, LIF: The CNN has max pooling" in text
+    assert "Jakeb Chouinard" in (text := opening.opening(networks(SEVERAL), paper=True)) and "2024" in text
 
 
 def test_costs_are_said_between_the_least_and_the_most():
     costs = pd.DataFrame({"macs": [1e6, 2e6], "acs": [0.5e6, 0], "cnn_macs": [3e6, 3e6]})
-    assert "takes the spiking networks 1.5 to 2 million effective" in opening.costs_answer(costs)
-    assert "their CNN 3 million multiply-accumulates" in opening.costs_answer(costs)
+    assert "takes the spiking networks 1.5 to 2 million effective" in opening.costs_meaning(costs)
+    assert "their CNN 3 million multiply-accumulates" in opening.costs_meaning(costs)

@@ -166,12 +166,17 @@ def test_check_config_tells_what_would_be_used():
     ]
 
 
+# a few lines of YAML that stand for 10^9 values
+ALIASES = "a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10))
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("__use_yte__: true\nexperiment: \"?__import__('pathlib').Path('run').touch()\"", "has the key __use_yte__"),
         ("experiment: !!python/object/apply:os.system ['touch run']", "mine.yaml is not YAML (could not determine a"),
         ("a: b: c", "mine.yaml is not YAML (mapping values are not allowed here"),
+        (ALIASES, "mine.yaml has more than 100000 values, counting what each alias (*name) stands for; it must have"),
         ("- a", "mine.yaml holds no keys at the top level; it must be a mapping of keys to values"),
         ("", "mine.yaml holds no keys at the top level"),
         ("snn: {steps: 0}", "config key snn.steps is 0; it must be an integer from 1 to 1000000"),

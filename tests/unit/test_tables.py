@@ -146,7 +146,7 @@ def test_several_seeds_are_averaged_with_their_spread(seeds):
 def test_markdown_says_what_the_numbers_are(paper, seeds):
     text = words.to_markdown(words.readable(tables.table2(paper)), tables.caption(paper))
     caption, empty, header, rule, cnn, *rest = text.splitlines()
-    assert "all time steps" in caption and "paper" in caption
+    assert "all time steps" in caption
     assert "1000 test images" in caption and "seed 0 " in caption
     assert empty == "" and set(rule) == set("|-:")
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in (header, cnn, *rest)]
@@ -193,7 +193,9 @@ def test_a_comparison_without_common_configurations_is_an_empty_table(paper):
     published = pd.read_csv(PUBLISHED)
     compared = tables.comparison(paper[paper["neuron"] == "SRL"], published[published["neuron"] == "LIF"])
     assert compared.empty
-    assert words.to_markdown(words.readable(compared), tables.caption(paper)).startswith("Averages over all time steps")
+    assert words.to_markdown(words.readable(compared), tables.caption(paper)).startswith(
+        "Time-averaged, over all time steps"
+    )
 
 
 def test_variants_stand_in_table_2_with_their_own_cnn():
@@ -212,5 +214,5 @@ def test_a_table_reads_in_percent_milliseconds_and_intervals():
     assert list(read["τ (ms)"]) == ["", "no filter", "no filter", "2.5", "2.5"]
     assert read.loc[0, ["accuracy (%)", "accuracy, 95 % interval"]].tolist() == ["70.00", "65.00 to 75.00"]
     assert list(read["p"]) == ["< 0.001", "0.500", "0.040", "0.050", "1.000"]
-    assert (read["agreement (%)"] == "").all() and list(read["seed"]) == ["", "0", "0", "0", "0"]
+    assert (read["agrees with its CNN (%)"] == "").all() and list(read["seed"]) == ["", "0", "0", "0", "0"]
     assert not [column for column in read if column.endswith(("_low", "_high"))]

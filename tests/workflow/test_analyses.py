@@ -57,10 +57,10 @@ class TestGap:
     def test_the_report_opens_with_what_was_chosen(self, gap):
         opening = (gap.results / "report" / "opening.rst").read_text()
         best = pd.read_csv(gap.results / "tables" / "gap.csv").query("best").iloc[0]
-        assert "chosen on validation images and are reported here once, on 15 test images" in opening
-        named = f"{best.cnn} with {best.neuron} at τ = {1000 * best.tau_syn_s:g} ms ({best.readout})"
-        assert f"Best on validation images is {named}" in opening
-        assert f"{100 * best.accuracy:.1f} % (" in opening and best.against_cnn in opening
+        assert "chosen on validation images and are reported here once" in opening
+        named = f"{best.neuron} at τ = {1000 * best.tau_syn_s:g} ms ({best.readout}), made from the CNN {best.cnn}"
+        assert f"Best on validation images of the networks that spike is {named}: on 15 test images" in opening
+        assert f"classifies {100 * best.accuracy:.1f} % correctly" in opening and best.against_cnn in opening
         assert "effective synaptic operations" in opening
 
     def test_only_what_was_chosen_saw_the_test_images(self, gap):

@@ -1,6 +1,7 @@
 """With a variant of the CNN, every number in tables, figures and the report is of each network's own CNN."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -84,11 +85,11 @@ def test_what_the_figures_are_drawn_from(variant, right):
 def test_the_opening_names_the_best_spiking_network_and_its_gap(variant, right):
     text = (variant.results / "report" / "opening.rst").read_text()
     for name, network in (("CNN", "SRL"), ("small/CNN", "small/SRL")):
-        assert f"{name} {100 * right[network]['cnn_accuracy']:.1f} %" in text
+        assert re.search(rf"^{name} +– +{100 * right[network]['cnn_accuracy']:.1f} \(", text, re.MULTILINE)
     best = max(("SRL", "small/SRL"), key=lambda network: right[network]["accuracy"])
-    assert f"Of the 2 spiking networks, {best} at τ = 2 ms is right most often at the final step" in text
+    assert f"The best spiking network, {best} at τ = 2 ms, classifies {100 * right[best]['accuracy']:.1f} %" in text
     difference = 100 * (right[best]["accuracy"] - right[best]["cnn_accuracy"])
-    sentence = text.partition("is right most often")[2].partition(". ")[0]
+    sentence = text.partition("at the final step; ")[2]
     interval = decisions.read(variant.results / best / "tau-0.002/seed-0/test-decisions.npz").scores[1]
     if interval["gap_points_low"] <= 0 <= interval["gap_points_high"]:
         assert "no difference from its CNN is shown" in sentence

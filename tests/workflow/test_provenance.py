@@ -11,6 +11,7 @@ import yaml
 
 from conftest import REPOSITORY, SMALL
 from csnn.files import sha256
+from csnn.report import provenance
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +51,20 @@ class TestRecord:
         assert record["code"]["commit"] == commit
         assert record["packages"]["snakemake"] == record["versions"]["snakemake"]
         assert record["versions"]["simulation"]["numba"] == record["packages"]["numba"]
+        assert record["versions"]["verification"]["nengo-dl"] == record["packages"]["nengo-dl"]
         assert record["machine"]["python"].startswith("3.11") and record["machine"]["cpu"]
 
 
+def test_every_version_that_took_part_is_named():
+    """A sweep may be extended after an update; `csnn.responses.gather` lets no configuration mix versions."""
+    versions = provenance.versions([{"numpy": "2.4", "numba": "0.68"}, {"numpy": "2.3"}, {"numpy": "2.4"}])
+    assert versions == {"numpy": "2.3, 2.4", "numba": "0.68"}
+
+
 class TestReproduction:
-    def test_gives_every_number_again(self, finished, tmp_path):
-        shutil.copytree(finished.results, tmp_path / "results" / "small")
-        (tmp_path / "data").symlink_to(finished.folder / "data")
+    def test_gives_every_number_again(self, own, tmp_path):
+        for folder in ("results", "data"):
+            shutil.copytree(own.folder / folder, tmp_path / folder)
         command = [sys.executable, REPOSITORY / "workflow" / "reproduce.py", "results/small"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -82,6 +90,7 @@ def test_archive_packs_what_a_publication_needs(finished, tmp_path):
         "small/provenance.json",
         "small/report.html",
         "small/tables/scores.csv",
+        "small/tables/scores.csv.sha256",
         "small/figures/figure5.png",
     } <= names
     # they show images of the data set

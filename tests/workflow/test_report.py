@@ -13,6 +13,7 @@ from conftest import unpacked
 selenium = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -26,23 +27,29 @@ ARGUMENTS = [
 
 TABLE = "div.dt-container table"  # that can be sorted
 SHOWN = "#app div.grow img, #app div.grow iframe"  # the item that is shown
+INTERACTIVE = "Interactive: choose network, τ and image"
 
 ITEMS = {
     "1 Results": {
         "Against τ": {"Against τ"},
         "Decisions": {"Accuracy over time", "Agreement with the CNN", "Confusion matrices", "Settling time"},
-        "Tables": {"Accuracy and loss (the paper's Tables 1 and 2)", "Health check: what the layers of neurons do"},
+        "Tables": {
+            "Accuracy and loss of RLR",
+            "Accuracy and loss of every network",
+            "Health check: what the layers of neurons do",
+        },
     },
     "2 Responses": {
         None: {
             "Interactive: choose network, τ and image",
-            "Logits of RLR (the paper's Figure 3)",
-            "Logits of every neuron (the paper's Figure 5)",
+            "Logits of RLR",
+            "Logits of every neuron",
             "Spikes and membrane potentials",
-            "The image shown (the paper's Figure 4)",
+            "The image shown",
         }
     },
-    "3 Provenance": {None: {"Images of every class", "The CNN, layer by layer", "Where the numbers come from"}},
+    "3 Data and model": {None: {"Images of every class", "The CNN, layer by layer"}},
+    "4 Provenance": {None: {"Where the numbers come from"}},
 }
 
 
@@ -96,13 +103,15 @@ def go_to(page, heading: str, part: str | None) -> None:
 
 @needs_browser
 class TestReport:
-    def test_opens_with_question_answer_and_table_2(self, page):
+    def test_opens_with_question_table_and_meaning(self, page):
+        assert page.title == "small: spiking networks"
         text = page.find_element(By.ID, "app").text
-        assert re.search(r"Question\..*How much", text)
-        assert re.search(r"Answer\. The CNN classifies \d+\.\d % \(.* to .*\) of the 15 test images correctly", text)
+        assert re.search(r"What was asked\. How much .* 15 test images, each shown for 12 ms", text)
         table = page.find_element(By.CSS_SELECTOR, ".prose table")
-        assert "LIF accuracy (%)" in table.text.replace("\n", " ")
-        assert len(table.find_elements(By.CSS_SELECTOR, "tbody tr")) == 1 + 2  # the CNN, two time constants
+        rows = [row.text.split(" ")[0] for row in table.find_elements(By.CSS_SELECTOR, "tbody tr")]
+        assert rows == ["CNN", "RLR,", "LIF"]
+        assert re.search(r"What it means\. The spiking network, LIF at τ = \d+ ms, classifies \d+\.\d % of the", text)
+        assert "paper" not in text
 
     def test_has_the_headings_in_the_order_in_which_one_asks(self, page):
         page.find_element(By.XPATH, '//*[normalize-space(text())="1 Results"]')
@@ -119,7 +128,9 @@ class TestReport:
             shown = page.find_element(By.CSS_SELECTOR, SHOWN)
             if shown.tag_name == "img":
                 WebDriverWait(page, 10).until(lambda _, shown=shown: shown.get_property("naturalWidth") > 100)
+                assert shown.get_attribute("alt").startswith(item)
             else:
+                assert shown.get_attribute("title") == item
                 page.switch_to.frame(shown)
                 assert page.find_element(By.TAG_NAME, "h1").text
                 page.switch_to.default_content()
@@ -151,7 +162,7 @@ class TestInteractivePage:
     @pytest.fixture
     def explorer(self, page):
         go_to(page, "2 Responses", None)
-        items(page)["Interactive: choose network, τ and image"].find_elements(By.CSS_SELECTOR, "a")[0].click()
+        items(page)[INTERACTIVE].find_elements(By.CSS_SELECTOR, "a")[0].click()
         page.switch_to.frame(page.find_element(By.CSS_SELECTOR, SHOWN))
         page.find_element(By.CSS_SELECTOR, "#chart svg .mark-line path")
         yield page
@@ -159,13 +170,14 @@ class TestInteractivePage:
 
     @staticmethod
     def state(page) -> dict:
-        """Return what the page shows: lines, running decision, words and image."""
-        found = {"line": "d", "rect": "d", "image": "href"}
-        state = {
-            kind: [mark.get_attribute(name) for mark in page.find_elements(By.CSS_SELECTOR, f"#chart .mark-{kind} > *")]
-            for kind, name in found.items()
+        """Return what the page shows: lines, decisions, words and image."""
+        marks = page.find_elements(By.CSS_SELECTOR, "#chart .mark-line > *")
+        return {
+            "line": [mark.get_attribute("d") for mark in marks],
+            "decisions": len(page.find_elements(By.CSS_SELECTOR, "#chart .mark-rect > *")),
+            "words": page.find_element(By.ID, "words").text,
+            "image": page.find_element(By.ID, "picture").get_attribute("src"),
         }
-        return state | {"words": page.find_element(By.ID, "chart").text}
 
     def chosen(self, page, field: str, place: int) -> tuple[dict, dict]:
         """Choose another option of a field; return what was shown before and what is shown then."""
@@ -174,11 +186,43 @@ class TestInteractivePage:
         time.sleep(0.5)  # Vega draws in the next frames
         return before, self.state(page)
 
-    def test_shows_a_line_for_each_class_and_the_image(self, explorer):
+    def test_shows_a_line_for_each_class_the_image_and_the_decision_of_the_cnn(self, explorer):
         state = self.state(explorer)
-        assert len(state["line"]) == 10
-        assert len(state["image"]) == 1 and state["image"][0].startswith("data:image/png")
+        assert len(state["line"]) == 10 and state["decisions"] >= 2
+        assert state["image"].startswith("data:image/png")
         assert "true class" in state["words"] and "CNN" in state["words"]
+
+    def test_keys_step_through_images_and_the_address_keeps_what_is_shown(self, explorer):
+        explorer.find_element(By.TAG_NAME, "h1").click()
+        explorer.find_element(By.TAG_NAME, "body").send_keys(Keys.ARROW_RIGHT, "n")
+        time.sleep(0.5)
+        stepped = self.state(explorer)
+        assert Select(explorer.find_element(By.NAME, "chosen_network")).first_selected_option.text == "LIF"
+        image = Select(explorer.find_element(By.NAME, "chosen_image"))
+        assert image.first_selected_option.text == image.options[1].text
+        explorer.switch_to.default_content()
+        address = explorer.current_url
+        assert "#explorer.html&network=LIF&tau=5&image=" in address
+        explorer.get("about:blank")
+        explorer.get(address)
+        explorer.switch_to.frame(explorer.find_element(By.CSS_SELECTOR, SHOWN))
+        explorer.find_element(By.CSS_SELECTOR, "#chart svg .mark-line path")
+        WebDriverWait(explorer, 10).until(lambda _: self.state(explorer) == stepped)
+
+    @pytest.mark.parametrize("width", [390, 1440])
+    def test_nothing_is_cut_off(self, explorer, finished, width):
+        size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 400}
+        explorer.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        explorer.get((finished.results / "report" / "explorer.html").as_uri() + "#network=LIF")
+        explorer.find_element(By.CSS_SELECTOR, "#chart svg .mark-line path")
+        overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert explorer.execute_script(overflow) <= 0
+        explorer.get((finished.results / "report.html").as_uri())
+        text = explorer.find_element(By.CSS_SELECTOR, ".prose p")
+        menu = explorer.find_element(By.TAG_NAME, "nav").rect
+        assert text.rect["x"] + text.rect["width"] <= width
+        assert text.rect["x"] >= menu["x"] + menu["width"] or text.rect["y"] >= menu["y"] + menu["height"]
+        explorer.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
     @pytest.mark.parametrize("field", ["network", "tau", "image"])
     def test_reacts_to_each_choice(self, explorer, field):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import REPOSITORY, Workflow
+from conftest import Workflow, clone_code, edit
 
 # what takes long; all else is made from the results of these
 COMPUTING = {"prepare", "select_images", "train_cnn", "cnn_outputs", "compile_network", "verify", "simulate"}
@@ -28,11 +28,7 @@ def copy(finished, tmp_path) -> Workflow:
 @pytest.fixture
 def clone(tmp_path) -> Path:
     """Return a clone of the code to change: other times of files, another place."""
-    folder = tmp_path / "clone"
-    for name in ("workflow", "envs", "profiles"):
-        shutil.copytree(REPOSITORY / name, folder / name, copy_function=shutil.copyfile)
-    shutil.copyfile(REPOSITORY / "Snakefile", folder / "Snakefile")
-    return folder
+    return clone_code(tmp_path / "clone")
 
 
 def planned_outputs(workflow: Workflow, **options) -> dict[str, list[str]]:
@@ -43,14 +39,6 @@ def planned_outputs(workflow: Workflow, **options) -> dict[str, list[str]]:
     for rule, files in re.findall(job, process.stdout + process.stderr, re.MULTILINE):
         outputs.setdefault(rule, []).extend(files.split(", "))
     return outputs
-
-
-def edit(clone: Path, file: str, old: str, new: str) -> None:
-    """Replace a text that a file of the code has once."""
-    path = clone / "workflow" / file
-    text = path.read_text()
-    assert text.count(old) == 1, (file, old)
-    path.write_text(text.replace(old, new))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +181,7 @@ class TestDuringARun:
         copy.repository = clone
         (copy.results / "tables" / "scores.csv").unlink()
         before = {path: path.read_bytes() for path in copy.results.rglob("*.npz")}
-        process = subprocess.Popen(copy.command(), stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(copy.command("results/small/tables/scores.csv"), stderr=subprocess.PIPE, text=True)
         wait_for(copy.results / "logs" / "run.json")
         with open(clone / "workflow/scripts/csnn/files.py", "a") as file:
             file.write("\nADDED = sorted([])\n")
@@ -202,7 +190,8 @@ class TestDuringARun:
         assert "was changed after this run had been planned" in printed
         assert {path: path.read_bytes() for path in copy.results.rglob("*.npz")} == before
 
-    def test_a_run_keeps_its_configuration(self, copy):
+    def test_a_run_keeps_its_configuration(self, own, tmp_path):
+        copy = own.copy(tmp_path / "copy")
         expected = (copy.results / "tables" / "scores.csv").read_bytes()
         (copy.results / "tables" / "scores.csv").unlink()
         process = subprocess.Popen(copy.command(), stderr=subprocess.PIPE, text=True)
@@ -212,7 +201,7 @@ class TestDuringARun:
         assert process.returncode == 0, printed
         assert (copy.results / "tables" / "scores.csv").read_bytes() == expected
         assert not (copy.folder / "results" / "other").exists()
-        assert run["experiment"] == "small" and run["snn"]["steps"] == 12
+        assert run["experiment"] == "small" and run["snn"]["steps"] == 5
 
 
 def wait_for(path: Path) -> dict:

@@ -5,23 +5,30 @@ A further figure is a function in csnn/figures and an entry here: the names unde
 """
 
 from csnn.report.contents import Item, numbered
+from csnn.words import tau
 
 IMAGES = f"{TEST_IMAGES} test images"
+WITH_PAPER = config["tables"]["compare_with_paper"]
+AS_PAPER = ", which is what the paper reports" if WITH_PAPER else ""
 OF_SEEDS = f"With several seeds (here: {', '.join(map(str, sweep.seeds))})"
 SHOWN_IMAGE = "image {index} of the {split} set".format(**config["figures"]["logit_image"])
 FIRST_CNN = f", the first of several ({sweep.cnns[0]})" if len(sweep.cnns) > 1 else ""
 EVERYWHERE = {"paper", "readouts", "claims", "gap"}
 
 
+def of_paper(part):
+    """Name the part of the paper that an item repeats, where the paper's numbers stand beside these."""
+    return f" (the paper's {part})" if WITH_PAPER else ""
+
+
 def in_report(path, item):
     """A file as the report shows it; its caption is the parameter `caption` of its rule."""
-    of_networks = {"neurons": "all", "tau": "all", "seeds": ", ".join(map(str, sweep.seeds))}
     return report(
         path,
         category=lambda wildcards: numbered(item.heading, ITEMS.values(), ANALYSES),
         subcategory=item.part,
         caption="../report/item.rst",
-        labels={"item": item.title} | (of_networks if item.heading != "Provenance" else {}) | dict(item.labels),
+        labels={"item": item.title, **item.labels},
     )
 
 
@@ -43,7 +50,7 @@ FIGURES = {
         input={"scores": SCORES},
         labels={"measure": "accuracy"},
         caption=f"Accuracy of every network against the synaptic time constant τ, on {IMAGES}. Left: time-averaged, "
-        f"over all {SNN['steps']} time steps, which is what the paper reports. Right: at the final step. Bars, and the "
+        f"over all {SNN['steps']} time steps{AS_PAPER}. Right: at the final step. Bars, and the "
         "band of the CNN, are 95 % intervals over images: Wilson's where each image is right or wrong, otherwise the "
         f"bootstrap's. {OF_SEEDS}, values and bounds are means over them.",
     ),
@@ -56,7 +63,7 @@ FIGURES = {
         input={"scores": SCORES},
         labels={"measure": "loss"},
         caption=f"Cross-entropy loss, in nats, of every network against the synaptic time constant τ, on {IMAGES}. "
-        f"Left: time-averaged, over all {SNN['steps']} time steps, which is what the paper reports. Right: at the "
+        f"Left: time-averaged, over all {SNN['steps']} time steps{AS_PAPER}. Right: at the "
         "final step. Bars, and the band of the CNN, are 95 % bootstrap intervals over images. "
         f"{OF_SEEDS}, values and bounds are means over them.",
     ),
@@ -110,7 +117,7 @@ FIGURES = {
         analyses={"paper"},
         draw="agreement.confusion_matrices",
         input={"decisions": reported(DECISIONS), "images": "<results>/images/test.npz"},
-        labels={"tau": "best"},
+        labels={"of": "best τ"},
         caption="What is decided for the images of each class (rows; each row adds up to 100 %), by the CNN and, at "
         f"the final step, by each network at its most accurate time constant; {IMAGES}, all seeds together. Shares "
         "below 0.5 % are left blank. The time constant was chosen on these same images.",
@@ -129,35 +136,35 @@ FIGURES = {
     ),
     "figure3": Item(
         heading="Responses",
-        title=f"Logits of {sweep.first_network} (the paper's Figure 3)",
+        title=f"Logits of {sweep.first_network}{of_paper('Figure 3')}",
         analyses={"paper"},
         draw="responses.logits_by_tau",
         input={
             "image": "<results>/images/logit_image.npz",
             "responses": sweep.shown_responses([sweep.first_network]),
         },
-        labels={"neurons": sweep.first_network},
-        caption=f"Logits over time for {SHOWN_IMAGE}, one panel for each time constant, seed {sweep.seeds[0]}; the true "
+        labels={"of": "first seed"},
+        caption=f"Logits over time for {SHOWN_IMAGE}, one panel for each time constant, first seed; the true "
         "class in black. One image: it says how logits move, not how accurate a network is.",
     ),
     "figure4": Item(
         heading="Responses",
-        title="The image shown (the paper's Figure 4)",
+        title=f"The image shown{of_paper('Figure 4')}",
         analyses={"paper"},
         draw="images.labelled_image",
         input={"image": "<results>/images/logit_image.npz"},
-        labels={"neurons": "none", "tau": "none"},
         with_images=True,
         caption="The image for which logits and spikes are shown here.",
     ),
     "figure5": Item(
         heading="Responses",
-        title="Logits of every neuron (the paper's Figure 5)",
+        title=f"Logits of every neuron{of_paper('Figure 5')}",
         analyses={"paper"},
+        labels={"of": "first seed"},
         draw="responses.logits_grid",
         input={"image": "<results>/images/logit_image.npz", "responses": sweep.shown_responses(sweep.networks)},
-        caption=f"Logits over time for {SHOWN_IMAGE}, of every neuron (rows) and time constant (columns), seed "
-        f"{sweep.seeds[0]}; the true class in black. One image: it says how logits move, not how accurate a network is.",
+        caption=f"Logits over time for {SHOWN_IMAGE}, of every neuron (rows) and time constant (columns), first seed; "
+        "the true class in black. One image: it says how logits move, not how accurate a network is.",
     ),
     "spikes_and_voltages": Item(
         heading="Responses",
@@ -165,10 +172,11 @@ FIGURES = {
         analyses={"paper"} if sweep.engine == "event" else set(),
         draw="responses.spikes_and_voltages",
         input={"recording": "<results>/recording.npz"},
-        labels={"tau": sweep.first_tau},
-        caption=f"What single neurons do while {SHOWN_IMAGE} is shown, at the first configured time constant (τ = "
-        f"{sweep.first_tau} s), seed {sweep.seeds[0]}{FIRST_CNN}. Above: spikes of some neurons of every layer, the same ones in "
-        "every column, drawn among those that fire at all; of rate neurons (RLR) the rate. Below: one neuron of the "
+        labels={"of": f"{tau(parse_tau(sweep.first_tau))}, first seed"},
+        caption=f"What single neurons do while {SHOWN_IMAGE} is shown, at the first configured time constant, "
+        f"{tau(parse_tau(sweep.first_tau))}, first seed{FIRST_CNN}. Above: spikes of some neurons of every layer, the same ones in "
+        "every column, drawn among those that fire at all; of rate neurons (RLR), in blue, the rate. Colours reach up to the "
+        "largest number there is, on the scale of its square root. Below: one neuron of the "
         "first layer, which receives the same constant current in every column, with its membrane potential. One "
         "image; nothing is averaged.",
     ),
@@ -188,7 +196,7 @@ FIGURES = {
         "the grey line is the Pareto front of all panels.",
     ),
     "figure1": Item(
-        heading="Provenance",
+        heading="Data and model",
         title="Images of every class",
         analyses={"paper"},
         draw="images.sample_images",
@@ -197,7 +205,7 @@ FIGURES = {
         caption="The first training images of every class, as the networks see them.",
     ),
     "figure2": Item(
-        heading="Provenance",
+        heading="Data and model",
         title="The CNN, layer by layer",
         analyses={"paper"},
         draw="images.architecture",

@@ -1,11 +1,14 @@
 """The report: its first lines, its pages, and the one HTML file that holds them and every figure."""
 
-import hashlib
-
 from csnn.report.contents import make_report
+from csnn.words import PAPER
 from snakemake import __version__ as snakemake_version
 
-PAPERS_TABLES = "Accuracy and loss (the paper's Tables 1 and 2)"
+AVERAGED = f"averaged over all {SNN['steps']} time steps{' as in the paper' if WITH_PAPER else ''}"
+ELSEWHERE = (
+    "Intervals of 95 %, and the values at the final step, are in the sortable table of the interactive page and in "
+    "tables/scores.csv."
+)
 INTERVALS = "Intervals are of 95 % and over images. A click on a column's head sorts by it."
 
 
@@ -14,22 +17,17 @@ PAGES = {
     "table1": Item(
         heading="Results",
         part="Tables",
-        title=PAPERS_TABLES,
+        title=f"Accuracy and loss of {sweep.first_network}{of_paper('Table 1')}",
         analyses={"paper"},
-        labels={"neurons": sweep.first_network},
-        caption="The paper's Table 1: accuracy and cross-entropy loss of the CNN and of its first neuron, averaged "
-        f"over all {SNN['steps']} time steps as in the paper, on {IMAGES}. Intervals of 95 %, and the values at the "
-        "final step, are in the sortable table of the interactive page and in tables/scores.csv.",
+        caption=f"Accuracy and cross-entropy loss of the CNN and of its first network, {AVERAGED}, on {IMAGES}. {ELSEWHERE}",
     ),
     "table2": Item(
         heading="Results",
         part="Tables",
-        title=PAPERS_TABLES,
+        title=f"Accuracy and loss of every network{of_paper('Table 2')}",
         analyses={"paper"},
-        caption="The paper's Table 2: accuracy and cross-entropy loss of the CNN and of every neuron, averaged over "
-        f"all {SNN['steps']} time steps as in the paper, on {IMAGES}; with several seeds, mean ± standard deviation "
-        f"over the seeds. Intervals of 95 %, and the values at the final step, are in the sortable table of the "
-        "interactive page and in tables/scores.csv.",
+        caption=f"Accuracy and cross-entropy loss of the CNN and of every network, {AVERAGED}, on {IMAGES}; with several "
+        f"seeds, mean ± standard deviation over the seeds. {ELSEWHERE}",
     ),
     "scores": Item(
         heading="Results",
@@ -61,7 +59,7 @@ PAGES = {
         part="Tables",
         title="Health check: what the layers of neurons do",
         analyses=set(TABLES) if sweep.engine == "event" else set(),
-        labels={"tau": "first"},
+        labels={"of": "first seed" if "gap" in ANALYSES else "first τ and seed"},
         caption=f"Each layer of neurons on {config['activity']['images']} of the test images, first seed, first "
         "synaptic time constant or the chosen one: the share of silent neurons, median and 99th percentile of the "
         "rates of active ones, the share of active neurons that fire at more than 80 % of the largest possible rate "
@@ -73,6 +71,7 @@ PAGES = {
         part="Tables",
         title="Firing rates, silent neurons and operations by layer",
         analyses={"activity"},
+        labels={"of": "first seed"},
         caption=f"Counted on {config['activity']['images']} of the test images (activity.images), first seed, over all "
         "steps. A click on a column's head sorts by it.",
     ),
@@ -81,6 +80,7 @@ PAGES = {
         part="Tables",
         title="Synaptic operations, neuron updates and estimates of energy",
         analyses={"activity"},
+        labels={"of": "first seed"},
         caption="Operations are NeuroBench's effective ones, per image over all steps, on "
         f"{config['activity']['images']} of the test images. Energy is an estimate under the assumptions that each row "
         "names. A click on a column's head sorts by it.",
@@ -97,7 +97,7 @@ PAGES = {
         heading="Comparison with the paper",
         title="Published and here",
         analyses={"paper"} if config["tables"]["compare_with_paper"] else set(),
-        caption="The numbers that the paper prints beside those of this experiment, for each configuration that both "
+        caption=f"The numbers that {PAPER['author']}'s paper ({PAPER['year']}, {PAPER['link']}) prints beside those of this experiment, for each configuration that both "
         "have; accuracy in percent, loss in nats, both averaged over all time steps, which is how the paper's numbers "
         f"were made. Here: {IMAGES}. Differences are ours minus the paper's. The paper gives no intervals and set no "
         "seed; with 1000 images, an accuracy of 40 % is uncertain by ± 3 points.",
@@ -107,6 +107,7 @@ INTERACTIVE = Item(
     heading="Responses",
     title="Interactive: choose network, τ and image",
     analyses={"paper"},
+    labels={"of": "first seed"},
     input={
         "images": "<results>/images/test.npz",
         "scores": SCORES,
@@ -225,7 +226,6 @@ rule provenance:
 
 rule opening:  # the report's first lines
     input:
-        scores=SCORES if "paper" in ANALYSES else [],
         decisions=sweep.each_configuration(DECISIONS) if "paper" in ANALYSES else [],
         gap="<results>/tables/gap.csv" if "gap" in ANALYSES else [],
         claims="<results>/tables/claims.csv" if "claims" in ANALYSES else [],
@@ -245,6 +245,7 @@ rule opening:  # the report's first lines
         runtime=10,
     params:
         code=digest("opening.py"),
+        paper=config["tables"]["compare_with_paper"] and "paper" in ANALYSES,
     script:
         "../scripts/opening.py"
 
@@ -279,7 +280,7 @@ rule report:
         runtime=20,
     params:
         configuration=config,
-        style=hashlib.sha256((REPOSITORY / "workflow" / "report" / "report.css").read_bytes()).hexdigest()[:16],
+        style=[content.digest(REPOSITORY / "workflow" / "report" / f"report.{kind}") for kind in ("css", "js")],
     run:
         make_report(input, output, params, log[0], REPOSITORY)
 

@@ -8,16 +8,16 @@ with logged(snakemake):
 
     import yaml
 
-    from csnn.files import atomic_write, read_json, read_text
+    from csnn.files import atomic_write, checksum_file, read_json, read_text
 
     # they show images of the data set, whose licence may not allow to pass them on (config key report.show_images)
     images = () if snakemake.params.with_images else ("figure1", "figure4")
     paths = [Path(path) for path in snakemake.input if Path(path).stem not in images]
     results = Path(snakemake.output[0]).parent
     configuration = read_json(snakemake.input.record)["configuration"]
-    for path in paths:
-        if path.suffix in (".csv", ".md"):
-            read_text(path)  # which checks it
+    for path in [path for path in paths if path.suffix in (".csv", ".md")]:
+        read_text(path)  # which checks it
+        paths.append(checksum_file(path))
     with (
         atomic_write(snakemake.output[0]) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,

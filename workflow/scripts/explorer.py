@@ -24,10 +24,6 @@ with logged(snakemake):
             record["image"]: explorer.picture(images["images"][image])
             for record, image in zip(records, shown, strict=False)
         }
-    page = explorer.page(
-        explorer.chart(records, pictures, names),
-        explorer.configurations(tables.read(files.scores)),
-        sample=len(shown),
-        images=len(images["labels"]),
-    )
+    table = explorer.configurations(tables.read(files.scores))
+    page = explorer.page(records, pictures, names, table, images=len(images["labels"]))
     write_text(snakemake.output[0], pages.packed(page))

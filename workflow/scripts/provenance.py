@@ -17,6 +17,7 @@ with logged(snakemake):
     decided = decisions.read_all([*inputs.decisions, *inputs.validation])
     simulations = [configuration.configuration["versions"] for configuration in decided]
     simulations += [read_json(path)["versions"] for path in inputs.activity]
+    verifications = [certificate["versions"] for certificate in [*certificates, *cnn_certificates]]
     for path, content in params.files.items():
         check_content(path, content)
     record = {
@@ -42,7 +43,11 @@ with logged(snakemake):
         },
         "code": provenance.code(),
         "machine": provenance.machine(),
-        "versions": {"snakemake": params.versions["snakemake"], "simulation": provenance.versions(simulations)},
+        "versions": {
+            "snakemake": params.versions["snakemake"],
+            "simulation": provenance.versions(simulations),
+            "verification": provenance.versions(verifications),
+        },
         "packages": provenance.packages(),
     }
     write_json(snakemake.output.record, record)
@@ -61,9 +66,7 @@ with logged(snakemake):
     )
     files = [(path, checksum) for kind in record["sha256"].values() for path, checksum in kind.items()]
     made_by = {key: str(value) for key, value in (record["code"] | record["machine"]).items()}
-    versions = provenance.versions(
-        [*simulations, *(certificate["versions"] for certificate in certificates), params.versions]
-    )
+    versions = provenance.versions([*simulations, *verifications, params.versions])
     versions = pd.DataFrame(versions.items(), columns=["package", "version"])
     sections = [
         pages.Section(

@@ -1,4 +1,4 @@
-"""Simulate a shard of images at one time constant with the event-driven engine."""
+"""Simulate a shard of images at one time constant or several with the event-driven engine, one file for each."""
 
 from csnn.job import logged, progress
 
@@ -7,30 +7,36 @@ with logged(snakemake):
     from csnn import responses
     from csnn.data.images import read_selection
     from csnn.event.network import SETTINGS, load_network
-    from csnn.event.simulator import simulate
+    from csnn.event.simulator import simulate_time_constants
 
     settings = snakemake.params.settings
+    taus_syn_s = snakemake.params.get("taus_syn_s", [settings["tau_syn_s"]])
     images = read_selection(snakemake.input.images, settings["cnn"]["dataset"])
     shard = slice(*snakemake.params.positions)
     network = load_network(snakemake.input.network, {key: settings[key] for key in (*SETTINGS, "seed")})
-    logits = simulate(
+    simulations = simulate_time_constants(
         network,
         images["images"][shard],
-        tau_syn_s=settings["tau_syn_s"],
+        taus_syn_s,
         dt_s=settings["dt_s"],
         steps=settings["steps"],
         precision=settings["precision"],
         threads=snakemake.threads,
         on_images_done=progress(len(images["labels"][shard])),
-    ).logits
+    )
     provenance = {
-        **settings,
         "compiled_network": hash_of_file(snakemake.input.network),
         "images": hash_of_file(snakemake.input.images),
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "numba"),
     }
-    responses.write(
-        snakemake.output[0],
-        responses.Responses(logits, images["labels"][shard], images["indices"][shard], provenance),
-    )
+    for path, tau_syn_s, simulation in zip(snakemake.output, taus_syn_s, simulations, strict=True):
+        responses.write(
+            path,
+            responses.Responses(
+                simulation.logits,
+                images["labels"][shard],
+                images["indices"][shard],
+                {**settings, "tau_syn_s": tau_syn_s, **provenance},
+            ),
+        )

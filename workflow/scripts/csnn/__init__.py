@@ -8,7 +8,9 @@ From a Keras model to the accuracy of a spiking network::
     logits = csnn.simulate(network, images, steps=100).logits
     accuracy = (logits[:, -1].argmax(axis=1) == labels).mean()
 
-`csnn.verify` compares it with NengoDL's own simulator; `csnn.save` and `csnn.load` keep a converted network in a file.
+`csnn.simulate_time_constants` simulates several synaptic time constants, which share what does not depend on them.
+`csnn.verify` compares a network with NengoDL's own simulator; `csnn.save` and `csnn.load` keep a converted network in a
+file.
 
 The workflow is made of the same functions. Nothing here knows of Snakemake; the scripts beside this package connect it
 to the rules. Importing the package is cheap: what a function needs is imported when it is first used.
@@ -19,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from csnn.event.network import save_network as save
-    from csnn.event.simulator import Record, simulate
+    from csnn.event.simulator import Record, simulate, simulate_time_constants
     from csnn.spiking import convert, load, verify
 
-__all__ = ["Record", "convert", "load", "save", "simulate", "verify"]
+__all__ = ["Record", "convert", "load", "save", "simulate", "simulate_time_constants", "verify"]
 
 _HOMES = {
     "Record": "csnn.event.simulator.Record",
@@ -30,6 +32,7 @@ _HOMES = {
     "load": "csnn.spiking.load",
     "save": "csnn.event.network.save_network",
     "simulate": "csnn.event.simulator.simulate",
+    "simulate_time_constants": "csnn.event.simulator.simulate_time_constants",
     "verify": "csnn.spiking.verify",
 }
 

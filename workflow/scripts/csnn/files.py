@@ -207,7 +207,7 @@ def write_text(path: str | os.PathLike, text: str, *, checksum: bool = False) ->
     """
     if checksum:
         line = f"{hashlib.sha256(text.encode()).hexdigest()}  {Path(path).name}\n"
-        write_text(_checksum_file(path), line)
+        write_text(checksum_file(path), line)
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
@@ -225,15 +225,15 @@ def read_text(path: str | os.PathLike) -> str:
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; give the same command again") from error
     try:
-        record = _checksum_file(path).read_text(encoding="utf-8")
+        record = checksum_file(path).read_text(encoding="utf-8")
     except (FileNotFoundError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} has no checksum in {_checksum_file(path).name}; {AGAIN}") from error
+        raise InputError(f"{path} has no checksum in {checksum_file(path).name}; {AGAIN}") from error
     if record != f"{hashlib.sha256(content).hexdigest()}  {Path(path).name}\n":
         raise InputError(f"{path} was changed after it was written: its checksum does not fit; {AGAIN}")
     return content.decode()
 
 
-def _checksum_file(path: str | os.PathLike) -> Path:
+def checksum_file(path: str | os.PathLike) -> Path:
     """Return the path of a text file's checksum."""
     return Path(f"{os.fspath(path)}.sha256")
 

@@ -81,6 +81,14 @@ def show_progress(jobs: Mapping[str, int]) -> None:
     logger.addHandler(Progress(jobs))
 
 
+def show_every_job() -> None:
+    """Print each job's details, also where a profile asks for quiet."""
+    for handler in logger.handlers:
+        for part in (handler.formatter, *handler.filters):
+            if hasattr(part, "quiet"):
+                part.quiet = set()
+
+
 def print_results(files: Iterable[str]) -> None:
     """Print where the table of scores and the report are, if they are among the files of a run."""
     for name in sorted(files, reverse=True):

@@ -9,8 +9,16 @@ import pandas as pd
 CNN = "CNN"
 """The neuron of a CNN itself in tables and figures."""
 
+PAPER = {
+    "author": "Jakeb Chouinard",
+    "year": "2024",
+    "title": "CSNN: An Exploration of Convolutional-Spiking Neural Networks with Varying Neuron and Synapse Parameters",
+    "link": "https://github.com/borealis31/SYDE552/blob/main/Project/j2chouin_Project_Paper.pdf",
+}
+"""The paper whose experiment is the default."""
+
 NO_FILTER = "no filter"
-SHARES = {"accuracy", "cnn_accuracy", "validation_accuracy", "agreement"}
+SAME_IMAGES = "none: right on the same images"
 
 
 def milliseconds(tau_syn_s: float | None) -> str:
@@ -28,9 +36,10 @@ def at_tau(tau_syn_s: float | None) -> str:
     return "without filter" if pd.isna(tau_syn_s) else f"at {tau(tau_syn_s)}"
 
 
-def percent(share: float, low: float, high: float) -> str:
-    """Write a share in [0, 1] with the bounds of its interval: "70.4 % (67.5 to 73.1)"."""
-    return f"{100 * share:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+def bounded(value: float, low: float, high: float) -> str:
+    """Write a number with the bounds of its interval: "70.4 (67.5 to 73.1)"."""
+    shown, lowest, highest = (f"{round(number, 1) + 0:.1f}" for number in (value, low, high))  # no "-0.0"
+    return f"{shown} ({lowest} to {highest})".replace("-", "−")
 
 
 def points(difference: float, low: float, high: float, *, more: str, less: str, none: str) -> str:
@@ -39,8 +48,11 @@ def points(difference: float, low: float, high: float, *, more: str, less: str, 
     Returns
     -------
     str
-        The size of the difference with `more` or `less`, by its sign; `none` with the bounds if the interval holds 0.
+        The size of the difference with `more` or `less`, by its sign; `none` with the bounds if the interval holds 0,
+        and without them where the two are right on the very same images.
     """
+    if difference == low == high == 0:
+        return f"{none}: right on the same images"
     difference, low, high = 100 * difference, 100 * low, 100 * high
     if low <= 0 <= high:
         return f"{none} ({low:+.1f} to {high:+.1f} points)".replace("-", "−")
@@ -58,8 +70,8 @@ def millions(numbers: Iterable[float]) -> str:
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a tidy table as text for people to read.
 
-    Shares (accuracy, agreement) become percent, τ becomes milliseconds, and the columns ``*_low`` and ``*_high`` become
-    one column with the interval, behind the column that they belong to. Missing values are empty.
+    Columns are named in words with their units, shares become percent, τ becomes milliseconds, and ``*_low`` and
+    ``*_high`` become one column with the interval, behind the column that they belong to. Missing values are empty.
     """
     shown: dict[str, list[str]] = {}
     for name in map(str, frame):
@@ -70,16 +82,64 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
             is_cnn = frame.get("neuron", pd.Series("", frame.index)) == CNN
             shown["τ (ms)"] = values.map(milliseconds).mask(is_cnn, "").tolist()
         elif pd.api.types.is_float_dtype(values):
-            scale, unit = (100, " (%)") if name in SHARES else (1, "")
-            form = _form(name)
-            shown[name + unit] = [_text(scale * value, form) for value in values]
+            scale, form = 100 if name in PERCENT else 1, _form(name)
+            shown[column(name)] = [_text(scale * value, form) for value in values]
             if f"{name}_low" in frame:
                 bounds = zip(scale * frame[f"{name}_low"], scale * frame[f"{name}_high"], strict=True)
                 texts = [(_text(low, form), _text(high, form)) for low, high in bounds]
-                shown[f"{name}, 95 % interval"] = [f"{low} to {high}" if low else "" for low, high in texts]
+                shown[f"{column(name).partition(' (')[0]}, 95 % interval"] = [
+                    f"{low} to {high}" if low else "" for low, high in texts
+                ]
         else:
-            shown[name] = ["" if value is None or value is pd.NA else str(value) for value in values]
+            shown[column(name)] = ["" if value is None or value is pd.NA else str(value) for value in values]
     return pd.DataFrame(shown)
+
+
+PERCENT = {
+    "accuracy": "accuracy (%)",
+    "cnn_accuracy": "accuracy of its CNN (%)",
+    "validation_accuracy": "validation accuracy (%)",
+    "agreement": "agrees with its CNN (%)",
+    "silent_share": "silent (%)",
+    "never_active_share": "never active (%)",
+    "saturated_share": "saturated (%)",
+}
+"""Names in words of the columns that hold shares, which are shown in percent."""
+
+COLUMNS = {
+    "cnn": "CNN",
+    "max_rate_hz": "maximal rate (Hz)",
+    "loss": "loss (nats)",
+    "gap_points": "gap to its CNN (points)",
+    "difference_points": "difference (points)",
+    "latency_ms": "decides after (ms, mean)",
+    "latency_ms_median": "decides after (ms, median)",
+    "settling_ms_median": "settles after (ms, median)",
+    "seed_sd_points": "standard deviation over seeds (points)",
+    "against_cnn": "against its CNN",
+    "active_rate_hz_p50": "median rate of active neurons (Hz)",
+    "active_rate_hz_p99": "99th percentile of their rates (Hz)",
+    "saturated_above_hz": "saturated above (Hz)",
+    "rate_correlation": "correlation with the CNN's activations",
+    "accuracy_published_percent": "accuracy, published (%)",
+    "accuracy_ours_percent": "accuracy, here (%)",
+    "accuracy_difference_points": "accuracy, difference (points)",
+    "loss_published": "loss, published (nats)",
+    "loss_ours": "loss, here (nats)",
+    "loss_difference": "loss, difference (nats)",
+    "macs": "MACs",
+    "acs": "ACs",
+    "cnn_macs": "MACs of its CNN",
+    "energy_estimate_j": "estimate of energy (J)",
+    "cnn_energy_estimate_j": "estimate of its CNN's energy (J)",
+    "tau_syn_ms": "τ (ms)",
+}
+"""Names in words of other columns."""
+
+
+def column(name: str) -> str:
+    """Return a column's name in words, with its unit."""
+    return (PERCENT | COLUMNS).get(name, name.replace("_", " "))
 
 
 def _form(name: str) -> str:
@@ -88,7 +148,12 @@ def _form(name: str) -> str:
         return "p"
     if "difference" in name:
         return "+.2f"
-    return ".2f" if any(word in name for word in ("accuracy", "agreement", "points", "loss")) else ".4g"
+    if name.endswith("_share"):
+        return ".1f"
+    if name.startswith(("active_rate", "saturated_above")):
+        return ".0f"
+    words = ("accuracy", "agreement", "points", "loss", "correlation")
+    return ".2f" if any(word in name for word in words) else ".4g"
 
 
 def _text(value: float, form: str) -> str:

@@ -186,3 +186,16 @@ def summary(causes: pd.DataFrame) -> list[str]:
         See `tables`.
     """
     return [f"{', '.join(rows['network'])}: {finding}" for finding, rows in causes.groupby("finding", sort=False)]
+
+
+def reason(causes: pd.DataFrame, network: str) -> str:
+    """Return the finding that explains most of a network's loss: what its neurons do, or else anything; "" if none.
+
+    Parameters
+    ----------
+    causes : DataFrame
+        See `tables`.
+    network
+    """
+    findings = causes.loc[causes["network"] == network, "finding"].tolist()
+    return min(findings, key=lambda finding: finding == MAX_POOLING, default="")

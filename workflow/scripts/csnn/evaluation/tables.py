@@ -176,6 +176,6 @@ def caption(scores: pd.DataFrame) -> str:
     seeds = sorted(scores["seed"].dropna().unique())
     of_seeds = "mean ± standard deviation over the seeds" if len(seeds) > 1 else "seed"
     return (
-        "Averages over all time steps, which is what the paper's numbers are (not the values at the final step); "
+        "Time-averaged, over all time steps (not the values at the final step); "
         f"{images} test images; {of_seeds} {', '.join(map(str, seeds))} of the initial membrane potentials."
     )

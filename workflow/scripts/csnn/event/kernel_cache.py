@@ -19,13 +19,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numba
-from llvmlite.binding import get_host_cpu_name
+from llvmlite.binding import get_host_cpu_features, get_host_cpu_name
 from numba.core import config
 
 from csnn import neurons
+
+_numba_settings: dict[str, Any] = vars(config)
+# whatever $NUMBA_DISABLE_JIT says: the loops of csnn.event.vectors exist compiled only
+_numba_settings["DISABLE_JIT"] = 0
+if _numba_settings["CPU_FEATURES"] is None and get_host_cpu_features().get("avx512f"):
+    # LLVM would split vectors of 512 bits on many processors that have them: steps of neurons take a tenth longer then
+    _numba_settings["CPU_FEATURES"] = get_host_cpu_features().flatten() + ",-prefer-256-bit"
+
+
+ALLOCATES_NOTHING: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+"""Numba's options for functions that allocate no arrays: without counting references, an atomic operation per slice."""
 
 
 def _is_writable(folder: Path) -> bool:
@@ -66,13 +78,15 @@ def cache_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="csnn-"))
 
 
-def kernel(function: Callable) -> Callable:
+def kernel(function: Callable, allocates: bool = True) -> Callable:
     """Compile a function with numba on its first call: without the GIL, kept in `cache_folder`.
 
     Multiplications and additions may be contracted to one rounding; nothing else that changes a result is allowed.
+    A function that does not allocate arrays need not count references to them.
     """
+    options = {"error_model": "numpy"} if allocates else ALLOCATES_NOTHING
     with mock.patch.object(config, "CACHE_DIR", str(cache_folder())):
-        return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function)
+        return numba.njit(cache=True, nogil=True, fastmath={"contract"}, **options)(function)
 
 
 @contextmanager

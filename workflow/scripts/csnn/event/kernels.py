@@ -6,17 +6,18 @@ Read `event.py` first, which calls these functions in order; ``docs/engine.md`` 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from csnn.event.kernel_cache import kernel
+from csnn.event.kernel_cache import ALLOCATES_NOTHING, kernel
 from csnn.event.neuron_steps import step_neurons
-from csnn.event.vectors import add_rows
+from csnn.event.vectors import add_windows
 
-_compiled = njit(error_model="numpy", fastmath={"contract"})
+_compiled = njit(fastmath={"contract"}, **ALLOCATES_NOTHING)
 
 
 class Events(NamedTuple):
@@ -69,29 +70,29 @@ class ConvolutionWeights(NamedTuple):
 
 
 class Synapses(NamedTuple):
-    """A connection with the events that it carries and the state of its filter.
+    """A connection with the events that it carries and the states of its filters, one for each time constant.
 
-    The filter is ``y[t] = decay y[t-1] + gain x[t]`` for the convolution ``x``.
+    A filter is ``y[t] = decay y[t-1] + gain x[t]`` for the convolution ``x``, which all of them share.
 
     Attributes
     ----------
     events : Events
         With a single step, they stand for all steps.
     weights : ConvolutionWeights
-    decay : float
+    decay : float array, shape (time constants,)
     delayed : bool
         Whether ``y`` arrives one step later.
-    gain : float array
+    gain : float array, shape (time constants, n)
         For each output channel, or for each unit of a row of outputs.
     channel, stride : int
-        The i-th `gain.size` of the outputs feed as many units from ``i * stride + channel`` on.
-    filtered : float array, shape (outputs,)
+        The i-th n of the outputs feed as many units from ``i * stride + channel`` on.
+    filtered : float array, shape (time constants, outputs)
         ``y``, changed in place; of any size where there is neither filter nor delay.
     """
 
     events: Events
     weights: ConvolutionWeights
-    decay: float
+    decay: NDArray
     delayed: bool
     gain: NDArray
     channel: int
@@ -128,17 +129,14 @@ def convolve(events, step, weights, first_row, rows, columns, low, width, result
                 events.unit[image_row],
                 events.value[image_row],
             )
-            for column in range(columns):
-                left = column * weights.column_stride - weights.columns_left
-                start = first[min(max(left, 0), image_columns)]
-                stop = first[min(max(left + weights.kernel_columns, 0), image_columns)]
-                at = (row * columns + column) * width
-                if start < stop and weights.first.size > 0:
-                    add_by_channel(first, unit, value, image_columns, weights, kernel_row, left, result, at)
-                elif start < stop:
-                    # units are numbered from the image's left edge, weights from the window's
-                    origin = block + (kernel_row * weights.kernel_columns - left) * weights.channels * width
-                    add_rows(unit, value, start, stop, weights.taps, origin, width, result, at, width)
+            line = result[row * columns * width : (row + 1) * columns * width]
+            if weights.first.size > 0:
+                for column in range(columns):
+                    left = column * weights.column_stride - weights.columns_left
+                    add_by_channel(first, unit, value, image_columns, weights, kernel_row, left, line, column * width)
+            else:
+                origin = block + kernel_row * weights.kernel_columns * weights.channels * width
+                add_windows(first, unit, value, weights, origin, columns, width, line)
 
 
 @_compiled
@@ -164,7 +162,7 @@ def add_filtered(base_current, drive, decay, delayed, gain, filtered, stride, ch
         The current from elsewhere; may be `current`.
     drive : float array, shape (n * gain.size,)
     decay, delayed, gain, filtered
-        See `Synapses`; `filtered` is of the shape of `drive`.
+        See `Synapses`, for one time constant; `filtered` is of the shape of `drive`.
     stride, channel : int
         See `Synapses`.
     current : float array
@@ -173,27 +171,31 @@ def add_filtered(base_current, drive, decay, delayed, gain, filtered, stride, ch
     if decay == 0 and not delayed:
         add_unfiltered(base_current, drive, gain, stride, channel, current)
         return
-    for segment in range(drive.size // gain.size):
-        at, to = segment * gain.size, segment * stride + channel
+    count = gain.size
+    for segment in range(drive.size // count):
+        # slices, because an index that might be negative keeps LLVM from computing many numbers at once
+        at, to = segment * count, segment * stride + channel
+        base, total = base_current[to : to + count], current[to : to + count]
+        y, x = filtered[at : at + count], drive[at : at + count]
         if delayed:
-            for i in range(gain.size):
-                y = filtered[at + i]
-                current[to + i] = base_current[to + i] + y
-                filtered[at + i] = decay * y + gain[i] * drive[at + i]
-        else:
-            for i in range(gain.size):
-                y = decay * filtered[at + i] + gain[i] * drive[at + i]
-                current[to + i] = base_current[to + i] + y
-                filtered[at + i] = y
+            for i in range(count):
+                total[i] = base[i] + y[i]
+        for i in range(count):
+            y[i] = decay * y[i] + gain[i] * x[i]
+        if not delayed:
+            for i in range(count):
+                total[i] = base[i] + y[i]
 
 
-@njit(error_model="numpy", fastmath=False)
+@njit(fastmath=False, **ALLOCATES_NOTHING)
 def add_unfiltered(base_current, drive, gain, stride, channel, current):
     """`add_filtered` for neither filter nor delay."""
-    for segment in range(drive.size // gain.size):
-        at, to = segment * gain.size, segment * stride + channel
-        for i in range(gain.size):
-            current[to + i] = base_current[to + i] + gain[i] * drive[at + i]
+    count = gain.size
+    for segment in range(drive.size // count):
+        at, to = segment * count, segment * stride + channel
+        base, total, x = base_current[to : to + count], current[to : to + count], drive[at : at + count]
+        for i in range(count):
+            total[i] = base[i] + gain[i] * x[i]
 
 
 @kernel
@@ -208,7 +210,7 @@ def add_sparse(events, channels, first, target, weight, decay, delayed, gain, fi
     first, target, weight
         As in `csnn.event.network.SparseMatrix`.
     decay, delayed, gain, filtered
-        See `Synapses`; `gain` and `filtered` are of shape (neurons,).
+        See `Synapses`, for one time constant; `gain` and `filtered` are of shape (neurons,).
     current : float array, shape (steps, neurons)
     """
     drive = np.zeros(current.shape[1], current.dtype)
@@ -232,6 +234,7 @@ def add_whole_convolution(synapses, rows, columns, drive, current):
     Parameters
     ----------
     synapses : Synapses
+        With one time constant.
     rows, columns : int
         Of the outputs.
     drive : float array, shape (outputs,)
@@ -243,7 +246,7 @@ def add_whole_convolution(synapses, rows, columns, drive, current):
         if step < events.first.shape[1]:  # else the outputs, and with them the drive, stay as they are
             convolve(events, step, weights, 0, rows, columns, 0, weights.outputs, drive)
         add_filtered(
-            current[step], drive, synapses.decay, synapses.delayed, synapses.gain, synapses.filtered,
+            current[step], drive, synapses.decay[0], synapses.delayed, synapses.gain[0], synapses.filtered[0],
             synapses.stride, synapses.channel, current[step],
         )  # fmt: skip
 
@@ -411,11 +414,11 @@ class Recording(NamedTuple):
 
     Attributes
     ----------
-    total : float64 array, shape (1,) or (0,)
+    total : float64 array, shape (time constants, 1) or (time constants, 0)
         Sum of the outputs of all neurons over all steps, added to.
     neuron : int64 array, shape (recorded,)
         Flat indices of the neurons that are followed.
-    output, voltage : float array, shape (steps, recorded)
+    output, voltage : float array, shape (time constants, steps, recorded)
     """
 
     total: NDArray
@@ -425,24 +428,47 @@ class Recording(NamedTuple):
 
 
 @_compiled
-def record_step(recording, step, first, outputs, state):
-    """Record one step of the neurons from flat index `first` on, as many as `outputs` has."""
+def record_step(recording, tau, step, first, outputs, state):
+    """Record one step, at one time constant, of the neurons from flat index `first` on, as many as `outputs` has."""
     for i in range(recording.neuron.size):
         neuron = recording.neuron[i] - first
         if 0 <= neuron < outputs.size:
-            recording.output[step, i] = outputs[neuron]
+            recording.output[tau, step, i] = outputs[neuron]
             if state.shape[0] > 0:
-                recording.voltage[step, i] = state[0, neuron]
-    if recording.total.size > 0:
+                recording.voltage[tau, step, i] = state[0, neuron]
+    if recording.total.shape[1] > 0:
         for i in range(outputs.size):
-            recording.total[0] += outputs[i]
+            recording.total[tau, 0] += outputs[i]
+
+
+class WorkSpace(NamedTuple):
+    """Arrays with arbitrary content in which `advance_layer` works, aligned for the sake of speed.
+
+    Attributes
+    ----------
+    listed : int64 array, shape (time constants,)
+    tile : float array, shape (4, at least the neurons of a tile)
+    drive : float array, shape (connections, at least the neurons of a tile)
+    filtered : float array, shape (time constants, at least the neurons of a tile)
+    state : float array, shape (time constants, state variables, at least the neurons of a tile)
+    leaving : float array, shape (time constants, steps, pooled outputs of a tile)
+        Of any shape if tiles have all channels.
+    """
+
+    listed: NDArray[np.int64]
+    tile: NDArray
+    drive: NDArray
+    filtered: NDArray
+    state: NDArray
+    leaving: NDArray
 
 
 @_compiled
 def take_step(number, current, state, outputs, constant):
     """Take one step of neurons, see `step_neurons`; a negative number stands for a sum, whose output is the current."""
     if number < 0:
-        outputs[:] = current
+        for i in range(outputs.size):
+            outputs[i] = current[i]
     else:
         step_neurons(number, current, state, outputs, constant)
 
@@ -463,7 +489,7 @@ def put_channels(taken, channels, low, width, units):
             units[position * channels + low + i] = taken[position * width + i]
 
 
-@kernel
+@partial(kernel, allocates=False)
 def advance_layer(
     number,
     constant,
@@ -475,11 +501,10 @@ def advance_layer(
     window,
     block,
     recording,
-    scratch,
-    leaving,
+    work,
     result,
 ):
-    """Compute the outputs of a layer of neurons over a block of steps, tile by tile.
+    """Compute the outputs of a layer of neurons over a block of steps, tile by tile, at one or several time constants.
 
     A tile is the rows of neurons that make one row of pooled outputs, with all channels or, so that the weights stay in
     the processor's cache, with some. Its currents, states and filters stay there for all steps.
@@ -488,7 +513,7 @@ def advance_layer(
     ----------
     number, constant
         The neurons' step, see `take_step`.
-    state : float array, shape (state variables, neurons)
+    state : float array, shape (time constants, state variables, neurons)
         Changed in place.
     base_current : float array, shape (steps or 1, neurons)
         Input current from everything but `synapses`; one step if it is constant.
@@ -502,77 +527,124 @@ def advance_layer(
     block : int
         Number of channels of a tile; if less than all, there is one connection, and nothing is recorded.
     recording : Recording
-    scratch : float array, shape (7 + state variables, at least the neurons of a tile)
-        Work space, aligned for the sake of speed.
-    leaving : float array, shape (steps, pooled outputs of a tile)
-        Work space; of any shape if tiles have all channels.
+    work : WorkSpace
     result : Events
-        The pooled outputs. Its number of steps is the length of the block, or 1 for outputs that never change.
+        The pooled outputs, arrays with one more dimension in front, the time constants. The number of steps is the
+        length of the block, or 1 for outputs that never change.
     """
     rows, columns, channels = shape
     window_rows, window_columns = window
     pooled_columns = columns // window_columns
-    steps = result.first.shape[1]
-    summed, outputs, pooled, tile_given, tile_filtered = scratch[2], scratch[3], scratch[4], scratch[5], scratch[6]
-    tile_state = scratch[7:]
+    taus, steps = result.first.shape[0], result.first.shape[2]
+    summed, outputs, pooled, tile_base = work.tile[0], work.tile[1], work.tile[2], work.tile[3]
+    listed = work.listed
     for first_row in range(0, rows, window_rows):
         tile_rows = min(window_rows, rows - first_row)
         row = first_row // window_rows
-        emits = tile_rows == window_rows and row < result.first.shape[0]
+        emits = tile_rows == window_rows and row < result.first.shape[1]
         first, last = first_row * columns * channels, (first_row + tile_rows) * columns * channels
-        listed = 0
+        listed[:] = 0
         for low in range(0, channels, block):
             width = min(block, channels - low)
             whole = width == channels
             size = tile_rows * columns * width
-            for variable in range(state.shape[0]):
-                take_channels(state[variable, first:last], channels, low, width, tile_state[variable])
-            if not whole:
-                take_channels(synapses[0].filtered[first:last], channels, low, width, tile_filtered)
-            for step in range(steps):
-                current = base_current[min(step, base_current.shape[0] - 1), first:last]
+            for tau in range(taus):
+                for variable in range(state.shape[1]):
+                    take_channels(state[tau, variable, first:last], channels, low, width, work.state[tau, variable])
                 if not whole:
-                    if step < base_current.shape[0]:
-                        take_channels(current, channels, low, width, tile_given)
-                    current = tile_given[:size]
+                    take_channels(synapses[0].filtered[tau, first:last], channels, low, width, work.filtered[tau])
+            for step in range(steps):
                 for i in range(fused):
                     path = synapses[i]
-                    fed, stride = width, width
-                    filtered, gain = tile_filtered[:size], path.gain[low : low + width]
-                    if whole:
-                        fed, gain, stride = path.weights.outputs, path.gain, path.stride
-                        filtered = path.filtered[first_row * columns * fed : (first_row + tile_rows) * columns * fed]
-                    drive = scratch[i, : tile_rows * columns * fed]
+                    fed = path.weights.outputs if whole else width
                     if step < path.events.first.shape[1]:  # else the drive stays as it is
+                        drive = work.drive[i, : tile_rows * columns * fed]
                         convolve(path.events, step, path.weights, first_row, tile_rows, columns, low, fed, drive)
-                    add_filtered(
-                        current, drive, path.decay, path.delayed, gain, filtered, stride, path.channel, summed[:size]
-                    )
-                    current = summed[:size]  # what the first path feeds is all of the tile
-                take_step(number, current, tile_state, outputs[:size], constant)
-                record_step(recording, step, first, outputs[:size], tile_state)
-                if emits:
+                base = base_current[min(step, base_current.shape[0] - 1), first:last]
+                if not whole:
+                    if step < base_current.shape[0]:
+                        take_channels(base, channels, low, width, tile_base)
+                    base = tile_base[:size]
+                for tau in range(taus):
+                    current = base
+                    for i in range(fused):
+                        path = synapses[i]
+                        fed, stride = width, width
+                        filtered, gain = work.filtered[tau, :size], path.gain[tau, low : low + width]
+                        if whole:
+                            fed, gain, stride = path.weights.outputs, path.gain[tau], path.stride
+                            fed_before, fed_size = first_row * columns * fed, tile_rows * columns * fed
+                            filtered = path.filtered[tau, fed_before : fed_before + fed_size]
+                        add_filtered(
+                            current, work.drive[i, : tile_rows * columns * fed], path.decay[tau], path.delayed, gain,
+                            filtered, stride, path.channel, summed[:size],
+                        )  # fmt: skip
+                        current = summed[:size]  # what the first path feeds is all of the tile
+                    take_step(number, current, work.state[tau], outputs[:size], constant)
+                    record_step(recording, tau, step, first, outputs[:size], work.state[tau])
+                    if not emits:
+                        continue
                     leaves = outputs
                     if window_rows * window_columns > 1:
                         pool_row(outputs, columns, width, window_rows, window_columns, pooled)
                         leaves = pooled
                     if whole:
-                        listed = collect_events(
-                            leaves, pooled_columns, channels,
-                            result.unit[row], result.value[row], result.first[row, step], listed,
+                        listed[tau] = collect_events(
+                            leaves, pooled_columns, channels, result.unit[tau, row], result.value[tau, row],
+                            result.first[tau, row, step], listed[tau],
                         )  # fmt: skip
                     else:
-                        put_channels(leaves, channels, low, width, leaving[step, : pooled_columns * channels])
-            for variable in range(state.shape[0]):
-                put_channels(tile_state[variable], channels, low, width, state[variable, first:last])
-            if not whole:
-                put_channels(tile_filtered, channels, low, width, synapses[0].filtered[first:last])
+                        leaving = work.leaving[tau, step, : pooled_columns * channels]
+                        put_channels(leaves, channels, low, width, leaving)
+            for tau in range(taus):
+                for variable in range(state.shape[1]):
+                    put_channels(work.state[tau, variable], channels, low, width, state[tau, variable, first:last])
+                if not whole:
+                    put_channels(work.filtered[tau], channels, low, width, synapses[0].filtered[tau, first:last])
         if emits and block < channels:
-            for step in range(steps):
-                listed = collect_events(
-                    leaving[step], pooled_columns, channels,
-                    result.unit[row], result.value[row], result.first[row, step], listed,
-                )  # fmt: skip
+            for tau in range(taus):
+                for step in range(steps):
+                    listed[tau] = collect_events(
+                        work.leaving[tau, step], pooled_columns, channels,
+                        result.unit[tau, row], result.value[tau, row], result.first[tau, row, step], listed[tau],
+                    )  # fmt: skip
+
+
+@_compiled
+def advance_packed(number, constant, state, current, outputs, pooled, share, awake, first_awake, unit, value, first):
+    """Take all steps of the neurons of one row of windows, packed by their place in the window.
+
+    Parameters
+    ----------
+    number, constant, state, current, outputs
+        As in `take_step`; `current` and `outputs` have as many values as there are neurons.
+    pooled : float array, shape (windows,)
+        Work space.
+    share : float
+        By which the sum of a window is multiplied.
+    awake : int32 array
+        Unit of each window.
+    first_awake : int64 array, shape (columns + 1,)
+        First window of each column.
+    unit, value, first
+        One row of `Events`, filled.
+    """
+    count, listed = pooled.size, 0
+    for step in range(first.shape[0]):
+        take_step(number, current, state, outputs, constant)
+        for position in range(count):
+            pooled[position] = outputs[position]
+        for member in range(1, outputs.size // max(count, 1)):
+            others = outputs[member * count : (member + 1) * count]
+            for position in range(count):
+                pooled[position] += others[position]
+        for column in range(first.shape[1] - 1):
+            first[step, column] = listed
+            for position in range(first_awake[column], first_awake[column + 1]):
+                unit[listed] = awake[position]
+                value[listed] = pooled[position] * share
+                listed += pooled[position] != 0
+        first[step, -1] = listed
 
 
 @kernel
@@ -593,7 +665,7 @@ def advance_layer_of_constant_current(number, constant, state, current, threshol
     _, columns, channels = shape
     window_rows, window_columns = window
     size = window_rows * window_columns
-    pooled_rows, steps, pooled_columns = result.first.shape[0], result.first.shape[1], result.first.shape[2] - 1
+    pooled_rows, pooled_columns = result.first.shape[0], result.first.shape[2] - 1
     share = state.dtype.type(1) / state.dtype.type(size)
     most = pooled_columns * channels
     awake = np.empty(most, np.int32)
@@ -626,22 +698,10 @@ def advance_layer_of_constant_current(number, constant, state, current, threshol
                 packed_current[here] = current[neuron[here]]
                 for variable in range(state.shape[0]):
                     packed_state[variable, here] = state[variable, neuron[here]]
-        unit, value, listed = result.unit[row], result.value[row], 0
-        for step in range(steps):
-            take_step(number, packed_current[: size * count], packed_state, outputs[: size * count], constant)
-            pooled[:count] = outputs[:count]
-            for member in range(1, size):
-                others = outputs[member * count : (member + 1) * count]
-                for position in range(count):
-                    pooled[position] += others[position]
-            first = result.first[row, step]
-            for column in range(pooled_columns):
-                first[column] = listed
-                for position in range(first_awake[column], first_awake[column + 1]):
-                    unit[listed] = awake[position]
-                    value[listed] = pooled[position] * share
-                    listed += pooled[position] != 0
-            first[pooled_columns] = listed
+        advance_packed(
+            number, constant, packed_state, packed_current[: size * count], outputs[: size * count], pooled[:count],
+            share, awake, first_awake, result.unit[row], result.value[row], result.first[row],
+        )  # fmt: skip
         for here in range(size * count):
             for variable in range(state.shape[0]):
                 state[variable, neuron[here]] = packed_state[variable, here]

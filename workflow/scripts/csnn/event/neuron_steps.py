@@ -11,6 +11,7 @@ from numba import njit
 from numba.extending import register_jitable
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
+from csnn.event.kernel_cache import ALLOCATES_NOTHING
 from csnn.neurons import NEURONS, series
 from csnn.neurons.neuron_type import NeuronType, Step
 
@@ -32,7 +33,7 @@ def _compile(function: Callable) -> Callable:
     inherit `fastmath` from those that call them.
     """
     _name(function)
-    return njit(error_model="numpy", fastmath=False)(function)
+    return njit(fastmath=False, **ALLOCATES_NOTHING)(function)
 
 
 @cache

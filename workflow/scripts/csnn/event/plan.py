@@ -1,4 +1,4 @@
-"""A compiled network made ready for the kernels: at one precision, with one time step, and without what nobody reads.
+"""A compiled network made ready for the kernels: precision, time step, time constants, and without what nobody reads.
 
 See `csnn.event.simulator`, which simulates such a plan.
 """
@@ -107,7 +107,7 @@ class Path:
     source: int
     views: tuple[View, ...]
     shape: Shape
-    decay: float
+    decay: NDArray
     delayed: bool
     gain: NDArray
     channel: int
@@ -125,11 +125,11 @@ class Path:
     @property
     def has_memory(self) -> bool:
         """Whether a constant signal leaves this connection as one that changes."""
-        return self.decay != 0 or self.delayed
+        return self.delayed or bool(self.decay.any())
 
     @property
     def state_size(self) -> int:
-        """Number of values of the filter's state."""
+        """Number of values of the filter's state, for one time constant."""
         return math.prod(self.shape) if self.has_memory else 0
 
 
@@ -151,6 +151,10 @@ class Stage:
         Number of channels of a tile.
     constant_current, constant : bool
         Whether the current from `separate`, and whether the layer's output, is the same at every step.
+    shared : bool
+        Whether the layer's output is the same at all time constants.
+    together : tuple of slice
+        Which time constants are simulated by one call: all if `fused` are the only connections, from shared layers.
     """
 
     shape: Shape
@@ -164,6 +168,8 @@ class Stage:
     block: int
     constant_current: bool
     constant: bool
+    shared: bool
+    together: tuple[slice, ...]
     recorded: NDArray[np.int64]
     silent_up_to: np.floating
 
@@ -175,13 +181,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class Plan:
-    """A network made ready for the kernels at one precision and time step.
+    """A network made ready for the kernels at one precision, time step and set of time constants.
 
     All layers take `steps_per_block` steps at most before the first takes the next.
     """
 
     input_shape: Shape
     stages: tuple[Stage, ...]
+    time_constants: int
     dt_s: float
     real: type
     count_spikes: bool
@@ -234,18 +241,31 @@ def _reshapes(connection: Connection, layer: Layer) -> bool:
     return not isinstance(connection.linear, Convolution) or connection.linear.output_shape != layer.shape
 
 
-def _prepare_connection(connection: Connection, layer: Layer, used: Shape, dt_s: float, real: type) -> Path:
-    """Make a connection ready for the kernels; `used` is the part of the layer that it feeds that is simulated."""
-    decay, gain, delayed = lowpass(connection.tau_syn_s, dt_s)
+def _prepare_connection(connections: Sequence[Connection], layer: Layer, used: Shape, dt_s: float, real: type) -> Path:
+    """Make a connection ready for the kernels.
+
+    Parameters
+    ----------
+    connections
+        The connection at each time constant.
+    layer
+        What it feeds.
+    used
+        The part of that layer that is simulated.
+    """
+    connection = connections[0]
+    decays, filter_gains, delays = zip(*(lowpass(other.tau_syn_s, dt_s) for other in connections), strict=True)
+    decay: NDArray = np.array(decays, real)
+    gain, delayed = np.array(filter_gains)[:, np.newaxis], delays[0]
     linear = connection.linear
     if isinstance(linear, SparseMatrix):
         return Path(
             source=connection.source,
             views=connection.views,
             shape=layer.shape,
-            decay=real(decay),
+            decay=decay,
             delayed=delayed,
-            gain=np.full(layer.size, gain, real),
+            gain=np.repeat(gain, layer.size, axis=1).astype(real),
             channel=0,
             stride=layer.size,
             weights=None,
@@ -260,7 +280,7 @@ def _prepare_connection(connection: Connection, layer: Layer, used: Shape, dt_s:
     is_slice = high - low < channels
     gains = gain * (scale[low:high] if is_slice else np.tile(scale, columns))
     weights = kernels.ConvolutionWeights(
-        taps=linear.kernel if real is np.float64 else linear.kernel.astype(real),
+        taps=linear.kernel.astype(real),
         first=first - np.int32(low) if (first != low).any() else np.zeros(0, np.int32),
         kernel_rows=kernel_rows,
         kernel_columns=kernel_columns,
@@ -276,11 +296,11 @@ def _prepare_connection(connection: Connection, layer: Layer, used: Shape, dt_s:
         source=connection.source,
         views=connection.views,
         shape=(rows, columns, high - low),
-        decay=real(decay),
+        decay=decay,
         delayed=delayed,
         gain=gains.astype(real),
         channel=low,
-        stride=channels if is_slice else gains.size,
+        stride=channels if is_slice else gains.shape[1],
         weights=weights,
         sparse=None,
         covers=not _reshapes(connection, layer),
@@ -293,7 +313,7 @@ def _fused(paths: Sequence[Path], changing: Sequence[bool], channels: int) -> tu
     Returns
     -------
     fused : tuple of Path
-        The first feeds all channels; weights are of one precision.
+        The first feeds all channels.
     block : int
     """
     candidates = [path for path, changes in zip(paths, changing, strict=True) if changes and path.covers]
@@ -303,9 +323,7 @@ def _fused(paths: Sequence[Path], changing: Sequence[bool], channels: int) -> tu
         return (), channels
     if main.convolution.taps.nbytes > CACHED_WEIGHT_BYTES and main.convolution.first.size == 0:
         return (main,), min(CHANNELS_PER_TILE, channels)
-    others = [
-        path for path in candidates if path is not main and path.convolution.taps.dtype == main.convolution.taps.dtype
-    ]
+    others = [path for path in candidates if path is not main]
     return (main, *others[: FUSED - 1]), channels
 
 
@@ -320,12 +338,12 @@ def _laid_out(path: Path, block: int) -> Path:
     else:
         parts = [kernel[..., low : low + block].ravel() for low in range(0, width, block)]
         np.concatenate(parts, out=taps)
-        gain = gain[:width]
+        gain = gain[:, :width].copy()
     return replace(path, weights=path.weights._replace(taps=taps), gain=gain)
 
 
 def prepare(
-    network: Network,
+    networks: Sequence[Network],
     dt_s: float,
     precision: str,
     *,
@@ -336,7 +354,8 @@ def prepare(
 
     Parameters
     ----------
-    network : Network
+    networks : sequence of Network
+        A network at each time constant (see `csnn.event.network.with_synapse`): all with delays, or all without.
     dt_s : float
         Length of a step in seconds.
     precision : {"double", "single"}
@@ -348,19 +367,25 @@ def prepare(
     InputError
         As `csnn.event.network.check_numbers`.
     """
-    real = PRECISIONS[precision]
+    real, network = PRECISIONS[precision], networks[0]
     check_numbers(network, real)
     neurons = {index: np.asarray(chosen, np.int64) for index, chosen in (followed or {}).items()}
     everything = count_spikes or bool(neurons)
     used = [layer.shape for layer in network.layers] if everything else _used_shapes(network)
     stages: list[Stage] = []
     for index, layer in enumerate(network.layers):
-        paths = [_prepare_connection(connection, layer, used[index], dt_s, real) for connection in layer.connections]
+        connections = zip(*(other.layers[index].connections for other in networks), strict=True)
+        paths = [_prepare_connection(same, layer, used[index], dt_s, real) for same in connections]
         changing = [path.has_memory or (path.source != IMAGE and not stages[path.source].constant) for path in paths]
         fused, block = ((), 0) if layer.neuron == READOUT else _fused(paths, changing, layer.shape[2])
         if everything and fused and block < layer.shape[2]:
             block = layer.shape[2]
         constant_current = not any(changes for path, changes in zip(paths, changing, strict=True) if path not in fused)
+        fed_alike = all(path.source == IMAGE or stages[path.source].shared for path in paths)
+        shared = fed_alike and all((path.decay == path.decay[0]).all() for path in paths)
+        together = [slice(tau, tau + 1) for tau in range(1 if shared else len(networks))]
+        if fed_alike and not shared and len(fused) == len(paths):
+            together = [slice(0, len(networks))]
         shape = used[index]
         cropped = np.arange(layer.size).reshape(layer.shape)[: shape[0], : shape[1]].ravel()
         number, threshold = -1, -math.inf
@@ -384,19 +409,21 @@ def prepare(
                 block=block,
                 constant_current=constant_current,
                 constant=not fused and constant_current and not names,
+                shared=shared,
+                together=tuple(together),
                 recorded=neurons.get(index, np.zeros(0, np.int64)),
                 silent_up_to=real(threshold),
             )
         )
     output_per_spike = tuple(layer.parameters.get("amplitude", 1.0) / dt_s for layer in network.layers)
-    steps = _steps_per_block(stages, np.dtype(real).itemsize)
+    steps = _steps_per_block(stages, len(networks), np.dtype(real).itemsize)
     return Plan(
-        network.input_shape, tuple(stages), dt_s, real, count_spikes, everything, network.populations,
+        network.input_shape, tuple(stages), len(networks), dt_s, real, count_spikes, everything, network.populations,
         output_per_spike, steps,
     )  # fmt: skip
 
 
-def _steps_per_block(stages: Sequence[Stage], size: int) -> int:
+def _steps_per_block(stages: Sequence[Stage], time_constants: int, size: int) -> int:
     """Choose how many steps a layer takes before the next follows, so that events and currents fit into `EVENT_BYTES`.
 
     Parameters
@@ -404,12 +431,12 @@ def _steps_per_block(stages: Sequence[Stage], size: int) -> int:
     size : int
         Bytes of a number.
     """
-    event_size = size + 4
     # of each step, if all units are active
-    needed = sum(stage.offset.size * event_size for stage in stages if not stage.constant)
+    event_bytes = [(size + 4) * stage.offset.size * (1 if stage.shared else time_constants) for stage in stages]
+    needed = sum(number for stage, number in zip(stages, event_bytes, strict=True) if not stage.constant)
     needed += max(stage.offset.size * size for stage in stages)
     views = {(path.source, path.views) for stage in stages for path in stage.paths if path.views}
-    needed += sum(stages[source].offset.size * event_size for source, _ in views if source != IMAGE)
+    needed += sum(event_bytes[source] for source, _ in views if source != IMAGE)
     return max(1, min(STEPS_PER_BLOCK, EVENT_BYTES // max(needed, 1)))
 
 

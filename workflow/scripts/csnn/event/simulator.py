@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -90,14 +90,14 @@ class _Workspace:
             self.arrays[key] = aligned(size, dtype)
         return self.arrays[key][:size].reshape(shape)
 
-    def events(self, key: object, shape: Shape, steps: int) -> kernels.Events:
-        """Return room for the events of an image of `shape`."""
+    def events(self, key: object, shape: Shape, steps: int, *time_constants: int) -> kernels.Events:
+        """Return room for the events of an image of `shape`; with a number of time constants as first dimension."""
         rows, columns, channels = shape
         most = steps * columns * channels + 1
         return kernels.Events(
-            self.array((key, "unit"), (rows, most), np.int32),
-            self.array((key, "value"), (rows, most), self.real),
-            self.array((key, "first"), (rows, steps, columns + 1), np.int32),
+            self.array((key, "unit"), (*time_constants, rows, most), np.int32),
+            self.array((key, "value"), (*time_constants, rows, most), self.real),
+            self.array((key, "first"), (*time_constants, rows, steps, columns + 1), np.int32),
         )
 
 
@@ -107,24 +107,26 @@ class _Signals:
     def __init__(self, plan: Plan, workspace: _Workspace):
         self.plan = plan
         self.workspace = workspace
-        self.events: dict[tuple[int, tuple[View, ...]], tuple[kernels.Events, Shape]] = {}
+        self.events: dict[tuple[int, int, tuple[View, ...]], tuple[kernels.Events, Shape]] = {}
 
     def set_image(self, image: NDArray) -> None:
         """Take the events of an image of the plan's input shape."""
         rows, columns, channels = self.plan.input_shape
         events = self.workspace.events(IMAGE, self.plan.input_shape, 1)
         kernels.events_of_image(image.reshape(rows, columns * channels), channels, events)
-        self.events = {(IMAGE, ()): (events, self.plan.input_shape)}
+        self.events = {(IMAGE, 0, ()): (events, self.plan.input_shape)}
 
     def start_block(self) -> None:
         """Forget what belongs to the previous block."""
         self.events = {key: value for key, value in self.events.items() if key[0] == IMAGE}
 
-    def seen(self, source: int, views: tuple[View, ...]) -> tuple[kernels.Events, Shape]:
-        """Events of a source after some views, and the shape of that image."""
-        key = (source, views)
+    def seen(self, source: int, tau: int, views: tuple[View, ...]) -> tuple[kernels.Events, Shape]:
+        """Events of a source at a time constant, after some views, and the shape of that image."""
+        if source == IMAGE or self.plan.stages[source].shared:
+            tau = 0
+        key = (source, tau, views)
         if key not in self.events:
-            events, shape = self.seen(source, views[:-1])
+            events, shape = self.seen(source, tau, views[:-1])
             view = views[-1]
             shape_after = view.output_shape(shape)
             result = self.workspace.events(key, shape_after, events.first.shape[1])
@@ -135,16 +137,20 @@ class _Signals:
             self.events[key] = (result, shape_after)
         return self.events[key]
 
-    def synapses(self, path: Path, filtered: NDArray) -> kernels.Synapses:
-        """Give a connection its events and the state of its filter."""
-        events, _ = self.seen(path.source, path.views)
+    def synapses(self, path: Path, taus: slice, filtered: NDArray) -> kernels.Synapses:
+        """Give a connection its events and the states of its filters, at some time constants."""
+        events, _ = self.seen(path.source, taus.start, path.views)
         return kernels.Synapses(
-            events, path.convolution, path.decay, path.delayed, path.gain, path.channel, path.stride, filtered
-        )
+            events, path.convolution, path.decay[taus], path.delayed, path.gain[taus], path.channel, path.stride,
+            filtered[taus],
+        )  # fmt: skip
 
 
-def _base_current(stage: Stage, signals: _Signals, filters: Mapping[int, NDArray], steps: int) -> NDArray:
-    """Input current of a layer from all but its fused connections, shape (steps or 1, neurons)."""
+def _base_current(stage: Stage, signals: _Signals, taus: slice, filters: Mapping[int, NDArray], steps: int) -> NDArray:
+    """Input current of a layer from all but its fused connections, shape (steps or 1, neurons).
+
+    Where there are such connections, `taus` is one time constant.
+    """
     if not stage.separate:
         return stage.offset
     workspace = signals.workspace
@@ -154,22 +160,86 @@ def _base_current(stage: Stage, signals: _Signals, filters: Mapping[int, NDArray
     current[:] = stage.offset
     for number, path in enumerate(stage.separate):
         if path.sparse is not None:
-            events, shape = signals.seen(path.source, path.views)
+            tau = taus.start
+            events, shape = signals.seen(path.source, tau, path.views)
             kernels.add_sparse(
-                events, shape[2], *path.sparse, path.decay, path.delayed, path.gain, filters[number], current
-            )
+                events, shape[2], *path.sparse, path.decay[tau], path.delayed, path.gain[tau], filters[number][tau],
+                current,
+            )  # fmt: skip
         else:
             drive = workspace.array("drive", (math.prod(path.shape),), workspace.real)
-            kernels.add_whole_convolution(signals.synapses(path, filters[number]), *path.shape[:2], drive, current)
+            synapses = signals.synapses(path, taus, filters[number])
+            kernels.add_whole_convolution(synapses, *path.shape[:2], drive, current)
     return current
 
 
 @cache
-def _no_synapses(real: type, taps: type) -> kernels.Synapses:
+def _no_synapses(real: type) -> kernels.Synapses:
     """Synapses to stand where a layer has fewer connections than could be fused."""
     events = kernels.Events(np.zeros((1, 1), np.int32), np.zeros((1, 1), real), np.zeros((1, 1, 2), np.int32))
-    weights = kernels.ConvolutionWeights(np.zeros(0, taps), np.zeros(0, np.int32), *(0,) * 9)
-    return kernels.Synapses(events, weights, real(0), False, np.zeros(0, real), 0, 0, np.zeros(0, real))
+    weights = kernels.ConvolutionWeights(np.zeros(0, real), np.zeros(0, np.int32), *(0,) * 9)
+    nothing: NDArray = np.zeros((1, 0), real)
+    return kernels.Synapses(events, weights, np.zeros(1, real), False, nothing, 0, 0, nothing)
+
+
+def _advance(
+    signals: _Signals,
+    index: int,
+    taus: slice,
+    steps: int,
+    base_current: NDArray,
+    state: NDArray,
+    filters: Mapping[int, NDArray],
+) -> kernels.Recording:
+    """Compute the events of a layer of neurons over a block of steps, at some time constants.
+
+    Returns
+    -------
+    Recording
+        Of each step, or of one where the layer's outputs never change.
+    """
+    plan, workspace = signals.plan, signals.workspace
+    real, stage = plan.real, plan.stages[index]
+    rows, columns, channels = stage.shape
+    pooled_shape = (rows // stage.window[0], columns // stage.window[1], channels)
+    block = 1 if stage.constant else steps
+    count = taus.stop - taus.start
+    result = workspace.events((index, taus.start), pooled_shape, block, count)
+    pooling = () if stage.window == (1, 1) else (Pooling(stage.window, stage.window),)
+    for tau in range(count):
+        events = kernels.Events(*(array[tau] for array in result))
+        signals.events[index, taus.start + tau, pooling] = (events, pooled_shape)
+    recording = kernels.Recording(
+        np.zeros((count, 1 if plan.count_spikes else 0)),
+        stage.recorded,
+        np.empty((count, block, stage.recorded.size), real),
+        np.full((count, block, stage.recorded.size), np.nan, real),
+    )
+    if not stage.fused and stage.constant_current and not plan.records:
+        kernels.advance_layer_of_constant_current(
+            stage.number, stage.constants, state[taus.start], base_current[0], stage.silent_up_to, stage.shape,
+            stage.window, events,
+        )  # fmt: skip
+        return recording
+    synapses = [
+        signals.synapses(path, taus, filters[number]) for number, path in enumerate(stage.fused, len(stage.separate))
+    ]
+    synapses += [_no_synapses(real)] * (FUSED - len(synapses))
+    tile = -(-stage.window[0] * columns * stage.block // ALIGNMENT) * ALIGNMENT
+    leaving = math.prod(pooled_shape[1:]) if stage.block < channels else 0
+    work = kernels.WorkSpace(
+        np.zeros(count, np.int64),
+        workspace.array("tile", (4, tile), real),
+        workspace.array("tile drive", (FUSED, tile), real),
+        workspace.array("tile filters", (count, tile), real),
+        workspace.array("tile state", (count, len(stage.state), tile), real),
+        workspace.array("leaving", (count, block, leaving), real),
+    )
+    kernels.advance_layer(
+        stage.number, stage.constants, state[taus], base_current, tuple(synapses), len(stage.fused),
+        stage.shape, stage.window, stage.block, recording, work, result,
+    )  # fmt: skip
+    return recording
 
 
 def _simulate_image(
@@ -184,82 +254,51 @@ def _simulate_image(
 
     Parameters
     ----------
-    logits : shape (steps, classes), filled
-    spike_counts : shape (layers of neurons,) or (0,), filled
-    followed : for each stage with recorded neurons their spikes and voltages, each of shape (steps, neurons), filled
+    logits : shape (time constants, steps, classes), filled
+    spike_counts : shape (time constants, layers of neurons) or (time constants, 0), filled
+    followed : for each stage with recorded neurons their spikes and voltages, each of shape (time constants, steps,
+        neurons), filled
     """
     real = plan.real
-    steps = len(logits)
+    steps = logits.shape[1]
     blocks = -(-steps // plan.steps_per_block)
     length = -(-steps // blocks)
     signals = _Signals(plan, workspace)
     signals.set_image(np.ascontiguousarray(image, real))
-    states = [workspace.array((index, "state"), stage.state.shape, real) for index, stage in enumerate(plan.stages)]
-    filters = [
-        {
-            number: workspace.array((index, "filter", number), (path.state_size,), real)
-            for number, path in enumerate(stage.paths)
-        }
-        for index, stage in enumerate(plan.stages)
-    ]
-    for stage, state, filtered in zip(plan.stages, states, filters, strict=True):
-        state[:] = stage.state
-        for array in filtered.values():
-            array[:] = 0
-    totals = np.zeros((len(plan.stages), 1 if plan.count_spikes else 0))
+    states, filters = [], []
+    for index, stage in enumerate(plan.stages):
+        taus = stage.together[-1].stop
+        states.append(workspace.array((index, "state"), (taus, *stage.state.shape), real))
+        filters.append(
+            {
+                number: workspace.array((index, "filter", number), (taus, path.state_size), real)
+                for number, path in enumerate(stage.paths)
+            }
+        )
+        states[-1][:] = stage.state
+        for filtered in filters[-1].values():
+            filtered[:] = 0
+    totals = np.zeros((plan.time_constants, len(plan.stages)))
     for start in range(0, steps, length):
         stop = min(start + length, steps)
         signals.start_block()
         for index, stage in enumerate(plan.stages):
-            base_current = _base_current(stage, signals, filters[index], stop - start)
-            if index == len(plan.stages) - 1:
-                logits[start:stop] = base_current
-                continue
-            rows, columns, channels = stage.shape
-            pooled_shape = (rows // stage.window[0], columns // stage.window[1], channels)
-            block = 1 if stage.constant else stop - start
-            result = workspace.events((index, "events"), pooled_shape, block)
-            pooling = () if stage.window == (1, 1) else (Pooling(stage.window, stage.window),)
-            signals.events[index, pooling] = (result, pooled_shape)
-            if not stage.fused and stage.constant_current and not plan.records:
-                kernels.advance_layer_of_constant_current(
-                    stage.number,
-                    stage.constants,
-                    states[index],
-                    base_current[0],
-                    stage.silent_up_to,
-                    stage.shape,
-                    stage.window,
-                    result,
-                )
-                continue
-            taps: type = stage.fused[0].convolution.taps.dtype.type if stage.fused else np.float32
-            synapses = [
-                signals.synapses(path, filters[index][number])
-                for number, path in enumerate(stage.fused, len(stage.separate))
-            ]
-            synapses += [_no_synapses(real, taps)] * (FUSED - len(synapses))
-            recording = kernels.Recording(
-                np.zeros(totals.shape[1]),
-                stage.recorded,
-                np.empty((block, stage.recorded.size), real),
-                np.full((block, stage.recorded.size), np.nan, real),
-            )
-            tile = -(-stage.window[0] * columns * stage.block // ALIGNMENT) * ALIGNMENT
-            scratch = workspace.array("scratch", (7 + len(stage.state), tile), real)
-            in_blocks = stage.block < channels
-            leaving = workspace.array("leaving", (block, math.prod(pooled_shape[1:])) if in_blocks else (0, 0), real)
-            kernels.advance_layer(
-                stage.number, stage.constants, states[index], base_current, tuple(synapses), len(stage.fused),
-                stage.shape, stage.window, stage.block, recording, scratch, leaving, result,
-            )  # fmt: skip
-            totals[index] += recording.total * ((stop - start) // block)
-            if index in followed:
-                spikes, voltages = followed[index]
-                spikes[start:stop] = recording.output
-                voltages[start:stop] = recording.voltage
+            for taus in stage.together:
+                # what does not depend on the time constant is computed once
+                all_taus = slice(None) if stage.shared else taus
+                base_current = _base_current(stage, signals, taus, filters[index], stop - start)
+                if index == len(plan.stages) - 1:
+                    logits[all_taus, start:stop] = base_current
+                    continue
+                recording = _advance(signals, index, taus, stop - start, base_current, states[index], filters[index])
+                if plan.count_spikes:
+                    totals[all_taus, index] += recording.total[:, 0] * ((stop - start) // recording.output.shape[1])
+                if index in followed:
+                    spikes, voltages = followed[index]
+                    spikes[all_taus, start:stop] = recording.output
+                    voltages[all_taus, start:stop] = recording.voltage
     if plan.count_spikes:
-        spike_counts[:] = [totals[index, 0] / plan.output_per_spike[index] for index in plan.populations]
+        spike_counts[:] = totals[:, plan.populations] / np.take(plan.output_per_spike, plan.populations)
     for index, (spikes, _) in followed.items():
         spikes /= plan.output_per_spike[index]
 
@@ -311,8 +350,46 @@ def simulate(
     ValueError
         If an argument is out of range, the images do not fit the network, or numbers are not finite.
     """
-    if tau_syn_s != AS_COMPILED:
-        network = with_synapse(network, tau_syn_s)
+    return simulate_time_constants(
+        network, images, [tau_syn_s], dt_s=dt_s, steps=steps, precision=precision, threads=threads,
+        on_images_done=on_images_done, record=record,
+    )[0]  # fmt: skip
+
+
+def simulate_time_constants(
+    network: Network,
+    images: ArrayLike,
+    taus_syn_s: Sequence[float | Literal["as compiled"] | None],
+    *,
+    dt_s: float = 0.001,
+    steps: int = 100,
+    precision: str = "double",
+    threads: int = 1,
+    on_images_done: Callable[[int], None] | None = None,
+    record: Record | None = None,
+) -> list[Simulation]:
+    """`simulate` at several synaptic time constants, which share what does not depend on them.
+
+    Parameters
+    ----------
+    network, images, dt_s, steps, precision, threads, record
+        As for `simulate`.
+    taus_syn_s : sequence of float or None
+        Synaptic time constants, each as for `simulate`.
+    on_images_done : callable, optional
+        Called with the number of images simulated so far at all time constants.
+
+    Returns
+    -------
+    list of Simulation
+        For each time constant what `simulate` gives, to the last bit.
+
+    Raises
+    ------
+    ValueError
+        As `simulate`.
+    """
+    networks = [network if tau == AS_COMPILED else with_synapse(network, tau) for tau in taus_syn_s]
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}; it must be {' or '.join(PRECISIONS)}")
     for name, value in (("steps", steps), ("threads", threads)):
@@ -335,17 +412,24 @@ def simulate(
             )
         if len(chosen) and not 0 <= min(chosen) <= max(chosen) < network.layers[index].size:
             raise ValueError(f"layer {index} has neurons 0 to {network.layers[index].size - 1} only")
-    plan = prepare(network, dt_s, precision, count_spikes=record.spike_counts, followed=record.neurons)
-    logits = np.empty((len(images), steps, network.classes))
-    spike_counts = np.empty((len(images), len(network.populations) if record.spike_counts else 0))
+    # with a filter comes a delay: time constants with one go together, then those without
+    order = sorted(range(len(networks)), key=lambda index: taus_syn_s[index] is None)
+    filtered = sum(tau is not None for tau in taus_syn_s)
+    plans = {}
+    for first, last in ((0, filtered), (filtered, len(order))):
+        if first < last:
+            together = [networks[index] for index in order[first:last]]
+            plans[first, last] = prepare(
+                together, dt_s, precision, count_spikes=record.spike_counts, followed=record.neurons
+            )
+    shape = (len(networks), len(images))
+    logits = np.empty((*shape, steps, network.classes))
+    spike_counts = np.empty((*shape, len(network.populations) if record.spike_counts else 0))
     spikes, voltages = (
-        {index: np.empty((len(images), steps, len(chosen))) for index, chosen in (record.neurons or {}).items()}
+        {index: np.empty((*shape, steps, len(chosen))) for index, chosen in (record.neurons or {}).items()}
         for _ in range(2)
     )
-    weights = [path.weights for stage in plan.stages for path in stage.paths if path.weights]
-    kinds: set[Any] = {weight.taps.dtype.type for weight in weights}
-    for taps in kinds:
-        compile_kernels(plan.real, taps)
+    compile_kernels(PRECISIONS[precision])
     remaining = iter(range(len(images)))
     lock = threading.Lock()
     done = 0
@@ -353,14 +437,16 @@ def simulate(
 
     def simulate_images() -> None:
         nonlocal done
-        workspace = _Workspace(plan.real)
+        workspace = _Workspace(PRECISIONS[precision])
         while not stopped:
             with lock:
                 number = next(remaining, None)
             if number is None:
                 return
-            followed = {index: (spikes[index][number], voltages[index][number]) for index in spikes}
-            _simulate_image(plan, images[number], workspace, logits[number], spike_counts[number], followed)
+            for (first, last), plan in plans.items():
+                part = slice(first, last), number
+                followed = {index: (spikes[index][part], voltages[index][part]) for index in spikes}
+                _simulate_image(plan, images[number], workspace, logits[part], spike_counts[part], followed)
             with lock:
                 done += 1
                 if on_images_done:
@@ -372,20 +458,28 @@ def simulate(
                 worker.result()
         finally:
             stopped = True
-    return Simulation(logits, spike_counts if record.spike_counts else None, spikes, voltages)
+    return [
+        Simulation(
+            logits[position],
+            spike_counts[position] if record.spike_counts else None,
+            {index: array[position] for index, array in spikes.items()},
+            {index: array[position] for index, array in voltages.items()},
+        )
+        for position in np.argsort(order)
+    ]
 
 
 @cache
-def compile_kernels(real: type, taps: type) -> None:
+def compile_kernels(real: type) -> None:
     """Compile or load the kernels for one precision, before threads would do so at the same time.
 
     Parameters
     ----------
-    real, taps : type
-        ``numpy.float64`` or ``numpy.float32``: of what is computed, and of the weights of convolutions.
+    real : type
+        ``numpy.float64`` or ``numpy.float32``.
     """
     pooling = Pooling((1, 1), (1, 1))
-    convolution = Convolution(np.ones((1, 1, 1, 1), taps), (1, 1), (0, 0), (1, 1, 1), (1, 1, 1))
+    convolution = Convolution(np.ones((1, 1, 1, 1)), (1, 1), (0, 0), (1, 1, 1), (1, 1, 1))
     sparse = SparseMatrix(np.array([0, 1]), np.zeros(1, np.int32), np.ones(1), 1)
     layer = Layer(
         "",
@@ -404,6 +498,6 @@ def compile_kernels(real: type, taps: type) -> None:
     )  # fmt: skip
     network = Network((1, 1, 1), (layer, hidden, readout), 0)
     precision = next(name for name, known in PRECISIONS.items() if known is real)
-    plan = prepare(network, 1.0, precision)
-    with compiling_alone(f"{precision}-{taps.__name__}"):
-        _simulate_image(plan, np.ones(1), _Workspace(real), np.empty((1, 1)), np.empty(0), {})
+    plan = prepare([network], 1.0, precision)
+    with compiling_alone(precision):
+        _simulate_image(plan, np.ones(1), _Workspace(real), np.empty((1, 1, 1)), np.empty((1, 0)), {})

@@ -11,6 +11,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from csnn.event.kernel_cache import ALLOCATES_NOTHING
+
 LANES = 8
 """Numbers that go together, where there are so many; LLVM makes of them what the processor has."""
 BLOCK = 8 * LANES
@@ -18,7 +20,11 @@ BLOCK = 8 * LANES
 
 
 def _make_add_rows(vectors: int, lanes: int = LANES):
-    """Make a function that adds rows of ``vectors * lanes`` weights, see `add_rows`."""
+    """Make a function that adds the rows of ``vectors * lanes`` weights of some events, each times its value.
+
+    ``add_rows(unit, value, start, stop, weights, origin, stride, result, at)`` adds to ``result[at:]``; the weights of
+    an event begin at ``origin + stride * unit``.
+    """
 
     @intrinsic
     def add_rows_of_vectors(typing, unit, value, start, stop, weights, origin, stride, result, at):
@@ -38,22 +44,21 @@ def _make_add_rows(vectors: int, lanes: int = LANES):
             def of_type(name):
                 return context.get_data_type(typed_arguments[name][0].dtype)
 
-            sum_type, weight_type = of_type("result"), of_type("weights")
-            vector = ir.VectorType(sum_type, lanes)
+            real, real_type = typed_arguments["result"][0].dtype, of_type("result")
+            vector, alignment = ir.VectorType(real_type, lanes), real.bitwidth // 8
 
-            def pointer_to(pointer, index, vector_index, kind):
-                """Pointer to the vector of some index, and the alignment that can be relied on, in bytes."""
+            def pointer_to(pointer, index, vector_index):
+                """Pointer to the vector of some index."""
                 here = builder.gep(pointer, [builder.add(index, ir.Constant(index.type, vector_index * lanes))])
-                return builder.bitcast(here, ir.VectorType(kind, lanes).as_pointer()), 4 if kind == _FLOAT else 8
+                return builder.bitcast(here, vector.as_pointer())
 
-            def load(name, index, vector_index, kind):
-                pointer, alignment = pointer_to(data(name), index, vector_index, kind)
-                return builder.load(pointer, align=alignment)
+            def load(name, index, vector_index):
+                return builder.load(pointer_to(data(name), index, vector_index), align=alignment)
 
             at = number("at")
             sums = [cgutils.alloca_once(builder, vector) for _ in range(vectors)]
             for i, total in enumerate(sums):
-                builder.store(load("result", at, i, sum_type), total)
+                builder.store(load("result", at, i), total)
             unit_step = ir.Constant(at.type, 1)
             with cgutils.for_range_slice(builder, number("start"), number("stop"), unit_step, at.type) as (event, _):
                 unit_of_event = builder.sext(builder.load(builder.gep(data("unit"), [event])), at.type)
@@ -63,14 +68,10 @@ def _make_add_rows(vectors: int, lanes: int = LANES):
                 factor = builder.insert_element(undefined, value_of_event, ir.Constant(_INT, 0))
                 factor = builder.shuffle_vector(factor, undefined, ir.Constant(all_lanes, [0] * lanes))
                 for i, total in enumerate(sums):
-                    weight = load("weights", first, i, weight_type)
-                    if weight_type != sum_type:
-                        weight = builder.fpext(weight, vector)
-                    product = builder.fmul(factor, weight, flags=("contract",))
+                    product = builder.fmul(factor, load("weights", first, i), flags=("contract",))
                     builder.store(builder.fadd(builder.load(total), product, flags=("contract",)), total)
             for i, total in enumerate(sums):
-                pointer, alignment = pointer_to(data("result"), at, i, sum_type)
-                builder.store(builder.load(total), pointer, align=alignment)
+                builder.store(builder.load(total), pointer_to(data("result"), at, i), align=alignment)
             return context.get_dummy_value()
 
         return signature, generate
@@ -79,56 +80,76 @@ def _make_add_rows(vectors: int, lanes: int = LANES):
 
 
 _ARGUMENTS = ("unit", "value", "start", "stop", "weights", "origin", "stride", "result", "at")
-_FLOAT, _INT = ir.FloatType(), ir.IntType(32)
-_add_rows_of_64, _add_rows_of_32, _add_rows_of_16, _add_rows_of_8 = (
-    _make_add_rows(vectors) for vectors in (8, 4, 2, 1)
+_INT = ir.IntType(32)
+
+
+def _make_add_windows(outputs: int):
+    """Make `add_windows` for so many output channels, from `done` on, of the `width` that there are."""
+    lanes = min(outputs, LANES)
+    add_rows = _make_add_rows(outputs // lanes, lanes)
+
+    def add_windows_of(first, unit, value, weights, origin, columns, width, done, result):
+        image_columns = first.size - 1
+        for column in range(columns):
+            left = column * weights.column_stride - weights.columns_left
+            start = first[min(max(left, 0), image_columns)]
+            stop = first[min(max(left + weights.kernel_columns, 0), image_columns)]
+            if start < stop:
+                # units are numbered from the image's left edge, weights from the window's
+                here = origin - left * weights.channels * width + done
+                add_rows(unit, value, start, stop, weights.taps, here, width, result, column * width + done)
+
+    # machine code is linked by names, so that each of these functions needs one of its own
+    add_windows_of.__qualname__ += f"_{outputs}"
+    return njit(fastmath={"contract"}, **ALLOCATES_NOTHING)(add_windows_of)
+
+
+_of_64, _of_32, _of_16, _of_8, _of_4, _of_2, _of_1 = (
+    _make_add_windows(outputs) for outputs in (64, 32, 16, 8, 4, 2, 1)
 )
-_add_rows_of_4, _add_rows_of_2 = _make_add_rows(1, 4), _make_add_rows(1, 2)
 
 
-@njit(error_model="numpy", fastmath={"contract"})
-def add_rows(unit, value, start, stop, weights, origin, stride, result, at, count):
-    """Add to ``result[at : at + count]`` the weights of some events, each times its value.
+@njit(fastmath={"contract"}, **ALLOCATES_NOTHING)
+def add_windows(first, unit, value, weights, origin, columns, width, result):
+    """Add to each output position of a row the weights of the events in one row of its window, each times its value.
 
     Parameters
     ----------
+    first : int32 array, shape (image columns + 1,)
     unit : int32 array
-        For each event its number, which says where its weights begin: at ``origin + stride * unit``.
     value : float array
-    start, stop : int
-        The events.
-    weights : float array
-        Of the same type as `result`, or of single precision.
-    origin, stride : int
-    result : float array
-        Of the type of `value`.
-    at, count : int
+        One row and step of `csnn.event.kernels.Events`.
+    weights : ConvolutionWeights
+        In which every input channel feeds all outputs.
+    origin : int
+        Where in `weights.taps` the row of the kernel begins.
+    columns, width : int
+        Output positions, and channels of each.
+    result : float array, shape (columns * width,)
+        Added to.
 
     Notes
     -----
-    For each sum the events are added in their order, whatever `count` is. No index is checked.
+    For each sum the events are added in their order, whatever `columns` and `width` are. No index is checked.
     """
     done = 0
-    while done + BLOCK <= count:
-        _add_rows_of_64(unit, value, start, stop, weights, origin + done, stride, result, at + done)
+    while done + BLOCK <= width:
+        _of_64(first, unit, value, weights, origin, columns, width, done, result)
         done += BLOCK
-    if done + 32 <= count:
-        _add_rows_of_32(unit, value, start, stop, weights, origin + done, stride, result, at + done)
+    if width & 32:
+        _of_32(first, unit, value, weights, origin, columns, width, done, result)
         done += 32
-    if done + 16 <= count:
-        _add_rows_of_16(unit, value, start, stop, weights, origin + done, stride, result, at + done)
+    if width & 16:
+        _of_16(first, unit, value, weights, origin, columns, width, done, result)
         done += 16
-    if done + 8 <= count:
-        _add_rows_of_8(unit, value, start, stop, weights, origin + done, stride, result, at + done)
+    if width & 8:
+        _of_8(first, unit, value, weights, origin, columns, width, done, result)
         done += 8
-    if done + 4 <= count:
-        _add_rows_of_4(unit, value, start, stop, weights, origin + done, stride, result, at + done)
+    if width & 4:
+        _of_4(first, unit, value, weights, origin, columns, width, done, result)
         done += 4
-    if done + 2 <= count:
-        _add_rows_of_2(unit, value, start, stop, weights, origin + done, stride, result, at + done)
+    if width & 2:
+        _of_2(first, unit, value, weights, origin, columns, width, done, result)
         done += 2
-    if done < count:
-        total = result[at + done]
-        for event in range(start, stop):
-            total += value[event] * weights[origin + stride * unit[event] + done]
-        result[at + done] = total
+    if width & 1:
+        _of_1(first, unit, value, weights, origin, columns, width, done, result)

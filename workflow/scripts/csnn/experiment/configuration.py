@@ -35,6 +35,9 @@ MISREAD = {"na", "nan", "none", "null", "true", "false"}
 NO_FILTER_BELOW = 0.03
 """Time constant in steps up to which NengoDL leaves a filter out (``nengo_dl.process_builders.LowpassBuilder``)."""
 
+MAX_VALUES = 100_000
+"""Largest number of values in a file of configuration, where aliases can make 10^9 of a few lines."""
+
 LEAST_SPACE = 1_000_000
 """Bytes that must be free where results go: no more than what tells a full disk from another."""
 
@@ -147,12 +150,27 @@ def load(path: str | os.PathLike) -> Any:
             content = json.loads(text)  # not all of which is YAML
         except (ValueError, RecursionError):
             raise InputError(f"{path} is not YAML ({one_line(' '.join(str(error).split()))})") from error
+    if _number_of_values(content, {}) > MAX_VALUES:
+        raise InputError(
+            f"{path} has more than {MAX_VALUES} values, counting what each alias (*name) stands for; it must have fewer"
+        )
     if isinstance(content, dict) and "__use_yte__" in content:
         raise InputError(
             f"{path} has the key __use_yte__, with which Snakemake runs code that stands in the file; "
             "a configuration must be plain YAML"
         )
     return content
+
+
+def _number_of_values(value: Any, known: dict[int, int]) -> int:
+    """Count the values within a value, however often they stand in it; each object is looked at once."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = 0  # within itself: found out later
+        items = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_number_of_values(item, known) for item in items)
+    return known[id(value)]
 
 
 def _with_text_keys(value: Any) -> Any:
@@ -168,7 +186,7 @@ def _shortest(value: Any) -> Any:
         return {key: _shortest(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_shortest(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
 
 
 def check(config: dict[str, Any]) -> None:
@@ -200,6 +218,12 @@ def check(config: dict[str, Any]) -> None:
                 f"config key readouts.windows[{i}] is {window}, more than the {snn['steps']} steps of the run; "
                 "it must be at most snn.steps"
             )
+    margins = config["readouts"]["margins"]
+    if len({f"{margin:g}" for margin in margins}) < len(margins):
+        raise InputError(
+            f"config key readouts.margins is {shown(margins)}, of which two read alike in tables; they must differ "
+            "within the first six digits"
+        )
     for key, path in named_files(config):
         if path is not None:
             _check_path(key, path)

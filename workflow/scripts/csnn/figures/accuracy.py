@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
@@ -20,8 +21,7 @@ from csnn.evaluation.readouts import WINDOW
 from csnn.evaluation.tables import over_seeds
 from csnn.figures.style import (
     CNN_LINE,
-    MARKERS,
-    NEURON_COLOURS,
+    NAMED_TAUS,
     PAGE_WIDTH,
     conversion_titles,
     laid_out,
@@ -54,49 +54,51 @@ def loss_vs_tau(scores: pd.DataFrame) -> Figure:
 
 
 def _measure_vs_tau(scores: pd.DataFrame, measure: str, label: str, scale: float) -> Figure:
-    """Draw a measure time-averaged and at the final step side by side, networks as lines, CNNs as levels."""
+    """Draw a measure time-averaged and at the final step side by side; a row for each CNN and conversion."""
     means = over_seeds(scores)
-    is_cnn = means["neuron"] == CNN
-    networks, cnns = means.loc[~is_cnn, "network"].unique(), means.loc[is_cnn, "network"]
-    positions, ticks = tau_positions(means.loc[~is_cnn, "tau_syn_s"])
-    # Networks with nearly the same scores stand side by side instead of hiding each other's intervals.
-    at_ms = np.unique(list(positions.values()))
-    spacing = np.diff(at_ms).min() if len(at_ms) > 1 else 1.0
-    nudge = 0.3 * spacing / max(len(networks), 5)
+    networks, cnns = means[means["neuron"] != CNN], means[means["neuron"] == CNN].set_index("cnn")
+    spiking = scores[scores["neuron"] != CNN]
+    titles = dict(zip(spiking["network"], conversion_titles(spiking), strict=True))
+    rows = list(dict.fromkeys(titles.values()))
+    of_neuron = looks(networks["neuron"])
+    many = networks["tau_syn_s"].nunique() > 3 * NAMED_TAUS
+    positions, ticks = tau_positions(networks["tau_syn_s"], nearest=0.2 if many else 0.1)
+    # Neurons with nearly the same scores stand side by side instead of hiding each other's intervals.
+    places = np.unique(list(positions.values()))
+    spacing = np.diff(places).min() if len(places) > 1 else 1.0
+    nudges = 0.3 * spacing * (np.arange(len(of_neuron)) - (len(of_neuron) - 1) / 2) / max(len(of_neuron), 5)
+    size: dict[str, Any] = {"markersize": 1.5, "capsize": 0, "linewidth": 0.6} if many else {}
 
-    figure = Figure(figsize=(PAGE_WIDTH, 3.3), layout="constrained")
-    titles = {TIME_AVERAGED: "Averaged over all time steps, as in the paper", FINAL_STEP: "At the last time step"}
-    for (readout, title), axes in zip(titles.items(), figure.subplots(1, 2, sharex=True, sharey=True), strict=True):
-        values = scale * means[measure]
-        bars = np.abs(scale * means[[f"{measure}_low", f"{measure}_high"]].to_numpy().T - values.to_numpy())
-        handles: list[Any] = []
-        for order, index in enumerate(np.flatnonzero(is_cnn)):
-            band = axes.axhspan(*(values[index] + bars[:, index] * (-1, 1)), color="0.9", linewidth=0, zorder=0.5)
-            dashes = {"linestyle": (0, (5 + 3 * order, 2))}
-            handles.append((band, axes.axhline(values[index], zorder=1.5, **CNN_LINE | dashes)))
-        for order, network in enumerate(networks):
-            rows = np.flatnonzero((means["network"] == network) & (means["readout"] == readout))
-            x = np.array([positions[milliseconds(tau_syn_s)] for tau_syn_s in means["tau_syn_s"][rows]])
-            handles.append(
-                axes.errorbar(
-                    x + nudge * (order - (len(networks) - 1) / 2),
-                    values[rows],
-                    bars[:, rows],
-                    color=NEURON_COLOURS[order % len(NEURON_COLOURS)],
-                    marker=MARKERS[order % len(MARKERS)],
-                    linestyle="-",
-                )
-            )
-        axes.set_title(title)
+    figure = Figure(figsize=(PAGE_WIDTH, 1.9 * len(rows) + 1.4), layout="constrained")
+    grid = figure.subplots(len(rows), 2, sharex=True, sharey=True, squeeze=False)
+    for (row, column), axes in np.ndenumerate(grid):
+        here = networks[networks["network"].map(titles) == rows[row]]
+        for cnn in here["cnn"].unique():
+            if cnn in cnns.index:
+                low, value, high = (scale * cnns.loc[cnn, f"{measure}{bound}"] for bound in ("_low", "", "_high"))
+                axes.axhspan(low, high, color="0.9", linewidth=0, zorder=0.5)
+                axes.axhline(value, zorder=1.5, **CNN_LINE)
+        for nudge, (neuron, look) in zip(nudges, of_neuron.items(), strict=True):
+            drawn = here[(here["neuron"] == neuron) & (here["readout"] == [TIME_AVERAGED, FINAL_STEP][column])]
+            x = np.array([positions[milliseconds(tau_syn_s)] for tau_syn_s in drawn["tau_syn_s"]])
+            values = scale * drawn[measure].to_numpy()
+            bars = np.abs(scale * drawn[[f"{measure}_low", f"{measure}_high"]].to_numpy().T - values)
+            axes.errorbar(x + nudge, values, bars, linestyle="-", **look, **size)
+        axes.set_title(["Time-averaged", "At the final step"][column] if row == 0 else "")
         axes.set_xticks(list(ticks.values()), list(ticks))
-        axes.set_xlabel("Synaptic time constant τ (ms)")
         axes.tick_params(labelleft=True)
+        axes.set_xlabel("Synaptic time constant τ (ms)" if row == len(rows) - 1 else "")
+        if len(rows) > 1 and column == 0:
+            axes.set_ylabel(rows[row], fontweight="bold")
     axes.set_ylim(bottom=0)
-    if len(at_ms) == 1:
-        axes.set_xlim(at_ms[0] - spacing, at_ms[0] + spacing)
+    if len(places) == 1:
+        axes.set_xlim(places[0] - spacing, places[0] + spacing)
     seeds = scores["seed"].nunique()
     note = "Bars and band: 95 % intervals over images" + (f"; means over {seeds} seeds" if seeds > 1 else "")
-    figure.legend(handles, [*cnns, *networks], loc="outside lower center", ncols=6, title=note)
+    handles: list[Any] = [(Patch(color="0.9"), Line2D([], [], **CNN_LINE))] * bool(len(cnns))
+    handles += [Line2D([], [], **look) for look in of_neuron.values()]
+    names = [CNN if len(rows) == 1 else "its own CNN"] * bool(len(cnns)) + list(map(str, of_neuron))
+    figure.legend(handles, names, loc="outside lower center", ncols=6, title=note)
     figure.supylabel(label)
     return laid_out(figure)
 
@@ -109,10 +111,12 @@ def accuracy_over_time(decisions: Sequence[Decided]) -> Figure:
         images = len(seeds[0].labels)
         accuracy = np.mean([decided.right_over_time.mean(axis=0) for decided in seeds], axis=0)
         low, high = np.transpose([wilson_interval(images * value, images) for value in accuracy])
-        axes.fill_between(times_ms, 100 * low, 100 * high, color=look["color"], alpha=0.13, linewidth=0)
+        if few:
+            axes.fill_between(times_ms, 100 * low, 100 * high, color=look["color"], alpha=0.13, linewidth=0)
         axes.plot(times_ms, 100 * accuracy, **look)
         axes.axhline(100 * seeds[0].cnn_right.mean(), **CNN_LINE, linewidth=0.8, zorder=1.5, label=CNN)
 
+    few = len({decided.configuration["tau_syn_s"] for decided in decisions}) <= NAMED_TAUS
     figure = over_time(decisions, draw)
     figure.supylabel("Accuracy at this step (%)")
     return laid_out(figure)

@@ -14,7 +14,18 @@ from numpy.typing import NDArray
 from csnn.evaluation.decisions import AGREEMENT, Decided, agreement, confusion
 from csnn.evaluation.metrics import FINAL_STEP
 from csnn.evaluation.tables import cnn_name
-from csnn.figures.style import NAMED_TAUS, PAGE_WIDTH, bare, laid_out, over_time, panels, short, styled, titled
+from csnn.figures.style import (
+    NAMED_TAUS,
+    PAGE_WIDTH,
+    bare,
+    evenly_chosen,
+    laid_out,
+    over_time,
+    panels,
+    short,
+    styled,
+    titled,
+)
 from csnn.words import tau
 
 MOST_MATRICES = 9
@@ -60,7 +71,8 @@ def confusion_matrices(decisions: Sequence[Decided], images: Mapping[str, NDArra
         matrices.setdefault(cnn_name(first.configuration["cnn"]), confusion(first.cnn_classes, first.labels, classes))
         final = np.array([decided.leaders[:, -1] for decided in of_tau[best]])
         matrices[f"{title}, {tau(best)}"] = confusion(final, first.labels, classes)
-    matrices = dict(list(matrices.items())[:MOST_MATRICES])
+    shown = dict(list(matrices.items())[:MOST_MATRICES])
+    left_out, matrices = len(matrices) - len(shown), shown
     columns = min(3, len(matrices))
     rows = ceil(len(matrices) / columns)
     figure = Figure(figsize=(PAGE_WIDTH, 2.3 * rows + 0.7), layout="constrained")
@@ -76,12 +88,14 @@ def confusion_matrices(decisions: Sequence[Decided], images: Mapping[str, NDArra
                 axes.text(column, row, f"{share:.0f}", ha="center", va="center", color=colour, fontsize=4.5)
     labels = [short(name, 12) for name in names] if few else []
     grid[0, 0].set_yticks(range(len(labels)), labels)
-    grid[0, 0].set_xticks(range(len(labels)), labels, rotation=90)
+    grid[0, 0].set_xticks(range(len(labels)), labels)
+    for axes in grid.ravel():  # that share these ticks, but not how they are turned
+        axes.tick_params(axis="x", rotation=90 if max(map(len, labels), default=0) > 2 else 0)
     for axes in grid.ravel()[len(matrices) :]:
         axes.set_axis_off()
         grid[-2, axes.get_subplotspec().colspan.start].tick_params(labelbottom=True)
     figure.colorbar(image, ax=grid, shrink=0.5, label="Images of the true class (%)").outline.set_visible(False)
-    figure.supxlabel("Decision")
+    figure.supxlabel("Decision" + (f" ({left_out} further networks are left out)" if left_out else ""))
     figure.supylabel("True class")
     return laid_out(figure)
 
@@ -102,15 +116,19 @@ def agreement_with_cnn(decisions: Sequence[Decided]) -> Figure:
         )
         positions, bottom = np.arange(len(of_tau)), np.zeros(len(of_tau))
         for kind, colour, values in zip(AGREEMENT, AGREEMENT_COLOURS, shares.T, strict=True):
-            axes[title].bar(positions, values, 0.75, bottom, color=colour, label=kind, linewidth=0.4, edgecolor="white")
+            if len(of_tau) <= 3 * NAMED_TAUS:
+                edge: dict[str, Any] = {"linewidth": 0.4, "edgecolor": "white"}
+                axes[title].bar(positions, values, 0.75, bottom, color=colour, label=kind, **edge)
+            else:
+                axes[title].fill_between(positions, bottom, bottom + values, color=colour, label=kind, linewidth=0)
             bottom += values
         for position, share in zip(positions, shares[:, :2].sum(axis=1), strict=True):
-            if len(of_tau) <= NAMED_TAUS:
+            if len(of_tau) <= NAMED_TAUS:  # in the middle of the two lowest parts, which it is the sum of
                 box = {"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.85}
-                axes[title].text(
-                    float(position), share - 3, f"{share:.1f}", ha="center", va="top", fontsize=6.5, bbox=box
-                )
-        axes[title].set_xticks(positions, [tau(tau_syn_s).removeprefix("τ = ") for tau_syn_s in of_tau])
+                place = {"y": share / 2, "va": "center"} if share > 10 else {"y": share + 2, "va": "bottom"}
+                axes[title].text(float(position), s=f"{share:.1f}", ha="center", fontsize=6.5, bbox=box, **place)
+        named = positions if len(of_tau) <= NAMED_TAUS else evenly_chosen(positions, 4)
+        axes[title].set_xticks(named, [tau(list(of_tau)[k]).removeprefix("τ = ") for k in named])
         axes[title].tick_params(labelbottom=True)
         axes[title].grid(axis="x", visible=False)
         axes[title].set_ylim(0, 100)

@@ -128,57 +128,90 @@ def labelled_image(image: Mapping[str, NDArray]) -> Figure:
 def architecture(layers: Sequence[Mapping]) -> Figure:
     """Draw a network's layers as boxes in the order in which data flows, down one column and on at the top of the next.
 
+    An arrow leads from each layer to those that it feeds. Where they do not follow each other, it runs beside the
+    column; from another column, the box names the layer that it comes from.
+
     Parameters
     ----------
     layers : sequence of mappings
-        One per layer: ``name``, ``type`` of the Keras layer, ``config`` (of its Keras configuration what is shown),
-        ``output_shape`` (without the batch) and ``parameters`` (their number).
+        One per layer: ``name``, ``type`` of the Keras layer, ``inputs`` (names of the layers that feed it), ``config``
+        (of its Keras configuration what is shown), ``output_shape`` (without the batch) and ``parameters`` (their
+        number).
     """
     import schemdraw
     from schemdraw import elements, flow
 
     # All lengths are in inches, which are made the drawing's unit too.
-    width, line, arrow, gap, margin = 2.1, 0.13, 0.34, 0.3, 0.1
-    details = [layer_lines(layer) for layer in layers]
+    width, line, arrow, lane, margin = 2.1, 0.13, 0.34, 0.09, 0.1
+    rows = ceil(len(layers) / min(4 if len(layers) > 30 else 3, ceil(len(layers) / 6)))
+    columns = ceil(len(layers) / rows)
+    index_of = {layer["name"]: index for index, layer in enumerate(layers)}
+    edges = [
+        (index_of[name], index_of[layer["name"]]) for layer in layers for name in layer["inputs"] if name in index_of
+    ]
+    beside = sorted((start, end) for start, end in edges if end > start + 1 and start // rows == end // rows)
+    far = {(start, end) for start, end in edges if end > start + 1 and start // rows != end // rows}
+    lanes: list[int] = []  # the lowest end of what runs in each lane
+    lane_of: dict[tuple[int, int], int] = {}
+    for start, end in beside:
+        lane_of[start, end] = next((k for k, last in enumerate(lanes) if last <= start), len(lanes))
+        lanes[lane_of[start, end] :] = [end, *lanes[lane_of[start, end] + 1 :]]
+    gap = 0.3 + lane * (1 + max(lane_of.values(), default=-1))
+
+    details = [
+        layer_lines(layer)
+        + [short(f"and from {layers[start]['name']}", 36) for start, end in sorted(far) if end == index]
+        for index, layer in enumerate(layers)
+    ]
     height = 0.1 + line * (1 + max(map(len, details)))
     pitch = height + arrow
-    rows = ceil(len(layers) / min(3, ceil(len(layers) / 6)))
-    columns = ceil(len(layers) / rows)
+    head: dict[str, Any] = {"arrow": "->", "arrowwidth": 0.07, "arrowlength": 0.1}
 
     drawing = schemdraw.Drawing(show=False)
     drawing.config(unit=1, inches_per_unit=1, fontsize=7, lw=0.8)
+
+    def draw_path(*path: tuple[float, float]) -> None:
+        for start, end in pairwise(path):
+            drawing.add(elements.Line(**(head if end == path[-1] else {})).at(start).to(end))
+
+    def top(index: int) -> tuple[float, float]:
+        return index // rows * (width + gap), -(index % rows) * pitch
+
     for index, (layer, lines) in enumerate(zip(layers, details, strict=True)):
-        column, row = divmod(index, rows)
-        x, y = column * (width + gap), -row * pitch
+        x, y = top(index)
         bottom = y - height
         box = flow.RoundBox(w=width, h=height, cornerradius=0.06).anchor("N").at((x, y)).theta(0)
         box.fill(next((fill for kind, fill in LAYER_COLOURS.items() if kind in layer["type"]), "#F0F0F0"))
         for number, words in enumerate([layer["type"], *lines]):
             box.label(words, "center", ofst=(0, line * (len(lines) / 2 - number)))
         shape = " × ".join(map(str, layer["output_shape"]))
-        drawing += box.label(shape, "S", ofst=(0.07, -0.4 * arrow), halign="left", valign="center")
-        path = [(x, bottom), (x, y - pitch)]
-        if row == rows - 1 and index < len(layers) - 1:
+        if index == len(layers) - 1:
+            box.label("logits", "S", ofst=(0, -arrow - 0.08), valign="center")
+        drawing.add(box.label(shape, "S", ofst=(0.07, -0.4 * arrow), halign="left", valign="center"))
+        if index == len(layers) - 1 or ((index, index + 1) in edges and index % rows < rows - 1):
+            draw_path((x, bottom), (x, y - pitch))
+        elif (index, index + 1) in edges:
             # On to the next column: through the gap between the columns and into the first box from above.
-            turn, side, next_x = bottom - 0.8 * arrow, x + (width + gap) / 2, x + width + gap
-            path = [(x, bottom), (x, turn), (side, turn), (side, 0.8 * arrow), (next_x, 0.8 * arrow), (next_x, 0)]
-        for start, end in pairwise(path):
-            head: dict[str, Any] = {"arrow": "->", "arrowwidth": 0.07, "arrowlength": 0.1} if end == path[-1] else {}
-            drawing += elements.Line(**head).at(start).to(end)
+            turn, side, next_x = bottom - 0.8 * arrow, x + width / 2 + gap - 0.15, x + width + gap
+            draw_path((x, bottom), (x, turn), (side, turn), (side, 0.8 * arrow), (next_x, 0.8 * arrow), (next_x, 0))
+    for (start, end), number in lane_of.items():
+        x, side = top(start)[0] + width / 2, top(start)[0] + width / 2 + lane * (number + 1)
+        out, into = top(start)[1] - 0.7 * height, top(end)[1] - 0.3 * height
+        draw_path((x, out), (side, out), (side, into), (x, into))
 
     # The total stands above the columns, clear of the line that arrives there from the column before.
-    top = 0.25 + (arrow if columns > 1 else 0)
-    size = (columns * (width + gap) - gap + 2 * margin, top + rows * pitch + 2 * margin)
+    above = 0.25 + (arrow if columns > 1 else 0)
+    size = (columns * (width + gap) - gap * (not lane_of) + 2 * margin, above + rows * pitch + 2 * margin + 0.1)
     figure = Figure(figsize=size)
     axes = figure.add_axes((0, 0, 1, 1))
     drawing.draw(canvas=axes, show=False)
-    left, bottom = -width / 2 - margin, -rows * pitch - margin
+    left, bottom = -width / 2 - margin, -rows * pitch - margin - 0.1
     axes.set(xlim=(left, left + size[0]), ylim=(bottom, bottom + size[1]))
     axes.set_axis_off()
     for text in axes.texts:
         text.set_fontweight("bold" if text.get_text() in {layer["type"] for layer in layers} else "normal")
     total = sum(layer["parameters"] for layer in layers)
-    axes.text(left + size[0] / 2, top - 0.1, f"{total:,} parameters in all", ha="center", va="center")
+    axes.text(left + size[0] / 2, above - 0.1, f"{total:,} parameters in all", ha="center", va="center")
     return figure
 
 

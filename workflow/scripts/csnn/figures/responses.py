@@ -8,13 +8,14 @@ from math import ceil, sqrt
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from csnn.evaluation.recording import Recording
-from csnn.figures.style import PAGE_WIDTH, laid_out, short, styled
+from csnn.figures.style import NAMED_TAUS, NEURON_COLOURS, PAGE_WIDTH, evenly_chosen, laid_out, short, styled
 from csnn.responses import Responses
 from csnn.words import tau
 
@@ -37,7 +38,8 @@ def logits_by_tau(responses: Sequence[Responses], image: Mapping[str, NDArray]) 
         Its ``labels`` (1,) and the ``class_names``.
     """
     logits = logits_of(responses)
-    keys = [key for key in logits if key[0] == responses[0].provenance["network"]]
+    of_network = [key for key in logits if key[0] == responses[0].provenance["network"]]
+    keys = evenly_chosen(of_network)
     columns = ceil(sqrt(len(keys)))
     panels = [keys[start : start + columns] for start in range(0, len(keys), columns)]
     name = class_name(image)
@@ -45,7 +47,7 @@ def logits_by_tau(responses: Sequence[Responses], image: Mapping[str, NDArray]) 
     for row, axes_row in zip(panels, grid, strict=True):
         for (_, tau_syn_s), axes in zip(row, axes_row, strict=False):
             axes.set_title(tau(tau_syn_s))
-    figure.suptitle(f"{keys[0][0]}: logits over time for an image of class “{name}”")
+    figure.suptitle(f"{keys[0][0]}: logits over time for an image of class “{name}”{_left_out(keys, of_network, 'τ')}")
     return laid_out(figure)
 
 
@@ -56,15 +58,22 @@ def logits_grid(responses: Sequence[Responses], image: Mapping[str, NDArray]) ->
     Parameters are those of `logits_by_tau`; a combination without logits leaves its panel empty.
     """
     logits = logits_of(responses)
-    networks, taus = (list(dict.fromkeys(parts)) for parts in zip(*logits, strict=True))
+    all_networks, all_taus = (list(dict.fromkeys(parts)) for parts in zip(*logits, strict=True))
+    networks, taus = evenly_chosen(all_networks), evenly_chosen(all_taus, NAMED_TAUS)
     panels = [[(network, tau_syn_s) for tau_syn_s in taus] for network in networks]
     figure, grid = logit_panels(panels, logits, responses[0].provenance["dt_s"], image, panel_height=1.4)
     for tau_syn_s, axes in zip(taus, grid[0], strict=True):
         axes.set_title(tau(tau_syn_s))
     for network, axes in zip(networks, grid[:, 0], strict=True):
         axes.set_ylabel(network, fontweight="bold")
-    figure.suptitle(f"Logits over time for an image of class “{class_name(image)}”")
+    left_out = _left_out(networks, all_networks, "networks") + _left_out(taus, all_taus, "τ")
+    figure.suptitle(f"Logits over time for an image of class “{class_name(image)}”{left_out}")
     return laid_out(figure)
+
+
+def _left_out(shown: Sequence, known: Sequence, kind: str) -> str:
+    """Say how many of something are shown, where it is not all."""
+    return f"; {len(shown)} of {len(known)} {kind}" if len(shown) < len(known) else ""
 
 
 def logits_of(responses: Sequence[Responses]) -> dict[tuple[str, float | None], NDArray]:
@@ -86,7 +95,7 @@ def logit_panels(
     image: Mapping[str, NDArray],
     panel_height: float,
 ) -> tuple[Figure, NDArray]:
-    """Draw logits in rows and columns of panels with shared axes and one legend beside them all."""
+    """Draw logits in rows and columns of panels, rows with a logit axis each, and one legend beside them all."""
     class_names, true_class = image["class_names"], int(image["labels"][0])
     # In a legend of more classes nobody finds one: the true class and those whose last logits are largest are named.
     last = np.mean([logits[key][-1] for row in panels for key in row if key in logits], axis=0)
@@ -108,7 +117,7 @@ def logit_panels(
         ),
         layout="constrained",
     )
-    grid = figure.subplots(len(panels), columns, sharex=True, sharey=True, squeeze=False)
+    grid = figure.subplots(len(panels), columns, sharex=True, sharey="row", squeeze=False)
     for (row, column), axes in np.ndenumerate(grid):
         trace = logits.get(panels[row][column]) if column < len(panels[row]) else None
         if trace is None:
@@ -143,22 +152,25 @@ def spikes_and_voltages(recording: Recording) -> Figure:
     times_ms = dt_ms * np.arange(1, steps + 1)
     figure = Figure(figsize=(max(PAGE_WIDTH, 1.7 * len(names)), 1.05 * layers + 2.6), layout="constrained")
     grid = figure.subplots(layers + 2, len(names), sharex=True, sharey="row", squeeze=False)
-    most = max(np.max(layer, initial=1.0) for spikes in recording.spikes.values() for layer in spikes)
-    for name, column in zip(names, grid.T, strict=True):
-        column[0].set_title(name, fontweight="bold")
-        for axes, spikes in zip(column, recording.spikes[name], strict=False):
-            size = spikes.shape[1]
-            shown = axes.imshow(
-                spikes.T, cmap="Greys", vmin=0, vmax=min(most, 1), aspect="auto", extent=(0, times_ms[-1], size, 0)
-            )
-            axes.set_yticks([])
-            axes.grid(False)
-        output, voltage = column[-2:]
-        output.bar(times_ms - dt_ms / 2, recording.output[name], 0.6 * dt_ms, color="#0072B2")
-        if np.isnan(recording.voltages[name]).all():
+    rates = {name for name in names if np.isnan(recording.voltages[name]).all()}
+    images = {}
+    for kind, members, colours in (("rates", rates, "Blues"), ("spikes", set(names) - rates, "Greys")):
+        most = max((np.max(layer, initial=1.0) for name in members for layer in recording.spikes[name]), default=1.0)
+        # the square root of the number, so that one spike is seen beside several
+        looks: dict[str, Any] = {"cmap": colours, "norm": PowerNorm(0.5, vmin=0, vmax=most), "aspect": "auto"}
+        for name in members:
+            column = grid[:, names.index(name)]
+            column[0].set_title(f"{name} (rate neurons)" if kind == "rates" else name, fontweight="bold")
+            for axes, layer in zip(column, recording.spikes[name], strict=False):
+                images[kind] = axes.imshow(layer.T, extent=(0, times_ms[-1], layer.shape[1], 0), **looks)
+                axes.set_yticks([])
+                axes.grid(False)
+    for name, (output, voltage) in zip(names, grid[-2:].T, strict=True):
+        output.bar(times_ms - dt_ms / 2, recording.output[name], 0.6 * dt_ms, color=NEURON_COLOURS[0])
+        if name in rates:
             voltage.text(0.5, 0.5, "none: a rate neuron", transform=voltage.transAxes, ha="center", va="center")
         else:
-            voltage.plot(times_ms, recording.voltages[name], color="#D55E00", linewidth=0.8)
+            voltage.plot(times_ms, recording.voltages[name], color=NEURON_COLOURS[3], linewidth=0.8)
         voltage.axhline(1, color="0.4", linestyle=(0, (1, 1)), linewidth=0.7)
     for row in range(layers):
         grid[row, 0].set_ylabel(f"layer {row + 1}\n{recording.spikes[names[0]][row].shape[1]} neurons")
@@ -166,9 +178,10 @@ def spikes_and_voltages(recording: Recording) -> Figure:
     grid[-1, 0].set_ylabel("its potential\n(threshold: 1)")
     grid[-1, 0].set_ylim(-0.05, 1.1)
     grid[-2, 0].set_ylim(bottom=0)
-    bar = figure.colorbar(
-        shown, ax=grid[:layers], shrink=0.6, pad=0.01, label="Spikes per step (rate neurons: rate × dt)"
-    )
-    bar.outline.set_visible(False)
+    for kind, rows, label in (("spikes", grid[:layers], "Spikes per step"), ("rates", grid[layers:], "Rate × dt")):
+        if kind in images:
+            bar = figure.colorbar(images[kind], ax=rows, shrink=0.8, pad=0.01, label=label)
+            bar.outline.set_visible(False)
+            bar.ax.yaxis.set_major_locator(MaxNLocator(4, integer=kind == "spikes"))
     figure.supxlabel("Time since the image appeared (ms)")
     return laid_out(figure)

@@ -28,7 +28,11 @@ styled = style.context(str(Path(__file__).with_name("figures.mplstyle")), after_
 PAGE_WIDTH, PAGE_HEIGHT = 7.2, 9.5  # inches
 # Okabe and Ito's colours, the lightest left out; each neuron has a marker of its own, so that grey print is enough.
 NEURON_COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*", "<", ">"]
+KNOWN_NEURONS = ["RLR", "SRL", "LIF", "A-LIF", "RSRL"]
+"""Neurons that look the same in every figure and experiment; others take the looks that are left."""
+MOST_PANELS = 12
+"""Rows or columns of panels beyond which a figure shows a choice."""
 # Time constants are an order, so their colours are one too: dark to light, also in grey print and to colour-blind
 # readers; dashes tell neighbours apart.
 DASHES: list[Any] = ["-", (0, (4, 1.2)), (0, (1, 1)), (0, (4, 1, 1, 1))]
@@ -109,11 +113,24 @@ def tau_looks(taus: Iterable[float | None]) -> dict[float | None, dict[str, Any]
 
 
 def looks(names: Iterable[Hashable]) -> dict[Hashable, dict[str, Any]]:
-    """Give each name a colour and a marker."""
+    """Give each name a colour and a marker: `KNOWN_NEURONS` their own, other names those that are left."""
+    names = list(dict.fromkeys(names))
+    order = [*KNOWN_NEURONS, *(name for name in names if name not in KNOWN_NEURONS)]
+    if not set(names) & set(KNOWN_NEURONS):
+        order = names
     return {
-        name: {"color": NEURON_COLOURS[i % len(NEURON_COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
-        for i, name in enumerate(dict.fromkeys(names))
+        name: {
+            "color": NEURON_COLOURS[order.index(name) % len(NEURON_COLOURS)],
+            "marker": MARKERS[order.index(name) % len(MARKERS)],
+        }
+        for name in names
     }
+
+
+def evenly_chosen(items: Iterable[Any], most: int = MOST_PANELS) -> list[Any]:
+    """Return all items, or as many as allowed, evenly from the first to the last."""
+    items = list(items)
+    return items if len(items) <= most else [items[k] for k in np.linspace(0, len(items) - 1, most).round().astype(int)]
 
 
 def conversion_titles(rows: pd.DataFrame) -> pd.Series:
@@ -139,7 +156,9 @@ def network_titles(rows: pd.DataFrame) -> pd.Series:
 
 
 def tau_positions(taus_s: Iterable[float | None], nearest: float = 0.1) -> tuple[dict[str, float], dict[str, float]]:
-    """Place synaptic time constants on an axis in ms, "no filter" one step to the left of the shortest.
+    """Place synaptic time constants on an axis, "no filter" one step to the left of the shortest.
+
+    The axis is linear in ms, or in their logarithm if they extend over more than a decade.
 
     Parameters
     ----------
@@ -150,14 +169,16 @@ def tau_positions(taus_s: Iterable[float | None], nearest: float = 0.1) -> tuple
 
     Returns
     -------
-    positions, ticks : dict from the words of `milliseconds` to position in ms
+    positions, ticks : dict from the words of `milliseconds` to the position
         All of them, and those that are labelled: a label too close to the one before it is left out.
     """
     numbers = sorted({1000 * tau for tau in taus_s if not pd.isna(tau)})
-    positions = {milliseconds(number / 1000): number for number in numbers}
+    logarithmic = len(numbers) > 2 and numbers[-1] > 10 * numbers[0]
+    positions = {milliseconds(number / 1000): np.log10(number) if logarithmic else number for number in numbers}
     if any(pd.isna(tau) for tau in taus_s):
-        step = np.diff(numbers).min() if len(numbers) > 1 else (numbers or [1.0])[0]
-        positions = {milliseconds(None): (numbers[0] if numbers else 0.0) - step, **positions}
+        placed = list(positions.values()) or [0.0]
+        step = np.diff(placed).mean() if logarithmic else np.diff(placed).min() if len(placed) > 1 else placed[0] or 1.0
+        positions = {milliseconds(None): placed[0] - step, **positions}
     width = max(positions.values()) - min(positions.values())
     ticks: dict[str, float] = {}
     for words, position in positions.items():

@@ -18,7 +18,7 @@ import numpy as np
 
 from csnn.files import AGAIN, InputError, atomic_write, check_record, check_settings, checksum_record
 from csnn.model.equivalent import equivalent
-from csnn.model.graph import with_average_pooling
+from csnn.model.graph import inputs_of_layers, with_average_pooling
 from csnn.model.keras_file import read_model
 from csnn.nengodl_compat import tf
 
@@ -293,11 +293,13 @@ _DRAWN = ("filters", "kernel_size", "pool_size", "units", "activation")
 
 
 def describe(model: tf.keras.Model) -> list[dict]:
-    """Describe each layer for a drawing: ``name``, ``type``, ``config``, ``output_shape`` and ``parameters``."""
+    """Describe each layer for a drawing: its name, type, inputs (names of layers), settings, shape and parameters."""
+    inputs = inputs_of_layers(model)
     return [
         {
             "name": layer.name,
             "type": type(layer).__name__,
+            "inputs": inputs.get(layer.name, []),
             "config": {key: value for key, value in layer.get_config().items() if key in _DRAWN},
             "output_shape": list(
                 (layer.output_shape[0] if isinstance(layer.output_shape, list) else layer.output_shape)[1:]

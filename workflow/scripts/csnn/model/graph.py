@@ -134,6 +134,13 @@ def _nodes(model: tf.keras.Model) -> list[Any]:
     return nengo_dl.compat._build_map(model.outputs)[0]
 
 
+def inputs_of_layers(model: tf.keras.Model) -> dict[str, list[str]]:
+    """Return the names of the layers that feed each layer of a model, by its name."""
+    return {
+        node.layer.name: [tensor._keras_history.layer.name for tensor in node.keras_inputs] for node in _nodes(model)
+    }
+
+
 def end_layer(model: tf.keras.Model) -> tf.keras.layers.Layer:
     """Return the layer whose output is the model's."""
     if isinstance(model, tf.keras.Sequential):

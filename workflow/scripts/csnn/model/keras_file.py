@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 import io
 import json
+import math
 import os
 import re
 import zipfile
@@ -20,6 +21,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import h5py
 import numpy as np
@@ -59,7 +61,8 @@ def read_model(path: str | os.PathLike) -> tf.keras.Model:
     with _opened(path) as (config, file):
         if config is None:
             raise InputError(f"{path} holds weights but no architecture; it must be one that model.save of Keras wrote")
-        model = build(json.loads(config), path)
+        with _no_more_weights_than(_PACKED * os.path.getsize(path) // 4, path):
+            model = build(json.loads(config), path)
         _set_weights(model, file, path)
     return model
 
@@ -107,6 +110,23 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     if member.file_size > _PACKED * member.compress_size:
         raise ValueError(f"{name} claims {member.file_size} bytes, packed into {member.compress_size}")
     return archive.read(name)
+
+
+@contextmanager
+def _no_more_weights_than(number: int, path: str | os.PathLike) -> Iterator[None]:
+    """Refuse a layer with more weights than its file can hold, before memory is taken for them."""
+    add_weight = LAYERS.Layer.add_weight
+
+    def limited(layer, name=None, shape=None, *arguments, **options):
+        if math.prod(shape or ()) > number:
+            raise InputError(
+                f"{path} describes the layer {layer.name!r} with weights of {tuple(shape)}, which the file is too "
+                "small to hold; it must be one that Keras wrote"
+            )
+        return add_weight(layer, name, shape, *arguments, **options)
+
+    with mock.patch.object(LAYERS.Layer, "add_weight", limited):
+        yield
 
 
 # ---- architecture ----------------------------------------------------------------------------------------------------

@@ -13,9 +13,10 @@ from typing import Any
 
 import yaml
 
+from csnn.files import atomic_write
 from csnn.job import made_with
 
-HEADINGS = ["Results", "Responses", "Activity and cost", "Comparison with the paper", "Provenance"]
+HEADINGS = ["Results", "Responses", "Activity and cost", "Comparison with the paper", "Data and model", "Provenance"]
 """In the order in which a reader asks."""
 
 
@@ -28,7 +29,7 @@ class Item:
     heading, part
         Of `HEADINGS`, and a part of it, if any.
     title
-        Items of one part that share a title, and all labels but one, stand behind a switch.
+        Items of one part that share a title, and differ in a label, stand behind a switch.
     analyses
         It is shown where one of these is asked for; see ``analyses`` in the configuration.
     caption
@@ -38,7 +39,7 @@ class Item:
     draw
         Of a figure: the function that draws it, as ``module.function`` of `csnn.figures`.
     labels
-        Of which networks, time constants and seeds it is, where not of all.
+        What else tells it from others: under ``of`` which time constants and seeds it is of, where not of all.
     with_images
         Whether it shows images of the data set, which stay out of the report unless that is wanted.
     """
@@ -83,4 +84,10 @@ def make_report(inputs: Any, outputs: Any, params: Any, log: str | os.PathLike, 
         command += ["--configfile", file.name, "--profile", "none", "--workflow-profile", "none", "--nolock"]
         command += ["--report", outputs[0], "--report-stylesheet", str(repository / "workflow/report/report.css")]
         subprocess.run([*command, "--", *inputs.shown], check=True, stdout=printed, stderr=subprocess.STDOUT)
+        report, title = Path(outputs[0]), f"<title>{params.configuration['experiment']}: spiking networks</title>"
+        html = report.read_text(encoding="utf-8").replace("<title>Snakemake Report</title>", title, 1)
+        script = (repository / "workflow/report/report.js").read_text(encoding="utf-8")
+        with atomic_write(report) as temporary:
+            before, end, after = html.rpartition("</body>")
+            Path(temporary).write_text(f"{before}<script>{script}</script>{end}{after}", encoding="utf-8")
         print(made_with("report", inputs, outputs, dict(params.items())), file=printed)

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -23,6 +24,7 @@ from csnn.words import CNN, milliseconds
 MOST_NUMBERS = 200_000
 """Logits that the page holds at most: it must stay small (see `pages.packed`)."""
 MOST_IMAGES = 20
+SCRIPT = Path(__file__).with_name("explorer.js")
 COLOURS = [*MUTED, "#000000"]
 
 
@@ -87,28 +89,36 @@ def record(
         "start": [float(f"{dt_ms * step:.6g}") for step in starts],
         "end": [float(f"{dt_ms * step:.6g}") for step in ends],
         "decision": [names[leader[step]] for step in starts],
+        "cnn": cnn,
         **{f"c{k}": [float(f"{value:.2f}") for value in column] for k, column in enumerate(logits[kept].T)},
     }
 
 
-def chart(records: Sequence[dict], pictures: dict[str, str], names: Sequence[str]) -> dict:
-    """Return the chart as a Vega-Lite specification; `pictures` holds the URI of each image, or nothing."""
+def chart(records: Sequence[dict], names: Sequence[str]) -> dict:
+    """Return the chart of one record, which fields on the page choose, as a Vega-Lite specification.
+
+    Parameters
+    ----------
+    records
+        See `record`.
+    names
+        Of the classes.
+    """
     chosen = {}
     for key, label in (("network", "Network"), ("tau", "τ (ms)"), ("image", "Image")):
         values = list(dict.fromkeys(record[key] for record in records))
-        chosen[key] = alt.param(
-            name=f"chosen_{key}", value=values[0], bind=alt.binding_select(options=values, name=label)
-        )
+        field = alt.binding_select(options=values, name=label, element="#choices")
+        chosen[key] = alt.param(name=f"chosen_{key}", value=values[0], bind=field)
     only = " && ".join(f"datum.{key} == chosen_{key}" for key in chosen)
     columns: list[Any] = [f"c{k}" for k in range(len(names))]
-    colour = alt.Color("class:N", title="Class", sort=None).scale(
+    colour = alt.Color("class:N", title=None, sort=None, legend=alt.Legend(orient="top", columns=5)).scale(
         domain=list(names), range=[COLOURS[k % len(COLOURS)] for k in range(len(names))]
     )
     end_ms = records[0]["t"][-1]
     time = alt.X("t:Q", title="Time since the image appeared (ms)").scale(domain=[0, end_ms], nice=False)
-    tooltip = [alt.Tooltip("t:Q", title="ms"), "class:N", alt.Tooltip("logit:Q", format=".2f")]
+    labels = alt.Axis(minExtent=46, maxExtent=46)  # the charts stay in line whatever their labels are
     logits = (
-        alt.Chart(width=540, height=300)
+        alt.Chart(height=280)
         .transform_filter(only)
         .transform_flatten(["t", *columns])
         .transform_fold(columns, as_=["column", "logit"])
@@ -116,46 +126,43 @@ def chart(records: Sequence[dict], pictures: dict[str, str], names: Sequence[str
         .mark_line()
         .encode(
             x=time,
-            y=alt.Y("logit:Q", title="Logit"),
+            y=alt.Y("logit:Q", title="Logit", axis=labels),
             color=colour,
             strokeWidth=alt.when("datum.class == datum.truth").then(alt.value(3.5)).otherwise(alt.value(1.2)),
-            tooltip=tooltip,
+            tooltip=[alt.Tooltip("t:Q", title="ms"), "class:N", alt.Tooltip("logit:Q", format=".2f")],
         )
         .properties(title="Logits over time; the true class in bold")
     )
-    decision = (
-        alt.Chart(width=540, height=26)
+    spans = (
+        alt.Chart()
         .transform_filter(only)
         .transform_flatten(["start", "end", "decision"])
-        .transform_calculate(**{"class": "datum.decision"})
-        .mark_bar(height=26, strokeWidth=0)
-        .encode(
-            x=alt.X("start:Q", title=None, axis=None).scale(domain=[0, end_ms], nice=False),
-            x2="end:Q",
-            color=colour,
-            tooltip=[alt.Tooltip("class:N", title="decision"), "start:Q", "end:Q"],
-        )
-        .properties(title="Running decision: the class of the largest logit")
+        .transform_calculate(**{"class": "datum.decision", "who": "'network'"})
     )
-    words = (
-        alt.Chart(width=300, height=80)
+    whole_time = (
+        alt.Chart()
         .transform_filter(only)
-        .mark_text(align="left", baseline="top", lineBreak="\n", fontSize=13, lineHeight=18)
-        .encode(x=alt.value(0), y=alt.value(0), text="description:N")
+        .transform_calculate(**{"class": "datum.cnn", "who": "'CNN'", "start": "0", "end": str(end_ms)})
     )
-    above = [words]
-    if pictures:
-        above.insert(
-            0,
-            alt.Chart(width=112, height=112)
-            .transform_filter(only)
-            .transform_calculate(url=f"{json.dumps(pictures)}[datum.image]")
-            .mark_image(width=112, height=112)
-            .encode(x=alt.value(56), y=alt.value(56), url="url:N"),
+    decision = (
+        alt.layer(
+            *(
+                bars.mark_bar(height=22, strokeWidth=0).encode(
+                    x=alt.X("start:Q", title=None, axis=None).scale(domain=[0, end_ms], nice=False),
+                    x2="end:Q",
+                    y=alt.Y("who:N", title=None, sort=["network", "CNN"], axis=labels),
+                    color=colour,
+                    tooltip=[alt.Tooltip("class:N", title="decision"), "start:Q", "end:Q"],
+                )
+                for bars in (spans, whole_time)
+            )
         )
-    whole = alt.vconcat(alt.hconcat(*above), logits, decision, data=alt.NamedData("records"))
+        .properties(height=56)
+        .properties(title="Decision at each time, and the CNN's")
+    )
     spec = (
-        whole.add_params(*chosen.values())
+        alt.vconcat(logits, decision, data=alt.NamedData("records"))
+        .add_params(*chosen.values())
         .configure_view(stroke=None)
         .configure_axis(grid=True, gridColor="#e6e6e6", labelFontSize=12, titleFontSize=12, titleFontWeight="normal")
         .configure_title(anchor="start", fontSize=13)
@@ -199,21 +206,49 @@ def configurations(scores: pd.DataFrame) -> pd.DataFrame:
     return table[[*first, *(column for column in table if column not in first)]]
 
 
-def page(spec: dict, table: pd.DataFrame, sample: int, images: int) -> str:
-    """Return the page: the chart of a sample of images, and the sortable table over all of them."""
+def page(
+    records: Sequence[dict], pictures: dict[str, str], names: Sequence[str], table: pd.DataFrame, images: int
+) -> str:
+    """Return the page: the chart of a sample of images, and the sortable table over all of them.
+
+    Parameters
+    ----------
+    records
+        See `record`.
+    pictures
+        By the name of each image its URI, or nothing.
+    names
+        Of the classes.
+    table
+        See `configurations`.
+    images
+        How many images the table is of.
+    """
     import vl_convert
 
     init, rows = pages.sortable(table)
-    script = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub wants an argument that has a default
-    head = f"<script>{script}</script>"
-    content = json.dumps(spec).replace("</", "<\\/")  # a name must not end the script
-    body = (
-        f'<div id="chart"></div><script>vegaEmbed("#chart", {content}, {{renderer: "svg", actions: false}});</script>'
+    library = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub wants an argument that has a default
+    content = {"SPEC": chart(records, names), "PICTURES": pictures}
+    # a name must not end the script
+    constants = "".join(
+        f"const {name} = {json.dumps(value)};\n".replace("</", "<\\/") for name, value in content.items()
     )
+    script = f"{constants}const RECORDS = SPEC.datasets.records;\n{SCRIPT.read_text(encoding='utf-8')}"
+    body = (
+        '<div id="choices"></div><div id="said"><img id="picture" alt="" hidden><p id="words" aria-live="polite"></p>'
+        f'</div><div id="chart"></div><script type="module">{script}</script>'
+    )
+    sample = len({record["image"] for record in records})
     return pages.page(
         "Choose a network, a time constant and an image",
         [
-            pages.Section("", f"{sample} of the {images} test images; first seed of the membrane potentials.", body),
+            pages.Section(
+                "",
+                f"{sample} of the {images} test images; first seed of the membrane potentials. Keys: ← and → step "
+                "through the images, n through the networks, t through the time constants. The address keeps what is "
+                "shown.",
+                body,
+            ),
             pages.Section(
                 "All configurations",
                 f"Of all {images} images. A click on a column's head sorts by it; the field on the right searches. "
@@ -221,5 +256,5 @@ def page(spec: dict, table: pd.DataFrame, sample: int, images: int) -> str:
                 init + rows,
             ),
         ],
-        head,
+        f"<script>{library}</script>",
     )

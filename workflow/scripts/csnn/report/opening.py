@@ -1,8 +1,9 @@
-"""The first lines of the report: every word follows from the results, none is written beforehand."""
+"""The first lines of the report: what was asked, what came out, what it means; each word follows from the results."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,26 +13,59 @@ from csnn.evaluation import health, metrics, tables
 from csnn.evaluation.decisions import Decided, by_network
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.evaluation.statistics import paired_difference
-from csnn.words import at_tau, millions, percent, points
+from csnn.words import PAPER, SAME_IMAGES, at_tau, bounded, millions, milliseconds, points, tau
 
 QUESTION = (
     "How much of a trained CNN's accuracy do the spiking networks keep that are converted from it, and how does that "
-    "depend on the kind of neuron and on the synaptic time constant τ?"
+    "depend on the type of neuron and on the synaptic time constant τ?"
 )
+AS_PAPER = (
+    f"The experiment is that of {PAPER['author']}, `{PAPER['title']} <{PAPER['link']}>`__ ({PAPER['year']}); what the "
+    "paper reports is time-averaged, and stands beside these numbers under *Comparison with the paper*."
+)
+NOTE = (
+    "Brackets hold 95 % intervals over images; differences are paired, image by image. The best τ is that of the "
+    "highest accuracy at the final step, on these same images, which flatters it a little."
+)
+CHOSEN = (
+    "Brackets hold 95 % intervals over images. Time constants and readouts were chosen on validation images and are "
+    "reported here once, on the test images."
+)
+HEALTHY = "The health check found nothing that explains a loss: every layer of neurons follows the CNN."
 
-HEALTHY = "The health check found nothing: every layer of neurons follows the CNN."
 
-Shares = Mapping[tuple[str, float | None], NDArray[np.float64]]
-"""By network and τ (s): share of seeds (and steps) with which each image is classified correctly, shape (images,)."""
+class Network(NamedTuple):
+    """A network at its most accurate synaptic time constant, and over all of them.
+
+    Attributes
+    ----------
+    name
+    spiking
+    tau_syn_s
+        The synaptic time constant with the highest accuracy at the final step, in seconds; None for no filter.
+    final, averaged : (images,) float
+        Share of seeds (and steps) with which each image is classified correctly at it.
+    gap : (float, float, float)
+        Accuracy of its own CNN minus `final`, with the bounds of the 95 % interval.
+    shortest, longest
+        The synaptic time constants between which `loss` is.
+    loss : (float, float, float)
+        By how much the accuracy at the final step is lower at the longest than at the shortest, with the interval.
+    """
+
+    name: str
+    spiking: bool
+    tau_syn_s: float | None
+    final: NDArray
+    averaged: NDArray
+    gap: tuple[float, float, float]
+    shortest: float | None
+    longest: float | None
+    loss: tuple[float, float, float]
 
 
-def accuracy(shares: NDArray) -> str:
-    """Write an accuracy with its 95 % interval; `shares` (images,) are in [0, 1]."""
-    return percent(shares.mean(), *metrics.accuracy_interval(shares))
-
-
-def answer(decisions: Sequence[Decided]) -> str:
-    """Answer the question in sentences.
+def networks(decisions: Sequence[Decided]) -> list[Network]:
+    """Return every network, in the order of the configuration.
 
     Parameters
     ----------
@@ -39,135 +73,151 @@ def answer(decisions: Sequence[Decided]) -> str:
         Of every configuration, about the same images; several seeds count as one network that is right as often as
         they are on average.
     """
-    networks = by_network(decisions)
+    groups = by_network(decisions)
     final, averaged = (
-        {key: np.mean([decided.right(readout) for decided in seeds], axis=0) for key, seeds in networks.items()}
+        {key: np.mean([decided.right(readout) for decided in seeds], axis=0) for key, seeds in groups.items()}
         for readout in (FINAL_STEP, TIME_AVERAGED)
     )
-    first = decisions[0]
-    steps = first.leaders.shape[1]
-    sentences = [_cnns(decisions)]
-    rates = {key for key, seeds in networks.items() if not seeds[0].configuration["spiking"]}
-    spiking = [key for key in networks if key not in rates]
-    if spiking:
-        best = _best(final, spiking)
-        named = f"{best[0]} {at_tau(best[1])}"
-        sentences.append(
-            (
-                f"Of the {len(spiking)} spiking networks, {named} is right most often"
-                if len(spiking) > 1
-                else f"The spiking network, {named}, is right"
-            )
-            + f" at the final step, after {1000 * first.configuration['dt_s'] * steps:g} ms: {accuracy(final[best])}; "
-            + _against_cnn(final[best], networks[best][0])
-            + "."
+    summarised = []
+    for name in dict.fromkeys(name for name, _ in groups):
+        taus = sorted((tau_syn_s for known, tau_syn_s in groups if known == name), key=lambda tau_syn_s: tau_syn_s or 0)
+        best = max(taus, key=lambda tau_syn_s: final[name, tau_syn_s].mean())
+        first = groups[name, best][0]
+        network = Network(
+            name=name,
+            spiking=first.configuration["spiking"],
+            tau_syn_s=best,
+            final=final[name, best],
+            averaged=averaged[name, best],
+            gap=paired_difference(first.cnn_right, final[name, best]),
+            shortest=taus[0],
+            longest=taus[-1],
+            loss=paired_difference(final[name, taus[0]], final[name, taus[-1]]),
         )
-    if rates:
-        best = _best(final, rates)
-        sentences.append(
-            f"With rate neurons, which do not spike, {best[0]} {at_tau(best[1])} reaches {accuracy(final[best])}; "
-            f"{_against_cnn(final[best], networks[best][0])}."
+        summarised.append(network)
+    return summarised
+
+
+def summary_table(decisions: Sequence[Decided], summarised: Sequence[Network]) -> pd.DataFrame:
+    """Return one row of text for each CNN and each network: its accuracy, gap to its CNN and loss over τ."""
+    cnns = {tables.cnn_name(decided.configuration["cnn"]): decided.cnn_right.astype(float) for decided in decisions}
+    rows = [{"Network": name, "Final step (%)": accuracy(right)} for name, right in cnns.items()]
+    spans = {(network.shortest, network.longest) for network in summarised}
+    ends = [tau(end) for end in spans.pop()] if len(spans) == 1 else ["the shortest", "the longest τ"]
+    loss = f"Loss from {ends[0]} to {ends[1].removeprefix('τ = ')} (points)"
+    for network in summarised:
+        row = {
+            "Network": network.name + ("" if network.spiking else ", rate neurons"),
+            "Best τ (ms)": milliseconds(network.tau_syn_s),
+            "Final step (%)": accuracy(network.final),
+            "Time-averaged (%)": accuracy(network.averaged),
+            "Gap to its CNN (points)": _points(network.gap),
+        }
+        rows.append(row | ({loss: _points(network.loss)} if network.shortest != network.longest else {}))
+    columns = dict.fromkeys(["Network", "Best τ (ms)"] + [column for row in rows for column in row])
+    return pd.DataFrame(rows, columns=list(columns)).fillna("–")
+
+
+def accuracy(shares: NDArray) -> str:
+    """Write an accuracy in percent with its 95 % interval; `shares` (images,) are in [0, 1]."""
+    low, high = metrics.accuracy_interval(shares)
+    if low is None or high is None:  # of shares of a single image
+        return f"{100 * shares.mean():.1f}"
+    return bounded(100 * shares.mean(), 100 * low, 100 * high)
+
+
+def _points(difference: tuple[float, float, float]) -> str:
+    """Write a difference of two accuracies in percentage points with its interval."""
+    return SAME_IMAGES if not any(difference) else bounded(*(100 * value for value in difference))
+
+
+def meaning(summarised: Sequence[Network], findings: pd.DataFrame | None = None) -> str:
+    """Say which spiking network keeps most of its CNN's accuracy, and which loses most and why.
+
+    Parameters
+    ----------
+    summarised
+        See `networks`.
+    findings
+        Of the health check, see `csnn.evaluation.health.tables`.
+    """
+    spiking = [network for network in summarised if network.spiking]
+    if not spiking:
+        return "None of these networks spikes: their neurons pass on rates."
+    best = max(spiking, key=lambda network: network.final.mean())
+    worst = max(spiking, key=lambda network: network.gap[0])
+    named = "The best spiking network" if len(spiking) > 1 else "The spiking network"
+    text = (
+        f"{named}, {best.name} {at_tau(best.tau_syn_s)}, classifies {100 * best.final.mean():.1f} % of the images "
+        f"correctly at the final step; {_against_cnn(best)}."
+    )
+    if worst.gap[1] <= 0:
+        return text
+    if worst is not best:
+        text += (
+            f" {worst.name} loses most: {at_tau(worst.tau_syn_s)}, its best, it classifies "
+            f"{100 * worst.final.mean():.1f} % correctly, {_against_cnn(worst)}"
         )
-    sentences += _robustness(final)
-    best = _best(averaged, spiking or rates)
-    sentences.append(
-        f"Averaged over all {steps} steps, which is what the paper reports and counts the start, when the filters are "
-        f"empty, the highest accuracy is that of {best[0]} {at_tau(best[1])}: {accuracy(averaged[best])}."
-    )
-    sentences.append(
-        "In brackets: 95 % intervals over images; differences are paired, image by image. The best of several networks "
-        "was chosen on the images that it is reported on, which flatters it a little."
-    )
-    return " ".join(sentences)
+    reason = "" if findings is None else health.reason(findings, worst.name)
+    if worst is best:
+        return f"{text} The health check says why: {reason}" if reason else text
+    return f"{text}; the health check says why: {reason}" if reason else f"{text}."
 
 
-def _best(shares: Shares, networks: Iterable[tuple[str, float | None]]) -> tuple[str, float | None]:
-    """Return the network of the highest accuracy; of equal ones the first."""
-    return max(networks, key=lambda network: shares[network].mean())
-
-
-def _against_cnn(shares: NDArray, decided: Decided) -> str:
+def _against_cnn(network: Network) -> str:
     """Say how far a network is from its own CNN."""
-    difference = paired_difference(shares, decided.cnn_right)
     none = "no difference from its CNN is shown"
-    return points(*difference, more="above its CNN", less="below its CNN", none=none)
+    return points(*network.gap, more="below its CNN", less="above its CNN", none=none)
 
 
-def _cnns(decisions: Sequence[Decided]) -> str:
-    """Say how accurate the CNN is, or each of several."""
-    cnns = {decided.configuration["cnn"]: accuracy(decided.cnn_right.astype(float)) for decided in decisions}
-    images = len(decisions[0].labels)
-    if len(cnns) == 1:
-        return f"The CNN classifies {next(iter(cnns.values()))} of the {images} test images correctly."
-    each = ", ".join(f"{tables.cnn_name(cnn)} {right}" for cnn, right in cnns.items())
-    return f"Of the {images} test images, the CNNs classify correctly: {each}."
-
-
-def _robustness(final: Shares) -> list[str]:
-    """Compare each network's final-step accuracy at its shortest and at its longest synaptic time constant."""
-    spans: dict[str, list[str]] = {}
-    for network in dict.fromkeys(network for network, _ in final):
-        taus = sorted(
-            (tau_syn_s for known, tau_syn_s in final if known == network), key=lambda tau_syn_s: tau_syn_s or 0
-        )
-        if len(taus) > 1:
-            short, long = final[network, taus[0]], final[network, taus[-1]]
-            change = points(*paired_difference(long, short), more="more", less="less", none="no change is shown")
-            spans.setdefault(f"{at_tau(taus[0])} and {at_tau(taus[-1])}", []).append(
-                f"{network} {100 * short.mean():.1f} and {100 * long.mean():.1f} %, {change}"
-            )
-    return [
-        f"How robust is each neuron against τ? Accuracy at the final step, {span}: {'; '.join(networks)}."
-        for span, networks in spans.items()
-    ]
-
-
-def gap_answer(gap: pd.DataFrame) -> str:
-    """Say how near to its CNN the best network comes, and of each neuron the network that validation images chose.
+def gap_table(gap: pd.DataFrame) -> pd.DataFrame:
+    """Return one row of text for each neuron: the network, τ and readout that were best on validation images.
 
     Parameters
     ----------
     gap : DataFrame
         See `csnn.evaluation.comparisons.gap_table`.
     """
-    sentences = [
-        "Time constants and readouts were chosen on validation images and are reported here once, on "
-        f"{gap['images'].iloc[0]} test images."
-    ]
-    for _, row in gap[gap["best"]].iterrows():
-        sentences.append(f"Best on validation images is {_network(row)}: {_gap(row)}.")
-    by_neuron = gap.loc[gap.groupby("neuron", sort=False)["validation_accuracy"].idxmax()].sort_index()
-    others = [f"{_network(row)}, {_gap(row)}" for _, row in by_neuron.iterrows()]
-    sentences.append(f"Of each neuron, the network that did best on validation images: {'; '.join(others)}.")
-    sentences.append(
-        "In brackets: 95 % intervals over images; what is said of a difference follows from McNemar's test, adjusted "
-        "for the number of tests."
+    rows = gap.loc[gap.groupby("neuron", sort=False)["validation_accuracy"].idxmax()].sort_index()
+    percent = 100 * rows[["accuracy", "accuracy_low", "accuracy_high"]]
+    return pd.DataFrame(
+        {
+            "Network": rows["neuron"].where(rows["spiking"].astype(bool), rows["neuron"] + ", rate neurons"),
+            "Made from the CNN": rows["cnn"],
+            "τ (ms)": rows["tau_syn_s"].map(milliseconds),
+            "Readout": rows["readout"],
+            "Accuracy (%)": [bounded(*values) for values in percent.to_numpy()],
+            "Its CNN (%)": (100 * rows["cnn_accuracy"]).map("{:.1f}".format),
+            "Gap to its CNN (points)": [
+                _points(tuple(values / 100))
+                for values in rows[["gap_points", "gap_points_low", "gap_points_high"]].to_numpy()
+            ],
+        }
     )
-    return " ".join(sentences)
 
 
-def _network(row: pd.Series) -> str:
-    """Name a row's network, time constant and readout."""
-    return f"{row['cnn']} with {row['neuron']} {at_tau(row['tau_syn_s'])} ({row['readout']})"
+def gap_meaning(gap: pd.DataFrame) -> str:
+    """Say how near to its CNN the spiking network comes that was best on validation images."""
+    return " ".join(
+        f"Best on validation images of the networks that spike is {row['neuron']} {at_tau(row['tau_syn_s'])} "
+        f"({row['readout']}), made from the CNN {row['cnn']}: on {row['images']} test images it classifies "
+        f"{100 * row['accuracy']:.1f} % correctly, its CNN {100 * row['cnn_accuracy']:.1f} %; McNemar's test "
+        f"says: {row['against_cnn']}."
+        for _, row in gap[gap["best"]].iterrows()
+    )
 
 
-def _gap(row: pd.Series) -> str:
-    """Say a row's accuracy beside that of its CNN."""
-    right = percent(row["accuracy"], row["accuracy_low"], row["accuracy_high"])
-    return f"{right} against {100 * row['cnn_accuracy']:.1f} % of its CNN, {row['against_cnn']}"
-
-
-def claims_answer(claims: pd.DataFrame) -> str:
+def claims_meaning(claims: pd.DataFrame) -> str:
     """Count what the tests of the paper's claims have shown."""
     parts = []
     for claim, rows in claims.groupby("claim", sort=False):
         counts = rows["answer"].str.split(": ").str[-1].value_counts()
         shown = ", ".join(f"{word} in {count}" for word, count in counts.items())
         parts.append(f"{claim}: {shown} of {len(rows)} tests")
-    return f"The paper's claims. {'; '.join(parts)}." if parts else ""
+    return f"The paper's claims: {'; '.join(parts)}." if parts else ""
 
 
-def costs_answer(costs: pd.DataFrame) -> str:
+def costs_meaning(costs: pd.DataFrame) -> str:
     """Say between what numbers of synaptic operations a decision costs."""
     return (
         f"Over all steps, a decision takes the spiking networks {millions(costs[['macs', 'acs']].sum(axis=1))} million "
@@ -177,35 +227,50 @@ def costs_answer(costs: pd.DataFrame) -> str:
 
 def opening(
     decisions: Sequence[Decided] | None = None,
-    scores: pd.DataFrame | None = None,
     gap: pd.DataFrame | None = None,
     claims: pd.DataFrame | None = None,
     costs: pd.DataFrame | None = None,
     findings: pd.DataFrame | None = None,
+    paper: bool = False,
 ) -> str:
-    """Return the report's first lines as reStructuredText: question, answer, and Table 2 where there is one.
+    """Return the report's first lines as reStructuredText.
 
     Parameters
     ----------
-    decisions, scores
+    decisions
         Of every configuration, where all are reported.
     gap, claims, costs
         Tables of the other analyses, where they are asked for.
     findings
         Of the health check, see `csnn.evaluation.health.tables`.
+    paper
+        Whether the paper's numbers stand beside these.
     """
-    answers = [
-        answer(decisions) if decisions else "",
-        gap_answer(gap) if gap is not None else "",
-        claims_answer(claims) if claims is not None else "",
-        costs_answer(costs) if costs is not None else "",
-    ]
-    text = f"**Question.** {QUESTION}\n\n"
-    text += f"**Answer.** {' '.join(filter(None, answers)) or 'The tables show every configuration.'}\n"
+    asked, shown, meant = [QUESTION], [], []
+    if decisions:
+        images, steps = decisions[0].leaders.shape
+        asked.append(
+            f"Here: {images} test images, each shown for {1000 * decisions[0].configuration['dt_s'] * steps:g} ms."
+        )
+        summarised = networks(decisions)
+        shown += [_rst(summary_table(decisions, summarised)), NOTE]
+        meant.append(meaning(summarised, findings))
+    if paper:
+        asked.append(AS_PAPER)
+    if gap is not None:
+        shown += [_rst(gap_table(gap)), CHOSEN]
+        meant.append(gap_meaning(gap))
+    meant += [] if claims is None else [claims_meaning(claims)]
+    meant += [] if costs is None else [costs_meaning(costs)]
+    text = f"**What was asked.** {' '.join(asked)}\n\n"
+    text += "**What came out.**" + "\n\n".join(["", *shown] if shown else [" The tables show every configuration."])
+    text += f"\n\n**What it means.** {' '.join(filter(None, meant))}\n"
     if findings is not None:
         causes = "".join(f"\n- {cause}" for cause in health.summary(findings))
-        text += f"\n**What can explain a loss.** {'The health check found:' if causes else HEALTHY}\n{causes}\n"
-    if scores is not None:
-        table = tables.table2(scores).to_markdown(index=False, tablefmt="rst", disable_numparse=True)
-        text += f"\n**Table 2.** {tables.caption(scores)}\n\n{table}\n"
+        text += f"\n{f'All that the health check found:{chr(10)}{causes}' if causes else HEALTHY}\n"
     return text
+
+
+def _rst(table: pd.DataFrame) -> str:
+    """Return a table of text as reStructuredText."""
+    return table.to_markdown(index=False, tablefmt="rst", disable_numparse=True)

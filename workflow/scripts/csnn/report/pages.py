@@ -32,7 +32,8 @@ def page(title: str, sections: Iterable[Section], head: str = "") -> str:
 
 def table(frame: pd.DataFrame, words: bool = False) -> str:
     """Return a table as HTML; `words` aligns its columns as text instead of as numbers."""
-    return frame.to_html(index=False, border=0, na_rep="–", classes=["plain", *(["words"] if words else [])])
+    classes = ["plain", *(["words"] if words else [])]
+    return f'<div class="scroll">{frame.to_html(index=False, border=0, na_rep="–", classes=classes)}</div>'
 
 
 def sortable(frame: pd.DataFrame) -> tuple[str, str]:
@@ -40,8 +41,10 @@ def sortable(frame: pd.DataFrame) -> tuple[str, str]:
     from itables import options, to_html_datatable
     from itables.javascript import generate_init_offline_itables_html
 
+    numbers = [place for place, name in enumerate(frame) if frame[name].astype(str).str.match(r"[-+−<≥]?\s?\d|$").all()]
     body = to_html_datatable(
         frame,
+        columnDefs=[{"targets": numbers, "className": "number"}],
         connected=False,
         showIndex=False,
         paging=len(frame) > 50,

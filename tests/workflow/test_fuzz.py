@@ -1,14 +1,18 @@
 """Configurations at random, valid and mutated: each is refused in one sentence, or ``snakemake -n`` plans it.
 
 They are read by the function that the workflow calls; a few go through the real ``snakemake -n`` besides, which must
-come to the same end. Provenance files are treated alike. ``CSNN_TEST_SEED`` and ``CSNN_TEST_EXAMPLES`` choose others,
-and more.
+come to the same end. Provenance and files of models are treated alike. ``CSNN_TEST_SEED`` and ``CSNN_TEST_EXAMPLES``
+choose others, and more.
 """
 
+import copy
+import json
 import os
 from collections import Counter
 from collections.abc import Mapping
 
+import h5py
+import numpy as np
 import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -18,6 +22,8 @@ import reproduce
 from conftest import dry_run
 from csnn.experiment import configuration, schema
 from csnn.files import InputError, write_json
+from csnn.model.keras_file import read_model
+from csnn.nengodl_compat import tf
 
 SEED = int(os.environ.get("CSNN_TEST_SEED", "0"))
 EXAMPLES = int(os.environ.get("CSNN_TEST_EXAMPLES", "300"))  # a thirtieth of them through Snakemake, too
@@ -197,6 +203,44 @@ def test_a_foreign_provenance_is_refused_in_one_sentence_or_holds_nothing_that_r
     check()
     print(f"seed {SEED}: {dict(count)}")
     assert min(count["taken"], count["refused"]) > EXAMPLES / 10
+
+
+def example_model() -> tf.keras.Model:
+    """A CNN with a branch, and layers with and without weights."""
+    layers = tf.keras.layers
+    image = layers.Input((6, 6, 1))
+    x = layers.Conv2D(2, 3, padding="same", activation="relu")(image)
+    branch = layers.ReLU()(layers.BatchNormalization()(layers.SeparableConv2D(2, 1, use_bias=False)(x)))
+    x = layers.Dropout(0.5)(layers.AveragePooling2D()(layers.Add()([x, branch])))
+    return tf.keras.Model(image, layers.Dense(3, activation="softmax")(layers.Flatten()(x)))
+
+
+def test_a_model_file_is_refused_in_one_sentence_or_read(folder):
+    """Its architecture is mutated; the weights are those of the model that it was."""
+    path, count = folder / "model.h5", Counter()
+    example_model().save(path, save_format="h5")
+    with h5py.File(path) as file:
+        valid = json.loads(file.attrs["model_config"])
+
+    @seed(SEED)
+    @settings(max_examples=EXAMPLES, phases=[Phase.generate, Phase.shrink], **COMMON)
+    @given(mutated(st.builds(copy.deepcopy, st.just(valid))))
+    def check(config):
+        with h5py.File(path, "a") as file:
+            file.attrs["model_config"] = json.dumps(config)
+        try:
+            weights = read_model(path).get_weights()
+        except InputError as error:
+            count["refused"] += 1
+            assert len(str(error).splitlines()) == 1, error
+            assert str(path) in str(error)
+        else:
+            count["read"] += 1
+            assert all(np.isfinite(weight).all() for weight in weights)
+
+    check()
+    print(f"seed {SEED}: {dict(count)}")
+    assert min(count["read"], count["refused"]) > EXAMPLES / 10
 
 
 def test_snakemake_comes_to_the_same_end(folder):
