@@ -123,7 +123,7 @@ def test_the_health_check_explains_the_loss_of_lif_neurons_and_nothing_of_those_
     opening = (workflow.results / "report" / "opening.rst").read_text()
     log = (workflow.results / "logs" / "health.log").read_text()
     assert all(sentence in opening and sentence in log for sentences in findings for sentence in sentences)
-    assert "**Table 2.**" in opening
+    assert "lif/LIF accuracy (%)" in (workflow.results / "tables" / "table2.md").read_text()
 
 
 def test_tuned_lif_neurons_decide_as_the_cnn_that_was_tuned_for_them(run):
