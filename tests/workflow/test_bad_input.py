@@ -197,8 +197,6 @@ def test_what_is_in_images(tmp_path, monkeypatch, changes, sentence):
     with pytest.raises(InputError) as refusal:
         read_images("mine.npz")
     assert sentence in str(refusal.value)
-    if "x_train" in changes and np.isfinite(changes["x_test"]).all():
-        return  # what is infinite as float32 alone is not seen before the run
     with pytest.raises(InputError) as refusal:
         configuration.read(changed(SMALL, OWN))
     assert sentence in str(refusal.value)
@@ -210,18 +208,6 @@ def test_what_is_no_npz(tmp_path, monkeypatch, content):
     (tmp_path / "mine.npz").write_bytes(content)
     with pytest.raises(InputError, match=r"^mine.npz is not a readable .npz file \("):
         configuration.read(changed(SMALL, OWN))
-
-
-def test_every_rule_that_reads_images_says_so(tmp_path):
-    changes, sentence = CONTENTS[1]
-    np.savez(tmp_path / "mine.npz", **arrays(**changes))
-    targets = ["images/test.npz", "images/logit_image.npz", "figures/figure1.png", "cnn/model.h5"]
-    workflow = Workflow(tmp_path, config=changed(SMALL, OWN))
-    process = workflow.run("--keep-going", *(f"results/small/{target}" for target in targets), check=False)
-    refused(process.returncode, process.stdout + process.stderr, sentence)
-    logs = [path.read_text() for path in workflow.results.glob("logs/**/*.log")]
-    assert len(logs) == len(targets)
-    assert all(sentence in log for log in logs)
 
 
 BUILDERS = """
