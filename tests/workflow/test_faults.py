@@ -270,7 +270,7 @@ def test_code_changed(unfinished, own, chance, number, tmp_path):
     unfinished.repository = clone_code(tmp_path / "clone")
     run = Started(unfinished)
     run.go_on(chance)
-    old, new = "logits, images", "2 * logits, images"
+    old, new = "simulation.logits", "2 * simulation.logits"
     edit(unfinished.repository, "scripts/simulate_event.py", old, new)
     code, printed = run.end()
     assert code == 0 or "simulate_event.py was changed after this run had been planned" in printed
