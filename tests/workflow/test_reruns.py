@@ -101,7 +101,13 @@ def test_what_changes_no_number_reruns_nothing(finished, clone, file, old, new):
     ("file", "old", "new", "reruns", "leaves"),
     [
         ("scripts/csnn/event/plan.py", "math.exp(-dt_s", "np.exp(-dt_s", {"simulate", "verify"}, {"train_cnn"}),
-        ("scripts/simulate_event.py", "simulation.logits", "1 * simulation.logits", {"simulate"}, {"verify", "train_cnn"}),
+        (
+            "scripts/simulate_event.py",
+            "simulation.logits",
+            "1 * simulation.logits",
+            {"simulate"},
+            {"verify", "train_cnn"},
+        ),
         ("scripts/csnn/neurons/lif.py", "\nNEURON = ", "\nADDED = sorted([])\nNEURON = ", {"simulate"}, {"train_cnn"}),
         ("scripts/csnn/model/cnn.py", '"adam"', '"sgd"', {"train_cnn"}, {"select_images", "figure1"}),
     ],
