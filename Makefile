@@ -49,7 +49,7 @@ lint: setup ## ruff, snakefmt and snakemake --lint
 	snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	snakemake --lint
 
-types: setup ## mypy on csnn
+types: setup ## mypy
 	mypy
 
 format: setup ## format all code

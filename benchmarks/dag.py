@@ -14,7 +14,7 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).with_suffix(".json")
-NEURONS = {"RLR": {}, "SRL": {}, "LIF": {}, "A-LIF": {}}
+NEURONS: dict[str, dict] = {"RLR": {}, "SRL": {}, "LIF": {}, "A-LIF": {}}
 TAUS = [0.005, 0.010, 0.015, 0.020, 0.025]
 
 
@@ -28,7 +28,14 @@ def plan(shards: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sweep.yaml"
         path.write_text(yaml.safe_dump(config))
-        command = [sys.executable, "-m", "snakemake", "--dry-run", "--snakefile", REPOSITORY / "Snakefile"]
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--dry-run",
+            "--snakefile",
+            REPOSITORY / "Snakefile",
+        ]
         command += ["--profile", REPOSITORY / "profiles" / "slurm", "--configfile", path]
         with open(Path(folder) / "printed.txt", "w+") as printed:
             start = time.perf_counter()

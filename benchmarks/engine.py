@@ -19,6 +19,7 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,13 +46,14 @@ def model_and_images():
     from csnn.data.images import pixels, read_images
     from csnn.data.sources import read
     from csnn.model import cnn
+    from csnn.model.keras_file import load_weights
 
     cnn.seed_everything(SEED)
     path = os.environ.get("CSNN_TEST_NPZ")
     dataset = read_images(path) if path else read("digits", [])
     model = cnn.build(dataset.x_test.shape[1:], 10)
     if os.environ.get("CSNN_TEST_WEIGHTS"):
-        cnn.load_weights(model, os.environ["CSNN_TEST_WEIGHTS"])
+        load_weights(model, os.environ["CSNN_TEST_WEIGHTS"])
     else:
         shown = pixels(dataset.x_train[:2000])
         cnn.train(model, shown, dataset.y_train[:2000], epochs=3, batch_size=32)
@@ -63,7 +65,7 @@ def converted(model, neuron: str, precision: str = "double"):
     from csnn import neurons
     from csnn.nengodl.conversion import convert
 
-    options = {"tau_syn_s": TAU_SYN_S, "max_rate_hz": MAX_RATE_HZ, "seed": SEED, "precision": precision}
+    options: dict[str, Any] = {"tau_syn_s": TAU_SYN_S, "max_rate_hz": MAX_RATE_HZ, "seed": SEED, "precision": precision}
     return convert(model, neurons.build(neuron, {}), **options)
 
 
@@ -116,7 +118,7 @@ def best_minibatch(model, images: np.ndarray) -> tuple[int, dict[int, float]]:
         simulator = NengoDL(converted(model, "SRL", "single"), "single", minibatch, 20, images)
         times[minibatch] = min(timed(simulator.run)[0] for _ in range(2)) / simulator.work * 1e3
         simulator.simulator.close()
-    return min(times, key=times.get), times
+    return min(times, key=lambda size: times[size]), times
 
 
 def larger_networks() -> dict[str, dict[str, dict[str, float]]]:
@@ -136,7 +138,7 @@ def larger_networks() -> dict[str, dict[str, dict[str, float]]]:
             network = compile_network(converter.net, *ends, seed=SEED)
             simulate(network, images[:1], steps=1)
             single = NengoDL(converted(model, neuron, "single"), "single", LARGER_MINIBATCH, LARGER_STEPS, images)
-            options = {"steps": LARGER_STEPS, "threads": CORES}
+            options: dict[str, Any] = {"steps": LARGER_STEPS, "threads": CORES}
             seconds: dict[str, list[float]] = {"NengoDL single": [], "event double": []}
             for _ in range(LARGER_ROUNDS):
                 seconds["NengoDL single"].append(timed(single.run)[0])
@@ -295,7 +297,8 @@ def main() -> None:
                     converted(model, neuron, precision), precision, minibatch, NENGODL_STEPS, images
                 )
         times: dict = {neuron: {} for neuron in NEURONS}
-        differences, rounding = {}, {}
+        differences: dict[str, float] = {}
+        rounding: dict[str, Any] = {}
 
         def measured(neuron: str, engine: str, seconds: float, work: int) -> None:
             times[neuron].setdefault(engine, []).append(seconds * 1e3 / work)
