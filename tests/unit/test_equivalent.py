@@ -212,6 +212,7 @@ def test_rates_are_counted_over_all_layers_of_neurons():
             convert(model, neurons.build("SRL", {}), tau_syn_s=None, max_rate_hz=rates, seed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [[L.Softmax()], [L.Activation("sigmoid")]])
 def test_training_takes_the_logits_of_a_softmax_or_sigmoid(end):
     from csnn.model import cnn

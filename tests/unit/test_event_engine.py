@@ -161,6 +161,7 @@ def check_generated(number):
         assert np.array_equal(together.logits, simulate(network, case.images, tau_syn_s=tau, **options).logits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(20))
 def test_generated_networks_equal_nengodl(number):
     check_generated(number)
@@ -225,6 +226,7 @@ LAYER_TYPES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", LAYER_TYPES, ids=["series", "images", "volumes"])
 def test_every_type_of_layer_equals_nengodl(shape):
     shown, converters = images(shape, 2), {}
@@ -424,6 +426,7 @@ def test_a_comparison_refuses_what_shows_nothing(compared):
 # --- the same bits however the work is cut ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["double", "single"])
 @pytest.mark.parametrize("neuron", ["RLR", "LIF"])
 def test_logits_depend_neither_on_other_images_nor_on_threads(compared, neuron, precision):

@@ -579,6 +579,7 @@ def test_a_neuron_looks_the_same_wherever_it_is_in_the_list():
     assert len({str(look) for look in style.looks([*NEURONS, "RSRL", "mine", "other"]).values()}) == 7
 
 
+@pytest.mark.slow
 def test_figures_of_hundreds_of_time_constants_stay_small():
     taus = np.geomspace(0.001, 0.3, 280).round(6).tolist()
     grid = responses.logits_grid(*shown(logits(TWO, taus, classes=3), list("abc"), 0))
