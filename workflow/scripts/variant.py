@@ -13,10 +13,10 @@ with logged(snakemake):
 
     tune = snakemake.params.tune
     use_threads(snakemake.threads)
-    cnn.seed_everything(tune["seed"])
     dataset = read_images(snakemake.input.dataset, snakemake.params.cnn["dataset"])
     architecture = snakemake.params.architecture
     parent = cnn.load(snakemake.input.parent, snakemake.params.parent) if snakemake.input.parent else None
+    cnn.seed_everything(tune["seed"])  # after loading, which draws numbers: new layers start the same with any parent
     if parent is not None and not architecture.keys().isdisjoint(("builder", "model")):
         model = with_average_pooling(parent) if architecture.get("pooling") == "average" else parent
     else:
