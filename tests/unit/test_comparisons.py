@@ -87,6 +87,7 @@ def test_the_gap_is_of_means_over_seeds_on_the_test_images():
     assert "| 5        |" in markdown
 
 
+@pytest.mark.slow
 def test_claims_are_answered_by_tests():
     configurations = [
         decided(0.6, network="RLR", tau=0.005), decided(0.3, network="RLR", tau=0.02),

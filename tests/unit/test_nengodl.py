@@ -75,6 +75,7 @@ def test_every_spelling_of_relu_becomes_the_neuron(activation):
     assert {ensemble.neuron_type.amplitude for ensemble in converter.net.all_ensembles} == {1 / 415}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["RLR", "LIF"])
 def test_images_are_independent_of_what_they_are_simulated_with(name):
     images = np.random.default_rng(1).random((15, 8, 8, 3), np.float32)

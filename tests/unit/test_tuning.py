@@ -81,6 +81,7 @@ def linear(layer, x):
     return y
 
 
+@pytest.mark.slow
 def test_tuning_to_the_rate_curve_starts_close_to_the_relu_network_and_learns():
     model = small(dense_units=16)
     tuning.tune(model, IMAGES, LABELS, **OPTIONS | {"epochs": 40, "learning_rate": 0.003})
