@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from conftest import REPOSITORY
 
@@ -104,13 +105,11 @@ def test_environment_has_the_versions_that_its_source_asks_for(path):
     for source in re.findall(r"\S+\.in\b", path.read_text().splitlines()[0]):
         for line in (path.parent / source).read_text().splitlines():
             if not line.startswith("#"):
-                name, _, version = line.partition("==")
-                asked[normal(name)] = version
+                requirement = Requirement(line)
+                asked[normal(requirement.name)] = requirement.specifier
     pinned = pins(path)
     assert asked and asked.keys() <= pinned.keys()
-    assert {name: pinned[name] for name, version in asked.items() if version} == {
-        name: version for name, version in asked.items() if version
-    }
+    assert {name: pinned[name] for name, versions in asked.items() if pinned[name] not in versions} == {}
 
 
 @pytest.mark.parametrize(("environment", "script"), sorted(set(rule_scripts())))
