@@ -22,7 +22,7 @@ PAGES = {"opening", "explorer", "provenance", "table1_page", "table2_page", "rep
 # what every change of a number ends in
 AGGREGATES = {"scores", "tables", "figure3", "figure5", "accuracy_vs_tau", "loss_vs_tau", "all"}
 AGGREGATES |= OF_DECISIONS | PAGES
-HEALTH = {"health", "health_page"}  # of the first time constant and seed
+HEALTH = {"health", "health_page", "neurobench_page"}  # of the first time constant and seed
 # what a neuron other than RLR, which figure 3 shows, needs at two time constants
 JOBS_OF_ONE_NEURON = Counter(
     {"compile_network": 1, "simulate": 2 * (3 + 1), "gather": 2, "decide": 2, "verify": 1}
@@ -139,6 +139,7 @@ class TestRun:
             "table2.md",
             "health.csv",
             "findings.csv",
+            "neurobench.csv",
         }
         figures = {path.name for path in (finished.results / "figures").iterdir()}
         assert figures == {f"{figure}.png" for figure in FIGURES}

@@ -194,13 +194,14 @@ rule record_activity:
 
 if sweep.engine == "event":
 
-    rule health:  # what explains a loss of accuracy
+    rule health:  # what explains a loss of accuracy, and what NeuroBench would count
         input:
             metrics=(reported(ACTIVITY, seeds=1) if "gap" in ANALYSES else sweep.first_configurations(ACTIVITY)),
             architectures=[f"<results>/{cnn_folder(cnn)}/architecture.json" for cnn in sweep.cnns],
         output:
             layers="<results>/tables/health.csv",
             findings="<results>/tables/findings.csv",
+            neurobench="<results>/tables/neurobench.csv",
         log:
             "<logs>/health.log",
         benchmark:

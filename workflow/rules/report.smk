@@ -66,6 +66,20 @@ PAGES = {
         "(one over the refractory period), and how their rates correlate with the CNN's activations. What of it can "
         "explain a loss of accuracy is said in the report's first lines. A click on a column's head sorts by it.",
     ),
+    "neurobench": Item(
+        heading="Activity and cost",
+        part="Tables",
+        title="NeuroBench's metrics",
+        analyses={"paper", "activity"} if sweep.engine == "event" else set(),
+        labels={"of": "first seed" if "gap" in ANALYSES else "first τ and seed"},
+        caption=f"Means over {config['activity']['images']} of the test images, each shown for {SNN['steps']} steps, first seed, first "
+        "synaptic time constant or the chosen one: what NeuroBench's harness (version 2.3) would count of the converted "
+        "network, from the recorded spikes. Footprint in bytes, at 4 bytes for each weight, bias, state variable and filter; "
+        "MembraneUpdates and synaptic operations for each image. An input counts as spikes only where all of it is 0, 1 or −1: "
+        "pooled, filtered or scaled spikes are MACs, at every step after the first spike; the image's synapses count at every step; two spikes in a "
+        "step are one. The event-based counts beside them take each spike as accumulates, and the image once. Left out: "
+        "biases, pooling, the filters' own arithmetic, NeuronOperations, and the CNN. A click on a column's head sorts by it.",
+    ),
     "layers": Item(
         heading="Activity and cost",
         part="Tables",

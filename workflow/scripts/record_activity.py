@@ -5,10 +5,10 @@ from csnn.job import logged, progress
 with logged(snakemake):
     import numpy as np
 
-    from csnn.evaluation import activity
+    from csnn.evaluation import activity, neurobench
     from csnn.data.images import read_selection
     from csnn.files import read_npz, write_json, write_npz
-    from csnn.event.network import load_network
+    from csnn.event.network import load_network, with_synapse
     from csnn.responses import environment
 
     params = snakemake.params
@@ -47,6 +47,9 @@ with logged(snakemake):
             "synapses_in_a_row": network.depth,
             "layers": activity.layer_table(network, recorded, activations, params.steps * params.dt_s),
             "cost": activity.cost_table(network, recorded, images, activations),
+            "neurobench": neurobench.metrics(
+                with_synapse(network, params.tau_syn_s), recorded.neurobench, params.steps
+            ),
             "versions": environment("numpy", "numba"),
             "operations_per_step": np.mean(recorded.operations.sum(axis=1), axis=0).tolist(),
         },

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.evaluation import cost
+from csnn.evaluation import cost, neurobench
 from csnn.event.simulator import Record, simulate
-from csnn.event.network import Network
+from csnn.event.network import Network, with_synapse
 from csnn.neurons import NENGO_NEURONS
 
 PERCENTILES = (5, 50, 95)
@@ -30,11 +30,14 @@ class Activity(NamedTuple):
         Effective synaptic operations that each layer causes at each step: ACs of spikes, MACs of rates.
     image_operations : ndarray of int64, shape (images,)
         MACs of the synapses from the image.
+    neurobench : list of Counts, one per image
+        What NeuroBench's harness would count.
     """
 
     counts: list[NDArray[np.float32]]
     operations: NDArray[np.float64]
     image_operations: NDArray[np.int64]
+    neurobench: list[neurobench.Counts] = []  # noqa: RUF012
 
 
 def record(
@@ -52,12 +55,15 @@ def record(
     everything = Record(neurons={layer: range(network.layers[layer].size) for layer in layers})
     counts = [np.empty((len(images), network.layers[layer].size), np.float32) for layer in layers]
     operations = np.empty((len(images), len(layers), steps))
-    for number in range(len(images)):
-        spikes = simulate(
-            network, images[number : number + 1], tau_syn_s=tau_syn_s, dt_s=dt_s, steps=steps, record=everything
-        ).spikes
+    connections = neurobench.synapses(with_synapse(network, tau_syn_s))
+    of_harness = []
+    for number, image in enumerate(images):
+        shown = simulate(network, image[np.newaxis], tau_syn_s=tau_syn_s, dt_s=dt_s, steps=steps, record=everything)
+        spikes, voltages = ({layer: of_images[0] for layer, of_images in followed.items()}
+                            for followed in (shown.spikes, shown.voltages))  # fmt: skip
+        of_harness.append(neurobench.count(network, connections, image, spikes, voltages, dt_s))
         for position, layer in enumerate(layers):
-            of_steps = spikes[layer][0]
+            of_steps = spikes[layer]
             counts[position][number] = of_steps.sum(axis=0)
             # a rate is one real number whatever its size; two spikes in a step are two accumulates
             events = np.rint(of_steps) if NENGO_NEURONS[network.layers[layer].neuron].spikes else of_steps != 0
@@ -65,7 +71,7 @@ def record(
         if on_images_done:
             on_images_done(number + 1)
     of_image = np.array([cost.image_operations(network, image) for image in images])
-    return Activity(counts, operations, of_image)
+    return Activity(counts, operations, of_image, of_harness)
 
 
 def layer_health(
