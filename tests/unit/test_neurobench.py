@@ -85,7 +85,9 @@ def test_pooled_spikes_are_counted_window_by_window(tau):
     expected, seen = 0, np.zeros((3, 3, 2), bool)
     for of_step in spikes.reshape(6, 5, 5, 2):
         padded = np.pad(of_step, [(1, 1), (1, 1), (0, 0)])
-        pooled = np.array([[padded[2 * r : 2 * r + 3, 2 * c : 2 * c + 3].any((0, 1)) for c in range(3)] for r in range(3)])
+        pooled = np.array(
+            [[padded[2 * r : 2 * r + 3, 2 * c : 2 * c + 3].any((0, 1)) for c in range(3)] for r in range(3)]
+        )
         visible = seen if tau else pooled  # a filter's output arrives one step later
         expected += 3 * sum(visible[r : r + 2, c : c + 2].sum() for r in range(2) for c in range(2))
         seen = seen | pooled

@@ -41,7 +41,16 @@ class TestGap:
     """Choices are made on validation images and reported once."""
 
     def test_makes_its_tables_and_figures_and_nothing_is_left(self, gap):
-        tables = {"validation.csv", "choices.csv", "gap.csv", "gap.md", "layers.csv", "costs.csv"}
+        tables = {
+            "validation.csv",
+            "choices.csv",
+            "gap.csv",
+            "gap.md",
+            "layers.csv",
+            "costs.csv",
+            "energy.csv",
+            "breakeven.csv",
+        }
         tables |= {"health.csv", "findings.csv", "neurobench.csv"}
         checksums = {f"{name}.sha256" for name in tables}
         assert {path.name for path in (gap.results / "tables").iterdir()} == tables | checksums
@@ -49,7 +58,7 @@ class TestGap:
             "gap", "accuracy_over_time", "accuracy_vs_operations", "readouts_vs_tau",
         }  # fmt: skip
         assert {path.stem for path in (gap.results / "report").iterdir()} == {
-            "opening", "gap", "validation", "health", "neurobench", "layers", "costs", "provenance",
+            "opening", "gap", "validation", "health", "neurobench", "layers", "costs", "energy", "breakeven", "provenance",
         }  # fmt: skip
         assert (gap.results / "report.html").is_file()
         assert gap.planned() == Counter()

@@ -225,6 +225,8 @@ rule cost_tables:
     output:
         layers="<results>/tables/layers.csv",
         costs="<results>/tables/costs.csv",
+        energy="<results>/tables/energy.csv",
+        break_even="<results>/tables/breakeven.csv",
     log:
         "<logs>/cost_tables.log",
     benchmark:

@@ -99,6 +99,31 @@ PAGES = {
         f"{config['activity']['images']} of the test images. Energy is an estimate under the assumptions that each row "
         "names. A click on a column's head sorts by it.",
     ),
+    "energy": Item(
+        heading="Activity and cost",
+        part="Tables",
+        title="Estimates of energy with memory access",
+        analyses={"activity"},
+        labels={"of": "first seed"},
+        caption="Of each spiking network, and of its CNN with average pooling, for one image over all steps, after Lemaire et al. "
+        f"2022, from spikes counted on {config['activity']['images']} of the test images: arithmetic, addressing, and access to "
+        "weights, states of neurons and filters, and what layers send, in joules, at 45 nm with 32-bit integers in on-chip "
+        "SRAM. Left out: routing of spikes, DRAM, caches and reuse, control, idle power, pooling; and rate neurons. A click "
+        "on a column's head sorts by it.",
+    ),
+    "breakeven": Item(
+        heading="Activity and cost",
+        part="Tables",
+        title="Break-even with the quantised CNN of equal bits",
+        analyses={"activity"},
+        labels={"of": "first seed"},
+        caption=f"Spikes per neuron and step, counted on {config['activity']['images']} of the test images, beside the number "
+        "at which the network takes the energy of the CNN with activations of as many bits as spike counts tell apart: by "
+        "arithmetic alone (accumulates against multiply-accumulates on activations other than zero), and with memory "
+        "access, where 0 says that it takes more without any spike. The ratio is the network's energy over the CNN's. Left "
+        "out: the image's layer, the same in both; what the estimates of energy leave out; and rate neurons. A click on a "
+        "column's head sorts by it.",
+    ),
     "claims": Item(
         heading="Comparison with the paper",
         part="Tables",

@@ -1,11 +1,11 @@
-"""Collect firing rates by layer, and what a decision costs, of every configuration in two tidy tables."""
+"""Collect firing rates by layer, what a decision costs, its energy and break-even, of every configuration, in tidy tables."""
 
 from csnn.job import logged
 
 with logged(snakemake):
     import pandas as pd
 
-    from csnn.evaluation import cost
+    from csnn.evaluation import break_even, cost, memory_energy
     from csnn.files import read_json, write_table
 
     counted = [read_json(path) for path in snakemake.input.metrics]
@@ -25,3 +25,23 @@ with logged(snakemake):
         for device, properties in cost.DEVICES.items()
     ]
     write_table(snakemake.output.costs, pd.DataFrame(costs))
+    energies = [
+        activity["configuration"]
+        | {"of": of}
+        | {f"{part}_j": joules for part, joules in activity["energy"][of].items()}
+        | {"assumptions": memory_energy.ASSUMPTIONS.format(bits=32)}
+        for activity in counted
+        for of in ("network", "cnn")
+        if activity["energy"][of]
+    ]
+    write_table(snakemake.output.energy, pd.DataFrame(energies))
+    even = []
+    for activity in counted:
+        found = activity["break_even"] or {}
+        row = activity["configuration"] | {
+            key: found.get(key) for key in ("bits", "word_bits", "spikes_per_neuron_and_step")
+        }
+        for model in ("arithmetic", "memory"):
+            row |= {f"{model}_{key}": (found.get(model) or {}).get(key) for key in ("rate", "energy_ratio")}
+        even.append(row | {"assumptions": break_even.ASSUMPTIONS})
+    write_table(snakemake.output.break_even, pd.DataFrame(even))

@@ -5,7 +5,7 @@ from csnn.job import logged
 with logged(snakemake):
     import pandas as pd
 
-    from csnn.evaluation import health, neurobench
+    from csnn.evaluation import health
     from csnn.files import read_json, write_table
 
     has_max_pooling = {
@@ -17,4 +17,10 @@ with logged(snakemake):
     print(layers.to_string(index=False), *health.summary(causes), sep="\n")
     write_table(snakemake.output.layers, layers)
     write_table(snakemake.output.findings, causes)
-    write_table(snakemake.output.neurobench, pd.DataFrame(neurobench.rows(activities)))
+    of_harness = [
+        {key: activity["configuration"][key] for key in ("network", "cnn", "neuron", "tau_syn_s")}
+        | activity["neurobench"]
+        | {f"event_{key}": activity["cost"][key] for key in ("macs", "acs", "neuron_updates")}
+        for activity in activities
+    ]
+    write_table(snakemake.output.neurobench, pd.DataFrame(of_harness))

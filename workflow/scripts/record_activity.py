@@ -32,6 +32,8 @@ with logged(snakemake):
             **{f"counts{i + 1}": counts for i, counts in enumerate(recorded.counts)},
         },
     )
+    costs = activity.cost_table(network, recorded, images, activations)
+    simulated = with_synapse(network, params.tau_syn_s)
     write_json(
         snakemake.output.metrics,
         {
@@ -46,10 +48,9 @@ with logged(snakemake):
             "images": len(images),
             "synapses_in_a_row": network.depth,
             "layers": activity.layer_table(network, recorded, activations, params.steps * params.dt_s),
-            "cost": activity.cost_table(network, recorded, images, activations),
-            "neurobench": neurobench.metrics(
-                with_synapse(network, params.tau_syn_s), recorded.neurobench, params.steps
-            ),
+            "cost": costs,
+            "neurobench": neurobench.metrics(simulated, recorded.neurobench, params.steps),
+            **activity.energy_table(simulated, recorded, costs["cnn_macs"]),
             "versions": environment("numpy", "numba"),
             "operations_per_step": np.mean(recorded.operations.sum(axis=1), axis=0).tolist(),
         },

@@ -137,6 +137,18 @@ COLUMNS = {
     "event_neuron_updates": "neuron updates, by events",
     "energy_estimate_j": "estimate of energy (J)",
     "cnn_energy_estimate_j": "estimate of its CNN's energy (J)",
+    "operations_j": "arithmetic (J)",
+    "addressing_j": "addressing (J)",
+    "weights_j": "weights (J)",
+    "states_j": "states (J)",
+    "inputs_outputs_j": "inputs and outputs (J)",
+    "total_j": "total (J)",
+    "bits": "bits of equal activations",
+    "word_bits": "bits of integers",
+    "arithmetic_rate": "break-even by arithmetic",
+    "arithmetic_energy_ratio": "energy by arithmetic, of its CNN's",
+    "memory_rate": "break-even with memory",
+    "memory_energy_ratio": "energy with memory, of its CNN's",
     "tau_syn_ms": "τ (ms)",
 }
 """Names in words of other columns."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.evaluation import cost, neurobench
+from csnn.evaluation import break_even, cost, memory_energy, neurobench
 from csnn.event.simulator import Record, simulate
 from csnn.event.network import Network, with_synapse
 from csnn.neurons import NENGO_NEURONS
@@ -192,4 +192,52 @@ def cost_table(
         "cnn_neuron_updates": float(neurons),
         "energy_j": cost.energy_j(macs, acs, updates),
         "cnn_energy_j": cost.energy_j(float(of_cnn), 0.0, float(neurons)),
+    }
+
+
+def energy_table(network: Network, activity: Activity, cnn_macs: float) -> dict[str, Any]:
+    """Estimate energy with memory access, and at how many spikes the network and its CNN break even.
+
+    Parameters
+    ----------
+    network
+        With the time constants that it was simulated with.
+    activity
+    cnn_macs
+        Effective multiply-accumulates of its CNN, as `cost_table` counts them.
+
+    Returns
+    -------
+    dict
+        ``energy``: parts of `csnn.evaluation.memory_energy.Energy` and ``total``, in joules, of the ``network`` (None
+        unless the model applies to it) and of its ``cnn``; ``break_even`` (None likewise): ``bits``, ``word_bits``,
+        ``spikes_per_neuron_and_step``, and `csnn.evaluation.break_even.BreakEven` of ``arithmetic`` and ``memory``.
+    """
+    steps = activity.operations.shape[2]
+    applies = memory_energy.applies_to(network)
+    energies = {
+        "network": memory_energy.of_network(network, activity.counts, steps),
+        "cnn": memory_energy.of_cnn(network),
+    }
+    bits = break_even.word_bits(steps)
+    rate = break_even.spikes_per_neuron_and_step(activity.counts, steps)
+    models = {
+        "arithmetic": break_even.arithmetic(
+            rate,
+            float(activity.operations.sum(axis=(1, 2)).mean()),
+            cnn_macs - float(activity.image_operations.mean()),
+            bits,
+        ),
+        "memory": break_even.with_memory(network, activity.counts, steps, bits),
+    }
+    return {
+        "energy": {name: energy and {**energy._asdict(), "total": energy.total} for name, energy in energies.items()},
+        "break_even": applies
+        and {
+            "bits": break_even.equal_bits(steps),
+            "word_bits": bits,
+            "spikes_per_neuron_and_step": rate,
+            **{name: model and model._asdict() for name, model in models.items()},
+        }
+        or None,
     }

@@ -12,13 +12,25 @@ synapses count once for each image, not at every step.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.event.network import IMAGE, LINEAR, Connection, Convolution, Network, Pooling, Reshape, Shape, View
+from csnn.event.network import (
+    IMAGE,
+    LINEAR,
+    Connection,
+    Convolution,
+    Network,
+    Pooling,
+    Reshape,
+    Shape,
+    SparseMatrix,
+    View,
+)
 from csnn.neurons import NENGO_NEURONS
 
 
@@ -145,6 +157,23 @@ def layer_fan_out(network: Network, source: int, pooled: bool = False) -> NDArra
         if connection.source == source
     ]
     return np.sum(counts, axis=0)
+
+
+def dense_synapses(network: Network, index: int, connection: Connection) -> int:
+    """Count the synapses of a connection that feeds the layer `index`, with those whose weight is zero."""
+    linear = connection.linear
+    full: Convolution | SparseMatrix
+    if isinstance(linear, Convolution):
+        full = dataclasses.replace(linear, kernel=np.ones_like(linear.kernel), scale=None)
+    else:
+        full = dataclasses.replace(linear, weight=np.ones_like(linear.weight))
+    return int(fan_out(network, index, dataclasses.replace(connection, linear=full), pooled=True).sum())
+
+
+def weight_count(connection: Connection) -> int:
+    """Count the weights that a connection holds."""
+    linear = connection.linear
+    return int(linear.kernel.size if isinstance(linear, Convolution) else linear.weight.size)
 
 
 def is_spiking(network: Network) -> bool:

@@ -19,9 +19,8 @@ benchmarking neuromorphic computing algorithms and systems".
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,15 +87,15 @@ def parameter_count(network: Network) -> int:
 
     A layer has a bias for each channel, or for each neuron where those of a channel differ, or none where all are 0.
     """
-    weights = sum(_weights(connection).size for layer in network.layers for connection in layer.connections)
-    return int(weights + sum(map(_biases, network.layers)))
+    weights = sum(cost.weight_count(connection) for layer in network.layers for connection in layer.connections)
+    return weights + sum(map(_biases, network.layers))
 
 
 def connection_sparsity(network: Network) -> float:
     """Return the share of weights that are zero, rounded to four decimals as the harness does (ConnectionSparsity)."""
-    nonzero = [_weights(connection) for layer in network.layers for connection in layer.connections]
-    weights = sum(array.size for array in nonzero)
-    return round((weights - sum(map(np.count_nonzero, nonzero))) / weights, 4)
+    connections = [connection for layer in network.layers for connection in layer.connections]
+    weights = sum(map(cost.weight_count, connections))
+    return round((weights - sum(map(_nonzero, connections))) / weights, 4)
 
 
 def footprint(network: Network) -> int:
@@ -108,12 +107,11 @@ def footprint(network: Network) -> int:
 
 def dense(network: Network, steps: int) -> int:
     """Count all synapses at all steps, with weights and inputs of zero (Dense of SynapticOperations)."""
-    total = 0
-    for index, layer in enumerate(network.layers):
-        for connection in layer.connections:
-            full = dataclasses.replace(connection, linear=_full(connection.linear))
-            total += int(cost.fan_out(network, index, full, pooled=True).sum())
-    return total * steps
+    return steps * sum(
+        cost.dense_synapses(network, index, connection)
+        for index, layer in enumerate(network.layers)
+        for connection in layer.connections
+    )
 
 
 def membrane_updates(voltages: NDArray) -> int:
@@ -229,28 +227,6 @@ def metrics(network: Network, counted: Sequence[Counts], steps: int) -> dict[str
     return dict(zip(METRICS, values, strict=True))
 
 
-def rows(activities: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return NeuroBench's metrics of several networks, beside the counts of events, as rows of a table.
-
-    Parameters
-    ----------
-    activities
-        What `record_activity` writes of each network.
-
-    Returns
-    -------
-    list of dict
-        Of each network: ``network``, ``cnn``, ``neuron``, ``tau_syn_s``, `METRICS`, and of
-        `csnn.evaluation.activity.cost_table` ``event_macs``, ``event_acs`` and ``event_neuron_updates``.
-    """
-    return [
-        {key: activity["configuration"][key] for key in ("network", "cnn", "neuron", "tau_syn_s")}
-        | activity["neurobench"]
-        | {f"event_{key}": activity["cost"][key] for key in ("macs", "acs", "neuron_updates")}
-        for activity in activities
-    ]
-
-
 def _seen_at_a_step(connection: Connection, units: NDArray, fan_out: NDArray[np.int64]) -> tuple[int, bool]:
     """Return the operations on what a connection sees of its source at a step, and whether all of it is spikes."""
     for view in connection.views:
@@ -259,17 +235,11 @@ def _seen_at_a_step(connection: Connection, units: NDArray, fan_out: NDArray[np.
     return int(fan_out[values != 0].sum()), bool(np.isin(values, (-1, 0, 1)).all())
 
 
-def _weights(connection: Connection) -> NDArray[np.bool_]:
-    """Return of each weight of a connection whether it is other than zero."""
+def _nonzero(connection: Connection) -> int:
+    """Count the weights other than zero of a connection."""
     linear = connection.linear
-    return cost.nonzero_weights(linear) if isinstance(linear, Convolution) else linear.weight != 0
-
-
-def _full(linear: Any) -> Any:
-    """Return a linear map without weights of zero."""
-    if isinstance(linear, Convolution):
-        return dataclasses.replace(linear, kernel=np.ones_like(linear.kernel), scale=None)
-    return dataclasses.replace(linear, weight=np.ones_like(linear.weight))
+    nonzero = cost.nonzero_weights(linear) if isinstance(linear, Convolution) else linear.weight
+    return int(np.count_nonzero(nonzero))
 
 
 def _biases(layer: Layer) -> int:
