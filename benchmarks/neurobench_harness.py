@@ -137,7 +137,7 @@ class Converted(torch.nn.Module):
         return units
 
     def reset(self) -> None:
-        for name, values in self.named_buffers(recurse=False):
+        for values in self.buffers(recurse=False):
             values.zero_()
         for index in self.network.populations:
             self.get_submodule(f"neurons{index}").reset()
@@ -243,10 +243,9 @@ def main(results: str = "results/paper", number: str = "3") -> None:
             }
         )
     packages = {name: version(name) for name in ("neurobench", "torch", "snntorch", "numpy")}
-    RESULTS.write_text(
-        json.dumps({"images": len(images), "tau_syn_s": TAU_SYN_S, "steps": STEPS, "packages": packages, "networks": rows},
-                   indent=2) + "\n"
-    )  # fmt: skip
+    written = {"images": len(images), "tau_syn_s": TAU_SYN_S, "steps": STEPS, "packages": packages, "networks": rows}
+    RESULTS.write_text(json.dumps(written, indent=2) + "
+")
     print("| " + " | ".join(["network", "counted by", *neurobench.METRICS]) + " |")
     print("| --- | --- |" + " ---: |" * len(neurobench.METRICS))
     for row in rows:

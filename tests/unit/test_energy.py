@@ -92,7 +92,7 @@ def test_a_spiking_network_takes_what_the_formulas_say(neuron, states, decaying)
 
 
 def test_an_event_of_a_convolution_is_located_by_two_multiplications():
-    one = dict(neurons=4, steps=1, weights=9, states=1, decaying=0)
+    one = {"neurons": 4, "steps": 1, "weights": 9, "states": 1, "decaying": 0}
     dense = memory_energy.spiking_layer(5, 20, 0, **one, convolution=False)
     located = memory_energy.spiking_layer(5, 20, 0, **one, convolution=True)
     assert located.addressing - dense.addressing == pytest.approx(10 * (MULTIPLY + ADD))

@@ -58,7 +58,8 @@ class TestGap:
             "gap", "accuracy_over_time", "accuracy_vs_operations", "readouts_vs_tau",
         }  # fmt: skip
         assert {path.stem for path in (gap.results / "report").iterdir()} == {
-            "opening", "gap", "validation", "health", "neurobench", "layers", "costs", "energy", "breakeven", "provenance",
+            "opening", "gap", "validation", "health", "neurobench", "layers", "costs",
+            "energy", "breakeven", "provenance",
         }  # fmt: skip
         assert (gap.results / "report.html").is_file()
         assert gap.planned() == Counter()

@@ -1,4 +1,4 @@
-"""Collect firing rates by layer, what a decision costs, its energy and break-even, of every configuration, in tidy tables."""
+"""Collect firing rates by layer, what a decision costs, its energy and its break-even in tidy tables."""
 
 from csnn.job import logged
 

@@ -214,30 +214,28 @@ def energy_table(network: Network, activity: Activity, cnn_macs: float) -> dict[
         ``spikes_per_neuron_and_step``, and `csnn.evaluation.break_even.BreakEven` of ``arithmetic`` and ``memory``.
     """
     steps = activity.operations.shape[2]
-    applies = memory_energy.applies_to(network)
-    energies = {
-        "network": memory_energy.of_network(network, activity.counts, steps),
-        "cnn": memory_energy.of_cnn(network),
+    spiking = memory_energy.of_network(network, activity.counts, steps)
+    cnn = memory_energy.of_cnn(network)
+    table: dict[str, Any] = {
+        "energy": {
+            "network": spiking and {**spiking._asdict(), "total": spiking.total},
+            "cnn": {**cnn._asdict(), "total": cnn.total},
+        },
+        "break_even": None,
     }
-    bits = break_even.word_bits(steps)
-    rate = break_even.spikes_per_neuron_and_step(activity.counts, steps)
-    models = {
-        "arithmetic": break_even.arithmetic(
-            rate,
-            float(activity.operations.sum(axis=(1, 2)).mean()),
-            cnn_macs - float(activity.image_operations.mean()),
-            bits,
-        ),
-        "memory": break_even.with_memory(network, activity.counts, steps, bits),
-    }
-    return {
-        "energy": {name: energy and {**energy._asdict(), "total": energy.total} for name, energy in energies.items()},
-        "break_even": applies
-        and {
+    if spiking:
+        accumulates = float(activity.operations.sum(axis=(1, 2)).mean())
+        cnn_macs -= float(activity.image_operations.mean())
+        bits = break_even.word_bits(steps)
+        rate = break_even.spikes_per_neuron_and_step(activity.counts, steps)
+        models = {
+            "arithmetic": break_even.arithmetic(rate, accumulates, cnn_macs, bits),
+            "memory": break_even.with_memory(network, activity.counts, steps, bits),
+        }
+        table["break_even"] = {
             "bits": break_even.equal_bits(steps),
             "word_bits": bits,
             "spikes_per_neuron_and_step": rate,
             **{name: model and model._asdict() for name, model in models.items()},
         }
-        or None,
-    }
+    return table

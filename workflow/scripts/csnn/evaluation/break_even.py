@@ -1,8 +1,8 @@
 """Break-even: how many spikes a spiking network may send before the quantised CNN of equal bits takes less energy.
 
 A rate-coded neuron that sends 0 to T spikes in T steps tells apart T + 1 values, as an activation of
-``ceil(log2(T + 1))`` bits does; a CNN with such activations, the same weights and layers is the baseline (Yan, Bai, Tang and
-Wong, "Reconsidering the Energy Efficiency of Spiking Neural Networks Inference from Analytical Perspectives",
+``ceil(log2(T + 1))`` bits does; a CNN with such activations, the same weights and layers is the baseline (Yan, Bai, Tang
+and Wong, "Reconsidering the Energy Efficiency of Spiking Neural Networks Inference from Analytical Perspectives",
 arXiv 2409.08290, theorem 1). The image's layer is the same in both and is left out.
 
 Energy of the spiking network is ``fixed + variable * spikes``. At break-even it is the CNN's; where `fixed` alone is
@@ -22,10 +22,10 @@ from csnn.evaluation import memory_energy
 from csnn.event.network import IMAGE, Network
 
 ASSUMPTIONS = (
-    "Against the CNN with activations of ceil(log2(T + 1)) bits, weights of equal bits and average pooling; without the "
-    "image's layer. Integers of 8 bits where these suffice, otherwise of 32 bits (Horowitz 2014). 'Arithmetic' counts "
-    "accumulates of spikes against the CNN's multiply-accumulates on activations other than zero; 'memory' is the model "
-    "of Lemaire et al. 2022, in which the CNN leaves out no zero."
+    "Against the CNN with activations of ceil(log2(T + 1)) bits, weights of equal bits and average pooling; without "
+    "the image's layer. Integers of 8 bits where these suffice, otherwise of 32 bits (Horowitz 2014). 'Arithmetic' "
+    "counts accumulates of spikes against the CNN's multiply-accumulates on activations other than zero; 'memory' is "
+    "the model of Lemaire et al. 2022 (arXiv 2210.13107), in which the CNN leaves out no zero."
 )
 
 

@@ -2,15 +2,16 @@
 
 Lemaire, Cordone, Castagnetti, Novac, Courtois and Miramond, "An Analytical Estimation of Spiking Neural Networks Energy
 Efficiency", ICONIP 2022, arXiv 2210.13107; equation numbers are those that the authors' own implementation gives
-(``EnergyEstimationMetric`` of qualia-plugin-snn). A spiking layer reads each event that arrives, and for each synapse of it
-reads a weight and updates a state; at every step it reads a constant current and updates the states of all neurons. A
-layer of the CNN reads an input and a weight for each multiply-accumulate. Energy is in joules.
+(``EnergyEstimationMetric`` of qualia-plugin-snn). A spiking layer reads each event that arrives, and for each synapse of
+it reads a weight and updates a state; at every step it reads a constant current and updates the states of all neurons.
+A layer of the CNN reads an input and a weight for each multiply-accumulate. Energy is in joules.
 
 Here, where networks are not those of the paper:
 
 - Synapses of an event are counted one by one (`csnn.evaluation.cost.fan_out`), so that edges and pooling count as they
   are, instead of as kernel size times output channels.
-- States are the neuron's own and one for the synaptic filter; each that decays takes a multiply-accumulate at each step.
+- States are the neuron's own and one for the synaptic filter; each that decays takes a multiply-accumulate at each
+  step.
 - The image's layer is computed once, as the CNN computes it; its result is the constant current of each neuron.
 - Pooling costs nothing beyond the connections that read through it, in the CNN neither.
 """
@@ -113,10 +114,10 @@ def spiking_layer(
     Notes
     -----
     Accumulates: ``synaptic_events + steps * neurons + spikes`` (synapses, constant currents, resets; eq. 1.4, 2.4);
-    multiply-accumulates: ``decaying * steps * neurons`` (1.3, 2.3). Addressing: two multiply-accumulates for each event of
-    a convolution (16.2), an accumulate for each of its synapses (16.3, 17.2). Access: each event (5), a weight for each
-    synapse and a constant current for each neuron and step (7, 8), states likewise, read (9, 10) and written (14, 15),
-    and each spike sent (13).
+    multiply-accumulates: ``decaying * steps * neurons`` (1.3, 2.3). Addressing: two multiply-accumulates for each event
+    of a convolution (16.2), an accumulate for each of its synapses (16.3, 17.2). Access: each event (5), a weight for
+    each synapse and a constant current for each neuron and step (7, 8), states likewise, read (9, 10) and written (14,
+    15), and each spike sent (13).
     """
     add, multiply = ADD_J[bits], MULTIPLY_J[bits]
     updates = steps * neurons
@@ -145,10 +146,10 @@ def dense_layer(
 
     Notes
     -----
-    Multiply-accumulates: `synapses` (eq. 1.1, 2.1); accumulates: biases (1.2, 2.2). Addressing, in accumulates: inputs, outputs and
-    kernel of a convolution, synapses of a dense layer. Access: an input for each multiply-accumulate of a convolution
-    (3), each input once in a dense layer (4), a weight for each multiply-accumulate and a bias for each neuron (6), each
-    output once (11, 12).
+    Multiply-accumulates: `synapses` (eq. 1.1, 2.1); accumulates: biases (1.2, 2.2). Addressing, in accumulates: inputs,
+    outputs and kernel of a convolution, synapses of a dense layer. Access: an input for each multiply-accumulate of a
+    convolution (3), each input once in a dense layer (4), a weight for each multiply-accumulate and a bias for each
+    neuron (6), each output once (11, 12).
     """
     add, multiply = ADD_J[bits], MULTIPLY_J[bits]
     reads, addresses = (inputs, synapses) if kernel is None else (synapses, inputs + neurons + kernel)
