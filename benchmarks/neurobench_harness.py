@@ -209,13 +209,8 @@ def run_harness(network: Network, images: np.ndarray) -> tuple[dict[str, float],
     model = ShownForSomeSteps(net)
     shown = torch.tensor(images.transpose(0, 3, 1, 2).astype(float))
     loader = DataLoader(TensorDataset(shown, torch.zeros(len(images))), batch_size=1)
-    results = Benchmark(
-        model,
-        loader,
-        [],
-        [],
-        [[ConnectionSparsity, ParameterCount], [ActivationSparsity, MembraneUpdates, SynapticOperations]],
-    ).run(quiet=True)
+    static, workload = [ConnectionSparsity, ParameterCount], [ActivationSparsity, MembraneUpdates, SynapticOperations]
+    results = Benchmark(model, loader, [], [], [static, workload]).run(quiet=True)
     single = copy.copy(model)
     single.net = copy.deepcopy(net).float()
     results["Footprint"] = Footprint()(single)
@@ -244,8 +239,7 @@ def main(results: str = "results/paper", number: str = "3") -> None:
         )
     packages = {name: version(name) for name in ("neurobench", "torch", "snntorch", "numpy")}
     written = {"images": len(images), "tau_syn_s": TAU_SYN_S, "steps": STEPS, "packages": packages, "networks": rows}
-    RESULTS.write_text(json.dumps(written, indent=2) + "
-")
+    RESULTS.write_text(json.dumps(written, indent=2) + "\n")
     print("| " + " | ".join(["network", "counted by", *neurobench.METRICS]) + " |")
     print("| --- | --- |" + " ---: |" * len(neurobench.METRICS))
     for row in rows:

@@ -1,8 +1,8 @@
 """Break-even: how many spikes a spiking network may send before the quantised CNN of equal bits takes less energy.
 
 A rate-coded neuron that sends 0 to T spikes in T steps tells apart T + 1 values, as an activation of
-``ceil(log2(T + 1))`` bits does; a CNN with such activations, the same weights and layers is the baseline (Yan, Bai, Tang
-and Wong, "Reconsidering the Energy Efficiency of Spiking Neural Networks Inference from Analytical Perspectives",
+``ceil(log2(T + 1))`` bits does; a CNN with such activations, the same weights and layers is the baseline (Yan, Bai,
+Tang and Wong, "Reconsidering the Energy Efficiency of Spiking Neural Networks Inference from Analytical Perspectives",
 arXiv 2409.08290, theorem 1). The image's layer is the same in both and is left out.
 
 Energy of the spiking network is ``fixed + variable * spikes``. At break-even it is the CNN's; where `fixed` alone is

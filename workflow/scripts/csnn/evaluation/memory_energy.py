@@ -2,9 +2,9 @@
 
 Lemaire, Cordone, Castagnetti, Novac, Courtois and Miramond, "An Analytical Estimation of Spiking Neural Networks Energy
 Efficiency", ICONIP 2022, arXiv 2210.13107; equation numbers are those that the authors' own implementation gives
-(``EnergyEstimationMetric`` of qualia-plugin-snn). A spiking layer reads each event that arrives, and for each synapse of
-it reads a weight and updates a state; at every step it reads a constant current and updates the states of all neurons.
-A layer of the CNN reads an input and a weight for each multiply-accumulate. Energy is in joules.
+(``EnergyEstimationMetric`` of qualia-plugin-snn). A spiking layer reads each event that arrives, and for each synapse
+of it reads a weight and updates a state; at every step it reads the constant current and updates the states of each
+neuron. A layer of the CNN reads an input and a weight for each multiply-accumulate. Energy is in joules.
 
 Here, where networks are not those of the paper:
 
