@@ -226,7 +226,7 @@ def main(results: str = "results/paper", number: str = "3") -> None:
     for path in networks:
         network = with_synapse(load_network(path), TAU_SYN_S)
         recorded = activity.record(network, images, tau_syn_s=TAU_SYN_S, dt_s=DT_S, steps=STEPS)
-        ours = neurobench.metrics(network, recorded.neurobench, STEPS)
+        ours = neurobench.metrics(network, recorded.of_harness, STEPS)
         harness, spikes = run_harness(network, images)
         counted = np.sum([counts.sum(axis=1) for counts in recorded.counts], axis=0)
         rows.append(

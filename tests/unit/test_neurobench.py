@@ -105,7 +105,7 @@ def test_what_is_recorded_follows_from_constant_currents():
     network = two_layers(WEIGHT, tau=0.005, currents=(250.0, 0, 0))
     steps, image = 8, np.zeros((1, 1, 2))
     recorded = activity.record(network, image[np.newaxis], tau_syn_s=0.005, dt_s=DT, steps=steps)
-    (counts,) = recorded.neurobench
+    (counts,) = recorded.of_harness
     assert (counts.activations, counts.active) == (3 * steps, 2)
     assert counts.membrane_updates == 3 + (steps - 1)
     assert (counts.macs, counts.acs) == (2 * (steps - 1 - 3), 0)  # the first spike is in step 3
@@ -122,4 +122,4 @@ def test_rate_neurons_have_no_membrane_and_count_as_active_at_every_step():
     recorded = activity.record(
         Network(network.input_shape, (rate, readout), 0), np.zeros((1, 1, 1, 2)), tau_syn_s=0.005, dt_s=DT, steps=8
     )
-    assert recorded.neurobench == [(24, 8, 0, 2 * 7, 0)]
+    assert recorded.of_harness == [(24, 8, 0, 2 * 7, 0)]

@@ -104,6 +104,14 @@ class TestGap:
         assert set(costs["neuron"]) == {"SRL", "LIF"}
         assert (costs["energy_estimate_j"] > 0).all()
         assert costs["assumptions"].str.startswith("Estimates, not measurements").all()
+        energy = pd.read_csv(gap.results / "tables" / "energy.csv")
+        assert energy["of"].tolist() == ["network", "cnn"] * 2
+        parts = ["operations_j", "addressing_j", "weights_j", "states_j", "inputs_outputs_j"]
+        np.testing.assert_allclose(energy[parts].sum(axis=1), energy["total_j"])
+        even = pd.read_csv(gap.results / "tables" / "breakeven.csv")
+        rates = even["spikes_per_neuron_and_step"]
+        np.testing.assert_allclose(even["arithmetic_energy_ratio"], rates / even["arithmetic_rate"])
+        assert (even["memory_energy_ratio"] > 0).all()
         layers = pd.read_csv(gap.results / "tables" / "layers.csv")
         assert layers["layer"].tolist() == [1, 2, 3] * 2
 

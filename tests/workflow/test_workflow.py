@@ -145,6 +145,17 @@ class TestRun:
         assert figures == {f"{figure}.png" for figure in FIGURES}
         assert (finished.results / "report.html").is_file()
 
+    def test_neurobench_counts_are_of_the_networks(self, finished):
+        table = pd.read_csv(finished.results / "tables" / "neurobench.csv").set_index("network")
+        assert list(table.index) == ["RLR", "LIF"]
+        layers = json.loads((finished.results / "cnn" / "architecture.json").read_text())["layers"]
+        assert (table["ParameterCount"] == sum(layer["parameters"] for layer in layers)).all()
+        operations = table["Effective_MACs"] + table["Effective_ACs"]
+        assert ((operations > 0) & (operations < table["Dense"])).all()
+        assert table["ActivationSparsity"].between(0, 1, inclusive="neither").all()
+        assert (table["MembraneUpdates"] > 0).tolist() == [False, True]
+        assert (finished.results / "report" / "neurobench.html").is_file()
+
     def test_nothing_is_left_to_do_and_nothing_unfinished_lies_about(self, finished):
         assert finished.planned() == Counter()
         assert not [path for path in finished.results.rglob(".*") if path.is_file()]

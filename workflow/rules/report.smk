@@ -120,7 +120,7 @@ PAGES = {
         caption=f"Spikes per neuron and step, counted on {config['activity']['images']} of the test images, beside the number "
         "at which the network takes the energy of the CNN with activations of as many bits as spike counts tell apart: by "
         "arithmetic alone (accumulates against multiply-accumulates on activations other than zero), and with memory "
-        "access, where 0 says that it takes more without any spike. The ratio is the network's energy over the CNN's. Left "
+        "access (in which the CNN leaves out no zero), where 0 says that it takes more without any spike. The ratio is the network's energy over the CNN's. Left "
         "out: the image's layer, the same in both; what the estimates of energy leave out; and rate neurons. A click on a "
         "column's head sorts by it.",
     ),

@@ -49,7 +49,7 @@ with logged(snakemake):
             "synapses_in_a_row": network.depth,
             "layers": activity.layer_table(network, recorded, activations, params.steps * params.dt_s),
             "cost": costs,
-            "neurobench": neurobench.metrics(simulated, recorded.neurobench, params.steps),
+            "neurobench": neurobench.metrics(simulated, recorded.of_harness, params.steps),
             **activity.energy_table(simulated, recorded, costs["cnn_macs"]),
             "versions": environment("numpy", "numba"),
             "operations_per_step": np.mean(recorded.operations.sum(axis=1), axis=0).tolist(),

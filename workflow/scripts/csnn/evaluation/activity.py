@@ -30,14 +30,14 @@ class Activity(NamedTuple):
         Effective synaptic operations that each layer causes at each step: ACs of spikes, MACs of rates.
     image_operations : ndarray of int64, shape (images,)
         MACs of the synapses from the image.
-    neurobench : list of Counts, one per image
+    of_harness : sequence of `csnn.evaluation.neurobench.Counts`, one per image
         What NeuroBench's harness would count.
     """
 
     counts: list[NDArray[np.float32]]
     operations: NDArray[np.float64]
     image_operations: NDArray[np.int64]
-    neurobench: list[neurobench.Counts] = []  # noqa: RUF012
+    of_harness: Sequence[neurobench.Counts] = ()
 
 
 def record(

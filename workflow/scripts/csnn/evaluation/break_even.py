@@ -21,12 +21,7 @@ from numpy.typing import NDArray
 from csnn.evaluation import memory_energy
 from csnn.event.network import IMAGE, Network
 
-ASSUMPTIONS = (
-    "Against the CNN with activations of ceil(log2(T + 1)) bits, weights of equal bits and average pooling; without "
-    "the image's layer. Integers of 8 bits where these suffice, otherwise of 32 bits (Horowitz 2014). 'Arithmetic' "
-    "counts accumulates of spikes against the CNN's multiply-accumulates on activations other than zero; 'memory' is "
-    "the model of Lemaire et al. 2022 (arXiv 2210.13107), in which the CNN leaves out no zero."
-)
+ASSUMPTIONS = "Estimate: 45 nm (Horowitz 2014); arithmetic alone as in arXiv 2409.08290, and with memory after Lemaire et al. 2022"
 
 
 class BreakEven(NamedTuple):

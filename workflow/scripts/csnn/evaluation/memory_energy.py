@@ -41,10 +41,8 @@ DECAYING = {"SpikingRectifiedLinear": 0, "LIF": 1, "AdaptiveLIF": 2}
 """State variables of a neuron that decay at each step: membrane potential and adaptation."""
 
 ASSUMPTIONS = (
-    "Estimates, not measurements, after Lemaire et al. 2022 (arXiv 2210.13107): 45 nm, integers of {bits} bits, all in "
-    "SRAM on the chip, whose energy per access is a straight line in its size; every access alone, without caches or "
-    "reuse. Each neuron's states are read and written at every step. The image's layer is computed once. Routing of "
-    "spikes, DRAM, control and idle power are left out."
+    "Estimate after Lemaire et al. 2022: 45 nm, integers of 32 bits, all in on-chip SRAM; no caches, reuse, routing of "
+    "spikes, DRAM or idle power"
 )
 
 
