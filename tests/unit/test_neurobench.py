@@ -123,3 +123,13 @@ def test_rate_neurons_have_no_membrane_and_count_as_active_at_every_step():
         Network(network.input_shape, (rate, readout), 0), np.zeros((1, 1, 1, 2)), tau_syn_s=0.005, dt_s=DT, steps=8
     )
     assert recorded.of_harness == [(24, 8, 0, 2 * 7, 0)]
+
+
+def test_a_sum_without_neurons_counts_as_never_zero():
+    first, readout = two_layers(WEIGHT, tau=0.005).layers
+    linear = Layer("sum", (1, 1, 3), "linear", {}, {}, np.zeros(3), (dense(np.eye(3), 0, 0.005),))
+    behind = Layer("b", (1, 1, 2), "readout", {}, {}, np.zeros(2), (dense(np.array(WEIGHT), 1, None),))
+    network = Network((1, 1, 2), (first, linear, behind), 0)
+    of_sum = 4 * 3  # three weights other than 0 in each of four steps
+    of_filters = 2 + 1 + 1  # behind the first spikes of three neurons
+    assert operations(network, SPIKES, image=(0, 0)) == (of_sum + of_filters, 0)

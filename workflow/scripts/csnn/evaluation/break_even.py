@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from csnn.evaluation import memory_energy
 from csnn.event.network import IMAGE, Network
 
-ASSUMPTIONS = "Estimate: 45 nm (Horowitz 2014); arithmetic alone as in arXiv 2409.08290, and with memory after Lemaire et al. 2022"
+ASSUMPTIONS = (
+    "Estimate: 45 nm (Horowitz 2014); arithmetic alone as in arXiv 2409.08290, with memory as in Lemaire et al. 2022"
+)
 
 
 class BreakEven(NamedTuple):
