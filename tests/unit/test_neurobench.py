@@ -126,7 +126,7 @@ def test_rate_neurons_have_no_membrane_and_count_as_active_at_every_step():
 
 
 def test_a_sum_without_neurons_counts_as_never_zero():
-    first, readout = two_layers(WEIGHT, tau=0.005).layers
+    first = two_layers(WEIGHT, tau=0.005).layers[0]
     linear = Layer("sum", (1, 1, 3), "linear", {}, {}, np.zeros(3), (dense(np.eye(3), 0, 0.005),))
     behind = Layer("b", (1, 1, 2), "readout", {}, {}, np.zeros(2), (dense(np.array(WEIGHT), 1, None),))
     network = Network((1, 1, 2), (first, linear, behind), 0)
