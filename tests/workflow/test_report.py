@@ -50,8 +50,9 @@ ITEMS = {
             "The image shown",
         }
     },
-    "3 Data and model": {None: {"Images of every class", "The CNN, layer by layer"}},
-    "4 Provenance": {None: {"Where the numbers come from"}},
+    "3 Activity and cost": {"Tables": {"NeuroBench's metrics"}},
+    "4 Data and model": {None: {"Images of every class", "The CNN, layer by layer"}},
+    "5 Provenance": {None: {"Where the numbers come from"}},
 }
 
 
