@@ -70,7 +70,7 @@ PAGES = {
         heading="Activity and cost",
         part="Tables",
         title="NeuroBench's metrics",
-        analyses={"paper", "activity"} if sweep.engine == "event" else set(),
+        analyses={"paper", "activity"} if HEALTH else set(),
         labels={"of": "first seed" if "gap" in ANALYSES else "first τ and seed"},
         caption=f"Means over {config['activity']['images']} of the test images, each shown for {SNN['steps']} steps, first seed, first "
         "synaptic time constant or the chosen one: what NeuroBench's harness (version 2.3) would count of the converted "

@@ -182,7 +182,8 @@ def accuracy_vs_operations(decisions: Sequence[Decided], activity: Sequence[Mapp
     table = pd.DataFrame([decided.configuration for decided in decisions])
     titles = conversion_titles(table)
     of_neuron = looks(table["neuron"])
-    figure, panel = panels(titles, height=1.9, xlabel="", columns=3)
+    label = "Effective synaptic operations per image up to a step\n(ACs of spikes, MACs of rates and of the image)"
+    figure, panel = panels(titles, height=1.9, xlabel=label, columns=3)
     all_costs, all_gains = [], []
     for decided, counted, title in zip(decisions, activity, titles, strict=True):
         macs = counted["cost"]["macs"]
@@ -206,9 +207,6 @@ def accuracy_vs_operations(decisions: Sequence[Decided], activity: Sequence[Mapp
         axes.xaxis.set_major_locator(LogLocator())
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_minor_formatter(NullFormatter())
-    figure.supxlabel(
-        "Effective synaptic operations per image up to a step (ACs of spikes, MACs of rates and of the image)"
-    )
     figure.supylabel("Accuracy at that step (%)")
     handles = [Line2D([], [], **look) for look in of_neuron.values()]
     handles += [Line2D([], [], color="black", marker="*", linestyle="none"), Line2D([], [], color="0.75", linewidth=3)]

@@ -98,10 +98,11 @@ def panels(titles: Iterable[str], height: float, xlabel: str, columns: int = 2) 
         axes.tick_params(labelbottom=True)
     for title, axes in zip(titles, grid, strict=False):
         axes.set_title(textwrap.fill(title, 76 // columns), fontweight="bold")
-    if len(titles) < len(everything):
-        figure.suptitle(f"{len(titles)} of {len(everything)} panels, evenly chosen")
+    chosen = f"{len(titles)} of {len(everything)} panels, evenly chosen" if len(titles) < len(everything) else ""
     if columns > 2:  # too narrow for a label each
-        figure.supxlabel(xlabel)
+        figure.supxlabel("\n".join(filter(None, [xlabel, chosen])))
+    elif chosen:
+        figure.suptitle(chosen)
     return figure, dict(zip(titles, grid, strict=False))
 
 
