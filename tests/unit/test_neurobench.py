@@ -131,5 +131,5 @@ def test_a_sum_without_neurons_counts_as_never_zero():
     behind = Layer("b", (1, 1, 2), "readout", {}, {}, np.zeros(2), (dense(np.array(WEIGHT), 1, None),))
     network = Network((1, 1, 2), (first, linear, behind), 0)
     of_sum = 4 * 3  # three weights other than 0 in each of four steps
-    of_filters = 2 + 1 + 1  # behind the first spikes of three neurons
+    of_filters = 2 + 3 + 3  # behind the first spikes of three neurons
     assert operations(network, SPIKES, image=(0, 0)) == (of_sum + of_filters, 0)

@@ -68,7 +68,7 @@ class Energy(NamedTuple):
         """Sum of all."""
         return sum(self)
 
-    def __add__(self, other: tuple) -> Energy:  # type: ignore[override]
+    def __add__(self, other: tuple) -> Energy:
         """Add part by part."""
         return Energy(*(mine + others for mine, others in zip(self, other, strict=True)))
 
@@ -78,7 +78,8 @@ NOTHING = Energy(0.0, 0.0, 0.0, 0.0, 0.0)
 
 def access_j(values: float, bits: int) -> float:
     """Return the energy of one access to a memory for so many values: the least-squares line through `SRAM`."""
-    slope, intercept = np.polyfit(*zip(*SRAM, strict=True), 1)
+    sizes, joules = np.array(SRAM).T
+    slope, intercept = np.polyfit(sizes, joules, 1)
     return float(intercept + slope * values * bits / 8)
 
 
