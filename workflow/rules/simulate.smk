@@ -76,7 +76,7 @@ rule simulate:
     conda:
         "../../envs/simulate.yaml" if sweep.engine == "event" else "../../envs/tensorflow.yaml"
     resources:
-        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, sweep.shard, SNN["steps"]) if sweep.engine == "event" else 4000),
+        mem_mb=scaled_by_attempt(megabytes(MOST_IMAGES, sweep.shard, SNN["steps"]) if sweep.engine == "event" else 4000),
         runtime=scaled_by_attempt(minutes(sweep.shard, SNN["steps"], sweep.engine)),
     params:
         code=sweep.code,
@@ -100,8 +100,8 @@ rule gather:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, TEST_IMAGES, SNN["steps"])),
-        runtime=scaled_by_attempt(10 + TEST_IMAGES / 1000),
+        mem_mb=scaled_by_attempt(megabytes(MOST_IMAGES, MOST_IMAGES, SNN["steps"])),
+        runtime=scaled_by_attempt(10 + MOST_IMAGES / 1000),
     params:
         code=digest("gather.py"),
         settings=sweep.simulation_settings,
