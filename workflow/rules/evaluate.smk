@@ -16,7 +16,7 @@ rule decide:
     input:
         responses=f"{CONFIGURATION}/{{images}}.npz",
         cnn=sweep.cnn_outputs("logits"),
-        calibration=sweep.calibration,
+        validation=sweep.validation_responses,
     output:
         f"{CONFIGURATION}/{{images}}-decisions.npz",
     log:

@@ -4,7 +4,7 @@ A further figure is a function in csnn/figures and an entry here: the names unde
 (scripts/figure.py reads the files).
 """
 
-from csnn.evaluation import calibration, robustness
+from csnn.evaluation import confidence, robustness
 from csnn.report.contents import Item, numbered
 from csnn.words import tau
 
@@ -114,7 +114,7 @@ FIGURES = {
         input={"decisions": reported(DECISIONS)},
         labels={"measure": "ECE"},
         caption=f"Expected calibration error of the decision at each time step, on {IMAGES}; the dashed line is the CNN "
-        f"that the network was made from. {OF_SEEDS}, their mean. {calibration.MEANING}",
+        f"that the network was made from. {OF_SEEDS}, their mean. {confidence.MEANING}",
     ),
     "brier_over_time": Item(
         heading="Results",
@@ -125,7 +125,7 @@ FIGURES = {
         input={"decisions": reported(DECISIONS)},
         labels={"measure": "Brier score"},
         caption=f"Brier score at each time step, on {IMAGES}; the dashed line is the CNN that the network was made from. "
-        f"{OF_SEEDS}, their mean. {calibration.MEANING}",
+        f"{OF_SEEDS}, their mean. {confidence.MEANING}",
     ),
     "corruptions": Item(
         heading="Results",

@@ -35,7 +35,7 @@ PAGES = {
         title="How far probabilities can be trusted",
         analyses={"paper"},
         caption=f"Accuracy, confidence and calibration of the CNN, and of each network at the final step, on {IMAGES}; "
-        f"{OF_SEEDS[0].lower()}{OF_SEEDS[1:]}, their mean. {calibration.MEANING} A click on a column's head sorts by it.",
+        f"{OF_SEEDS[0].lower()}{OF_SEEDS[1:]}, their mean. {confidence.MEANING} A click on a column's head sorts by it.",
     ),
     "conformal": Item(
         heading="Results",
@@ -64,7 +64,7 @@ PAGES = {
         title="Every configuration under every readout",
         analyses={"readouts", "claims"},
         caption=f"All are shown on {IMAGES}; picking the best row would be choosing on the test set. "
-        f"{calibration.MEANING} {INTERVALS}",
+        f"{confidence.MEANING} {INTERVALS}",
     ),
     "gap": Item(
         heading="Results",

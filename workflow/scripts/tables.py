@@ -8,7 +8,7 @@ with logged(snakemake):
     import pandas as pd
 
     from csnn import words
-    from csnn.evaluation import calibration, tables
+    from csnn.evaluation import confidence, tables
     from csnn.files import write_table, write_text
 
     scores = tables.read(snakemake.input.scores)
@@ -16,7 +16,7 @@ with logged(snakemake):
     made = {
         "table1": (tables.table1(scores), caption),
         "table2": (tables.table2(scores), caption),
-        "confidence": (tables.confidence(scores), calibration.MEANING),
+        "confidence": (tables.confidence_table(scores), confidence.MEANING),
     }
     if snakemake.input.published:
         table = tables.comparison(scores, pd.read_csv(snakemake.input.published))

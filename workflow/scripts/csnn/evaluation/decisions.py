@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.evaluation import calibration, metrics, readouts, statistics
+from csnn.evaluation import confidence, conformal, metrics, readouts, statistics
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.files import ALL_AGAIN, InputError, read_npz_with_metadata, write_npz
 
@@ -36,8 +36,8 @@ class Decided(NamedTuple):
         What the CNN decides that the network was converted from.
     scores : list of dict
         One row of the table of scores for each readout, the time-averaged scores first; see `score_readouts`.
-    calibration : dict of str to list of float
-        How far probabilities can be trusted at each step, see `csnn.evaluation.calibration.over_time`; and of the CNN
+    confidence : dict of str to list of float
+        How far probabilities can be trusted at each step, see `csnn.evaluation.confidence.over_time`; and of the CNN
         that the network was converted from, under the same names with ``cnn_`` before them, its one value.
     """
 
@@ -49,7 +49,7 @@ class Decided(NamedTuple):
     labels: NDArray[np.int64]
     cnn_classes: NDArray[np.int64]
     scores: list[dict[str, Any]]
-    calibration: dict[str, list[float]]
+    confidence: dict[str, list[float]]
 
     @property
     def network(self) -> tuple[str, float | None]:
@@ -108,13 +108,14 @@ def decide(
         labels=labels,
         cnn_classes=cnn_logits.argmax(axis=1),
         scores=[],
-        calibration=calibration.over_time(logits, labels)
-        | {f"cnn_{name}": values for name, values in calibration.over_time(cnn_logits, labels).items()},
+        confidence=confidence.over_time(logits, labels)
+        | {f"cnn_{name}": values for name, values in confidence.over_time(cnn_logits, labels).items()},
     )
     rows = score_readouts(decided, configured, metrics.score(logits, labels))
-    for row, made in zip(rows[1:], decisions, strict=True):
-        if made.sets is not None:
-            row |= covered(made.sets, labels)
+    for row, readout in zip(rows[1:], configured, strict=True):
+        if readout.kind == readouts.CONFORMAL and readout.margin is not None:
+            sets = conformal.decide(logits, readout.margin).sets
+            row |= {"coverage": readout.coverage, **covered(sets, labels)}
     return decided._replace(scores=rows)
 
 
@@ -154,7 +155,7 @@ def score_readouts(
         ``hold``, ``accuracy`` and ``loss`` with their intervals, ``cnn_accuracy``, ``gap_points`` (CNN - network) with
         its interval, ``agreement`` (share of images on which both decide alike), ``latency_ms`` (mean, and
         ``latency_ms_median``) and ``settling_ms_median``; of the final step ``confidence``, ``ece`` and ``brier`` (see
-        `csnn.evaluation.calibration`). Averages over time are no decisions, so they have neither latency nor agreement;
+        `csnn.evaluation.confidence`). Averages over time are no decisions, so they have neither latency nor agreement;
         only the time-averaged and final-step losses are defined.
     """
     dt_ms = 1000 * decided.configuration["dt_s"]
@@ -162,13 +163,13 @@ def score_readouts(
         "cnn_accuracy": float(decided.cnn_right.mean()),
         "settling_ms_median": dt_ms * float(np.median(decided.settling_steps)),
     }
-    trusted = {name: values[-1] for name, values in decided.calibration.items() if not name.startswith("cnn_")}
+    trusted = {name: values[-1] for name, values in decided.confidence.items() if not name.startswith("cnn_")}
     averaged = {"readout": TIME_AVERAGED, "kind": TIME_AVERAGED, **scored[TIME_AVERAGED]}
     rows = [averaged | statistics.gap_points(decided.cnn_right, decided.right(TIME_AVERAGED)) | shared]
     for readout, classes, steps in zip(configured, decided.classes, decided.steps, strict=True):
         right = classes == decided.labels
         rows.append(
-            {"readout": readout.name, **readout._asdict()}
+            {"readout": readout.name, **{key: getattr(readout, key) for key in ("kind", "window", "margin", "hold")}}
             | (dict(scored[FINAL_STEP]) | trusted if readout.kind == FINAL_STEP else metrics.accuracy(right))
             | statistics.gap_points(decided.cnn_right, right)
             | {

@@ -21,14 +21,10 @@ CONFORMAL = "conformal"
 
 
 class Decisions(NamedTuple):
-    """What a readout gives: `classes` and `steps`, each of shape (images,) and int.
-
-    Of `CONFORMAL`, `sets` (images, classes) are the prediction sets; see `csnn.evaluation.conformal`.
-    """
+    """What a readout gives: `classes` and `steps`, each of shape (images,) and int."""
 
     classes: NDArray[np.int64]
     steps: NDArray[np.int64]
-    sets: NDArray[np.bool_] | None = None
 
 
 class Readout(NamedTuple):
@@ -70,7 +66,8 @@ class Readout(NamedTuple):
         if self.margin is not None and self.hold is not None:
             return first_confidence(logits, self.margin, self.hold)
         if self.margin is not None:
-            return Decisions(*conformal.decide(logits, self.margin))
+            ended = conformal.decide(logits, self.margin)
+            return Decisions(ended.classes, ended.steps)
         return mean_over_window(logits, self.window or 1)
 
 
@@ -79,7 +76,7 @@ def configured(
     margins: Iterable[float],
     hold: int,
     conformal: Mapping[str, float] | None = None,
-    calibration: tuple[NDArray, NDArray] | None = None,
+    validation: tuple[NDArray, NDArray] | None = None,
 ) -> list[Readout]:
     """Return the readout of the final step, and one for each configured window and margin.
 
@@ -87,7 +84,7 @@ def configured(
     ----------
     windows, margins, hold, conformal
         The configuration's ``readouts``.
-    calibration
+    validation
         Logits (images, steps, classes) and labels (images,) of the validation images, on which the readout with a
         guarantee is calibrated; None leaves it out.
     """
@@ -96,8 +93,8 @@ def configured(
         *(Readout(WINDOW, window=window) for window in windows),
         *(Readout(CONFIDENCE, margin=margin, hold=hold) for margin in margins),
     ]
-    if conformal and calibration:
-        readouts.append(calibrated(*calibration, conformal["coverage"]))
+    if conformal and validation:
+        readouts.append(calibrated(*validation, conformal["coverage"]))
     return readouts
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from csnn.evaluation import calibration, metrics
+from csnn.evaluation import confidence, metrics
 from csnn.evaluation.decisions import Decided
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.evaluation.readouts import CONFORMAL
@@ -62,7 +62,7 @@ def scores(cnns: Mapping[str, tuple[NDArray, NDArray]], configurations: Iterable
     for cnn, (logits, labels) in cnns.items():
         scored = metrics.score(logits, labels)[FINAL_STEP]
         model = {"network": cnn_name(cnn), "cnn": cnn, "neuron": CNN, "images": len(labels)}
-        trusted = {name: values[-1] for name, values in calibration.over_time(logits, labels).items()}
+        trusted = {name: values[-1] for name, values in confidence.over_time(logits, labels).items()}
         rows.append(model | scored | {"cnn_accuracy": scored["accuracy"]} | trusted)
     for decided in configurations:
         model = settings(decided) | {"seed": decided.configuration["seed"], "images": len(decided.labels)}
@@ -138,14 +138,14 @@ def table1(scores: pd.DataFrame, network: str = "RLR") -> pd.DataFrame:
     return table2(pd.concat([own_cnn, chosen]))
 
 
-def confidence(scores: pd.DataFrame) -> pd.DataFrame:
+def confidence_table(scores: pd.DataFrame) -> pd.DataFrame:
     """How far the probabilities of CNNs, and of networks at the final step, can be trusted; means over seeds.
 
     Returns
     -------
     DataFrame
         Columns ``network``, ``neuron``, ``tau_syn_s``, ``accuracy``, ``confidence``, ``ece`` and ``brier`` (see
-        `csnn.evaluation.calibration`), in the order of `scores`.
+        `csnn.evaluation.confidence`), in the order of `scores`.
     """
     rows = scores[(scores["neuron"] == CNN) | (scores["readout"] == FINAL_STEP)]
     groups = rows.groupby(["network", "neuron", "tau_syn_s"], dropna=False, sort=False)

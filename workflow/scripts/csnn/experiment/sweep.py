@@ -290,7 +290,7 @@ class Sweep:
         position = int(wildcards.shard.partition("-of-")[0])
         return [(position - 1) * self.shard, min(position * self.shard, self.number_of_images[wildcards.images])]
 
-    def calibration(self, wildcards: Any) -> str | list[str]:
+    def validation_responses(self, wildcards: Any) -> str | list[str]:
         """Responses to the validation images, where decisions on the test images are calibrated on them."""
         if wildcards.images != "test" or not self.config["readouts"]["conformal"]:
             return []
