@@ -16,6 +16,5 @@ with logged(snakemake):
         "is decided at the first step at which one class is left; the others end at the final step. Covered: "
         f"the classes left hold the true one, on {table['images'][0]} test images, with a 95 % interval."
     )
-    hidden = [name for name in table if table[name].astype(str).nunique() == 1 and name in tables.SETTINGS[1:-1]]
-    text = words.to_markdown(words.readable(table.drop(columns=[*hidden, "spiking"])), note)
+    text = words.to_markdown(words.readable(tables.brief(table)), note)
     write_text(snakemake.output.markdown, text, checksum=True)

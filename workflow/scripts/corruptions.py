@@ -4,7 +4,7 @@ from csnn.job import logged
 
 with logged(snakemake):
     from csnn import verification, words
-    from csnn.evaluation import decisions, robustness
+    from csnn.evaluation import decisions, robustness, tables
     from csnn.files import write_table, write_text
 
     params, files = snakemake.params, snakemake.input
@@ -17,5 +17,5 @@ with logged(snakemake):
     weights = [robustness.read_weights(path, decided) for path, decided in of_weights]
     table = robustness.table(clean, by_kind, params.strengths, weights, params.images)
     write_table(snakemake.output.csv, table)
-    text = words.to_markdown(words.readable(robustness.shown(table)), robustness.NOTE)
+    text = words.to_markdown(words.readable(tables.brief(table)), robustness.NOTE)
     write_text(snakemake.output.markdown, text, checksum=True)

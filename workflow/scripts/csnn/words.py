@@ -91,7 +91,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
                     f"{low} to {high}" if low else "" for low, high in texts
                 ]
         else:
-            shown[column(name)] = ["" if value is None or value is pd.NA else str(value) for value in values]
+            shown[column(name)] = [str(value) for value in values.astype(object).where(values.notna(), "")]
     return pd.DataFrame(shown)
 
 
@@ -120,7 +120,7 @@ COLUMNS = {
     "difference_points": "difference (points)",
     "latency_ms": "decides after (ms, mean)",
     **{f"latency_{unit}_p{p}": f"{p} % have ended after ({unit})" for unit in ("steps", "ms") for p in (50, 90, 99)},
-    "lost_points": "lost against clean images or weights (points)",
+    "lost_points": "lost against clean (points)",
     "lost_more_points": "lost more than its CNN (points)",
     "p_lost_more": "p of that",
     "latency_ms_median": "decides after (ms, median)",

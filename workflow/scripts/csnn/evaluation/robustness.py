@@ -29,7 +29,7 @@ NOTE = (
     "Accuracy at the final step, first seed, with disturbed images or weights. Lost against clean: the accuracy on the "
     "same images clean, or with exact weights, minus this; p is of McNemar's exact test. Lost more than its CNN: what "
     "the network loses minus what its CNN loses on the same images, p of Wilcoxon's signed-rank test. Both p are "
-    "adjusted by Holm's method; intervals are of 95 %, paired and over images. Disturbed weights are the converted "
+    "adjusted by Holm's method within each kind of disturbance; intervals are of 95 %, paired and over images. Disturbed weights are the converted "
     "network's; its CNN keeps its own."
 )
 
@@ -91,7 +91,7 @@ def table(
         Columns ``corruption``, ``strength``, network to spiking of the scores, ``seed``, ``images``, ``accuracy``,
         ``cnn_accuracy``, ``lost_points`` against clean with its interval, ``p`` and ``against_clean``,
         ``lost_more_points`` than its CNN with its interval, ``p_lost_more`` and ``against_cnn``. CNNs have rows of
-        their own; `CLEAN` is of strength 0. p are adjusted by Holm's method, each within its column.
+        their own; `CLEAN` is of strength 0. p are adjusted by Holm's method within each kind of disturbance.
     """
     rows: list[dict[str, Any]] = []
     for kind, strength, networks in _conditions(clean, corrupted, strengths, weights, images):
@@ -120,7 +120,9 @@ def table(
         ("p_lost_more", "lost_more_points", "against_cnn", {"higher": "loses more", "lower": "loses less"}),
     ):
         tested = made[p].notna()
-        made.loc[tested, p] = statistics.holm(made.loc[tested, p])
+        made[p] = made[p].astype(float)
+        for _, rows_of_kind in made[tested].groupby("corruption"):
+            made.loc[rows_of_kind.index, p] = statistics.holm(rows_of_kind[p])
         verdicts = [statistics.verdict(row[lost], row[p]) for _, row in made[tested].iterrows()]
         made[answer] = made[answer].astype(object)
         made.loc[tested, answer] = [words.get(verdict, verdict) for verdict in verdicts]
@@ -170,11 +172,3 @@ def _points(name: str, ours: NDArray, theirs: NDArray) -> dict[str, float]:
     """Return a paired difference in percentage points with its interval."""
     values = statistics.paired_difference(ours, theirs)
     return {f"{name}{bound}": 100 * value for bound, value in zip(("", "_low", "_high"), values, strict=True)}
-
-
-def shown(made: pd.DataFrame) -> pd.DataFrame:
-    """Return the table without what need not be said: columns that are empty or, of settings, the same in every row."""
-    networks = made[made["neuron"] != CNN]
-    same = [name for name in (*SETTINGS[1:], "seed", "images") if networks[name].astype(str).nunique() <= 1]
-    same = [name for name in same if name not in ("tau_syn_s", "neuron")]
-    return made.drop(columns=[*same, *(["spiking"] if "spiking" not in same else [])])
