@@ -29,8 +29,8 @@ NOTE = (
     "Accuracy at the final step, first seed, with disturbed images or weights. Lost against clean: the accuracy on the "
     "same images clean, or with exact weights, minus this; p is of McNemar's exact test. Lost more than its CNN: what "
     "the network loses minus what its CNN loses on the same images, p of Wilcoxon's signed-rank test. Both p are "
-    "adjusted by Holm's method within each kind of disturbance; intervals are of 95 %, paired and over images. Disturbed weights are the converted "
-    "network's; its CNN keeps its own."
+    "adjusted by Holm's method within each kind of disturbance; intervals are of 95 %, paired and over images. "
+    "Disturbed weights are the converted network's; its CNN keeps its own."
 )
 
 

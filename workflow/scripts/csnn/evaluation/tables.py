@@ -153,7 +153,7 @@ def confidence_table(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def brief(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of networks without the settings that need not be said: those that are the same for all of them."""
+    """Return a table of networks without the settings that need not be said, being the same for all of them."""
     networks = table[table["neuron"] != CNN]
     same = [name for name in (*SETTINGS[1:], "seed", "images") if networks[name].astype(str).nunique() <= 1]
     hidden = {*same, "spiking"} | ({"neuron"} if (table["neuron"] == table["network"]).all() else set())
