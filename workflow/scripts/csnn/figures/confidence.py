@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from csnn.evaluation.decisions import Decided
-from csnn.figures.style import CNN_LINE, laid_out, over_time, styled
-from csnn.words import CNN
+from csnn.figures.style import over_time, styled
 
 
 @styled
@@ -30,15 +29,14 @@ def brier_over_time(decisions: Sequence[Decided]) -> Figure:
 def _over_time(decisions: Sequence[Decided], measure: str, label: str, scale: float) -> Figure:
     """Draw a measure of `csnn.evaluation.confidence.over_time`, averaged over seeds."""
 
-    def draw(axes: Axes, times_ms: NDArray, seeds: Sequence[Decided], look: dict[str, Any]) -> None:
-        values = scale * np.mean([decided.confidence[measure] for decided in seeds], axis=0)
-        (of_cnn,) = seeds[0].confidence[f"cnn_{measure}"]
-        axes.plot(times_ms, values, **look)
-        axes.axhline(scale * of_cnn, **CNN_LINE, linewidth=0.8, zorder=1.5, label=CNN)
-        highest.extend([values.max(), scale * of_cnn])
+    def values(seeds: Sequence[Decided]) -> NDArray:
+        return scale * np.mean([decided.confidence[measure] for decided in seeds], axis=0)
 
-    highest: list[float] = []
-    figure = over_time(decisions, draw)
-    figure.axes[0].set_ylim(0, 1.05 * max(highest))
-    figure.supylabel(label)
-    return laid_out(figure)
+    def draw(axes: Axes, times_ms: NDArray, seeds: Sequence[Decided], look: dict[str, Any]) -> None:
+        axes.plot(times_ms, values(seeds), **look)
+
+    def of_cnn(decided: Decided) -> float:
+        return scale * decided.confidence[f"cnn_{measure}"][0]
+
+    highest = max(max(values([decided]).max(), of_cnn(decided)) for decided in decisions)
+    return over_time(decisions, label, values, draw, of_cnn, largest=1.05 * highest)
