@@ -246,8 +246,8 @@ def over_time(
             of_tau = {tau: values(seeds) for tau, seeds in networks[title].items()}
             image = _draw_rows(axes, times_ms, taus, of_tau, largest)
             if of_cnn:
-                cnn = of_cnn(next(iter(networks[title].values()))[0])
-                axes.set_title(f"{axes.get_title()}\n(CNN: {cnn:.3g})", fontweight="bold")
+                cnn, digits = of_cnn(next(iter(networks[title].values()))[0]), 1 if largest > 10 else 3
+                axes.set_title(f"{axes.get_title()}\n(CNN: {cnn:.{digits}f})", fontweight="bold")
         figure.colorbar(image, ax=list(panel.values()), label=label).outline.set_visible(False)
         figure.supylabel("Synaptic time constant τ (ms)")
         return laid_out(figure)
