@@ -25,6 +25,7 @@ def decided(accuracy, *, windows=(0.0, 0.0), latency=3, **described) -> decision
         LABELS,
         classes(0.8),
         [],
+        {},
     )
     scored = {name: metrics.accuracy(made.right(name)) for name in (TIME_AVERAGED, FINAL_STEP)}
     return made._replace(scores=decisions.score_readouts(made, READOUTS, scored))

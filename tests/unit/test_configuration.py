@@ -27,6 +27,7 @@ RATE = "it must be a number from 0.001 to 1000000 in Hz"
 NAME = "it must be a name of at most 100 letters, digits"
 TWICE = "each value must stand in it once"
 
+DISTURBED = {"analyses": ["corruptions"]}
 CONFIGURATIONS = [
     # ---- names, and keys
     ({"experiment": "a b"}, "config key experiment is 'a b'; it must be a name of at most 100 letters, digits, dots"),
@@ -268,7 +269,10 @@ CONFIGURATIONS = [
     ({"verification.tolerance": INFINITE}, "config key verification.tolerance is inf; it must be a number above 0"),
     ({"analyses": []}, "config key analyses is []; it must be a list of different ones of paper, readouts"),
     ({"analyses": "paper"}, "config key analyses is 'paper'; it must be a list of different ones of paper"),
-    ({"analyses": ["all"]}, "config key analyses[0] is 'all'; it must be paper, readouts, claims, activity or gap"),
+    (
+        {"analyses": ["all"]},
+        "config key analyses[0] is 'all'; it must be paper, readouts, claims, activity, gap or corruptions",
+    ),
     (
         {"analyses": ["paper", "paper"]},
         "config key analyses is ['paper', 'paper']; it must be a list of different ones",
@@ -302,6 +306,39 @@ CONFIGURATIONS = [
     (
         {"figures.formats": ["png", "png"]},
         "config key figures.formats is ['png', 'png']; it must be a list of different",
+    ),
+    ({"readouts.conformal": 0.9}, "config key readouts.conformal is 0.9; it must be {coverage: ...}, or null"),
+    (
+        {"readouts.conformal": {"coverage": 1}, "data.validation_images": 50},
+        "config key readouts.conformal.coverage is 1; it must be a number above 0 and at most 0.999",
+    ),
+    (
+        {"readouts.conformal": {"coverage": 0.95}, "data.validation_images": 18},
+        "data.validation_images is 18; it must be at least 19 for readouts.conformal with a coverage of 0.95",
+    ),
+    (DISTURBED | {"corruptions.kinds": ["fog"]}, "corruptions.kinds[0] is 'fog'; it must be one of gaussian_noise, bl"),
+    (DISTURBED | {"corruptions.strengths": [6]}, "corruptions.strengths[0] is 6; it must be an integer from 1 to 5"),
+    (
+        DISTURBED | {"corruptions.images": 16},
+        "corruptions.images is 16, but data.test_images is 15; it must be at most",
+    ),
+    (DISTURBED | {"corruptions.weight_bits": [1]}, "corruptions.weight_bits[0] is 1; it must be an integer from 2 to"),
+    (DISTURBED | {"corruptions.networks": ["SRL"]}, "corruptions.networks names SRL, which is no network of this exp"),
+    (
+        DISTURBED | {"corruptions.tau_syn_s": [0.02]},
+        "config key corruptions.tau_syn_s has 0.02, which the network RLR has not; it has [0.005, 0.01]",
+    ),
+    (
+        {"analyses": ["gap", "corruptions"], "data.validation_images": 9, "corruptions.tau_syn_s": [0.01]},
+        "config key corruptions.tau_syn_s is [0.01], but the analysis gap chooses the time constants; it must be null",
+    ),
+    (
+        DISTURBED | {"corruptions.kinds": [], "corruptions.weight_noise": [], "corruptions.weight_bits": []},
+        "config keys corruptions.kinds, weight_noise and weight_bits are all []; the analysis corruptions needs one",
+    ),
+    (
+        DISTURBED | {"simulation.engine": "nengo-dl"},
+        "but the engine event alone simulates disturbed weights; it must be [], or simulation.engine event",
     ),
     ({"figures.logit_image": 3}, "config key figures.logit_image is 3; it must be a mapping"),
     ({"figures.logit_image.split": "both"}, "config key figures.logit_image.split is 'both'; it must be train or test"),
@@ -383,6 +420,20 @@ def test_files_that_are_refused(folder, content, sentence):
     if content is not None:
         (folder / "mine.yaml").write_bytes(content)
     assert sentence in refusal(SMALL, "mine.yaml")
+
+
+def test_corruptions_are_of_as_many_images_as_there_are():
+    assert configuration.read(SMALL)["corruptions"]["images"] == 15
+    assert configuration.read({})["corruptions"]["images"] == 500
+
+
+def test_coverage_with_weights_that_may_have_seen_the_validation_images_is_warned_of(folder):
+    (folder / "w.h5").touch()
+    asked = {"data.validation_images": 50, "readouts.conformal": {"coverage": 0.9}, "cnn.weights": "w.h5"}
+    warnings = list(configuration.warnings(configuration.read(changed(SMALL, asked))))
+    assert [warning for warning in warnings if "promises its coverage only if the CNN has not seen" in warning]
+    asked.pop("cnn.weights")
+    assert not [w for w in configuration.warnings(configuration.read(changed(SMALL, asked))) if "coverage" in w]
 
 
 def test_the_variable_of_the_archive(monkeypatch):

@@ -111,6 +111,15 @@ CONFIG = {
     },
     "snn": SNN | {"dt_s": 0.001, "steps": 50},
     "simulation": {"engine": "event", "precision": "double", "images_per_shard": 4, "minibatch": 25},
+    "readouts": {"conformal": None},
+    "corruptions": {
+        "kinds": ["blur", "contrast"],
+        "strengths": [1, 5],
+        "images": 7,
+        "seed": 3,
+        "networks": None,
+        "tau_syn_s": None,
+    },
     "figures": {"logit_image": {"split": "train", "index": 7}},
 }
 LIF = Wildcards(network="LIF", tau="0.005", seed="1")
@@ -153,6 +162,49 @@ def test_time_constants_that_were_simulated_together_stay_together(tmp_path, mon
     assert simulated(simulation=CONFIG["simulation"] | {"engine": "nengo-dl"}) == ["0.001", "0.002"]
     taus["tau_syn_s"] = [i / 1000 for i in range(100, 110)]
     assert [len(joined.split("+")) for joined in simulated()] == [8, 2]
+
+
+class TestDisturbed:
+    """Disturbed images are further sets, of few configurations."""
+
+    def asked(self, **corruptions) -> Sweep:
+        asked = {"analyses": ["corruptions"], "corruptions": CONFIG["corruptions"] | corruptions}
+        return Sweep(CONFIG | asked, digest=lambda script: f"code of {script}")
+
+    def test_there_are_none_unless_asked_for(self, small):
+        assert (small.corrupted, small.number_of_images) == ([], {"test": 10, "validation": 5})
+
+    def test_a_kind_is_a_set_with_all_strengths(self):
+        sweep = self.asked()
+        assert sweep.number_of_images["corrupted-blur"] == 14
+        assert len(sweep.shards(Wildcards(**vars(LIF), images="corrupted-blur"))) == 4
+        assert sweep.positions(Wildcards(images="corrupted-blur", shard="4-of-4")) == [12, 14]
+        expected = {"kind": "blur", "strengths": [1, 5], "images": 7, "seed": 3}
+        assert sweep.corruption(Wildcards(corrupted="corrupted-blur")) == expected
+
+    def test_of_each_network_the_first_time_constant_and_seed_are_disturbed(self):
+        assert self.asked().disturbed_configurations(None) == [("RLR", "0.005", 0), ("LIF", "0.005", 0)]
+        chosen = self.asked(networks=["LIF"], tau_syn_s=[None, 0.005])
+        assert chosen.disturbed_configurations(None) == [("LIF", "none", 0), ("LIF", "0.005", 0)]
+        files = chosen.disturbed(None, "{network}-{tau}-a", "{network}-{tau}-b")(None)
+        assert files == ["LIF-none-a", "LIF-0.005-a", "LIF-none-b", "LIF-0.005-b"]
+
+    def test_with_gap_those_that_were_chosen(self, tmp_path):
+        sweep = self.asked(networks=["LIF"])
+        sweep = Sweep(sweep.config | {"analyses": ["gap", "corruptions"]}, digest=sweep.digest)
+        write_text(tmp_path / "choices.csv", "network,tau_syn_s\nRLR,0.005\nLIF,\n", checksum=True)
+        choices = lambda: tmp_path / "choices.csv"  # noqa: E731
+        assert sweep.disturbed_configurations(choices) == [("LIF", "none", 0)]
+        every = [("RLR", "0.005", 0), ("RLR", "0.005", 1), ("LIF", "none", 0), ("LIF", "none", 1)]
+        assert sweep.reported_configurations(choices) == every
+
+
+def test_decisions_are_calibrated_on_validation_images_where_that_is_asked_for(small):
+    test, validation = (Wildcards(**vars(LIF), images=images) for images in ("test", "validation"))
+    assert small.validation_responses(test) == []
+    asked = Sweep(CONFIG | {"readouts": {"conformal": {"coverage": 0.9}}})
+    assert asked.validation_responses(test).endswith("/validation.npz")
+    assert asked.validation_responses(validation) == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ A further figure is a function in csnn/figures and an entry here: the names unde
 (scripts/figure.py reads the files).
 """
 
+from csnn.evaluation import confidence, robustness
 from csnn.report.contents import Item, numbered
 from csnn.words import MOST_CURVES, tau
 
@@ -20,6 +21,11 @@ CONVERSIONS = {
 MANY_TAUS = " Each time constant is a row of colours, without interval." * (len(TAUS) > MOST_CURVES)
 MANY_NETWORKS = " Each network is a row of colours, without intervals." * (len(CONVERSIONS) > MOST_CURVES)
 EVERYWHERE = {"paper", "readouts", "claims", "gap"}
+DISTURBED = f"{config['corruptions']['images']} test images"
+STRENGTHS = (
+    "Strengths of the images' corruptions are levels, those of CIFAR-10-C but for pixel loss; docs/analyses.md has their "
+    "formulas. Weight noise is in shares of the largest weight of a connection; bits are those of each weight."
+)
 
 
 def of_paper(part):
@@ -105,6 +111,40 @@ FIGURES = {
         "(Wilson's) over images at each step by itself; the dashed line is the CNN that the network was made from. "
         f"{OF_SEEDS}, their mean. Until spikes have passed every filter, the decision says nothing about the image."
         f"{MANY_TAUS}",
+    ),
+    "ece_over_time": Item(
+        heading="Results",
+        part="Confidence",
+        title="Calibration over time",
+        analyses={"readouts"},
+        draw="confidence.ece_over_time",
+        input={"decisions": reported(DECISIONS)},
+        labels={"measure": "ECE"},
+        caption=f"Expected calibration error of the decision at each time step, on {IMAGES}; the dashed line is the CNN "
+        f"that the network was made from. {OF_SEEDS}, their mean. {confidence.MEANING}",
+    ),
+    "brier_over_time": Item(
+        heading="Results",
+        part="Confidence",
+        title="Calibration over time",
+        analyses={"readouts"},
+        draw="confidence.brier_over_time",
+        input={"decisions": reported(DECISIONS)},
+        labels={"measure": "Brier score"},
+        caption=f"Brier score at each time step, on {IMAGES}; the dashed line is the CNN that the network was made from. "
+        f"{OF_SEEDS}, their mean. {confidence.MEANING}",
+    ),
+    "corruptions": Item(
+        heading="Results",
+        part="Robustness",
+        title="Accuracy with disturbed images and weights",
+        analyses={"corruptions"},
+        draw="robustness.corruptions",
+        input={"corruptions": "<results>/tables/corruptions.csv"},
+        labels={"of": "first seed"},
+        caption=f"Accuracy at the final step on {DISTURBED}, clean (0) and at each strength, one panel for each kind of "
+        f"disturbance; bars are 95 % intervals over images (Wilson's). The dashed line is the CNN on the same images; "
+        f"its weights are not disturbed. {STRENGTHS}",
     ),
     "settling_time": Item(
         heading="Results",

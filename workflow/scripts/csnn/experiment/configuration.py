@@ -95,6 +95,8 @@ def _checked(raw: Mapping) -> dict[str, Any]:
     config = _shortest(model.model_dump(by_alias=True))
     if "windows" not in model.readouts.model_fields_set:
         config["readouts"]["windows"] = [n for n in config["readouts"]["windows"] if n <= config["snn"]["steps"]]
+    if "images" not in model.corruptions.model_fields_set:
+        config["corruptions"]["images"] = min(config["corruptions"]["images"], config["data"]["test_images"])
     check(config)
     return config
 
@@ -212,6 +214,9 @@ def check(config: dict[str, Any]) -> None:
     _check_rates(config, networks)
     _check_number_of_simulations(config, networks)
     _check_analyses(config)
+    _check_conformal(config)
+    if "corruptions" in config["analyses"]:
+        _check_corruptions(config, networks)
     for i, window in enumerate(config["readouts"]["windows"]):
         if window > snn["steps"]:
             raise InputError(
@@ -243,6 +248,11 @@ def warnings(config: Mapping) -> Iterator[str]:
         )
     if config["cnn"]["architecture"]["builder"] is None and config["cnn"]["model"] is None:
         yield from _timing_warnings(config)
+    if config["readouts"]["conformal"] and (config["cnn"]["weights"] or config["cnn"]["model"]):
+        yield (
+            "readouts.conformal promises its coverage only if the CNN has not seen the validation images, the last of "
+            "the training set; cnn.weights or cnn.model may have been trained on them"
+        )
     yield from sources.warnings(config["data"]["source"], config["data"]["test_images"])
 
 
@@ -392,6 +402,11 @@ def _check_images(config: dict[str, Any]) -> None:
         ("data.validation_images", held_out, "train", sizes["train"] - 1, ", of which one must be left to train with"),
         ("figures.logit_image.index", figure["index"], figure["split"], sizes[figure["split"]] - 1, ", counted from 0"),
     ]
+    if "corruptions" in config["analyses"] and config["corruptions"]["kinds"] and len(overview.shape) != 3:
+        raise InputError(
+            f"config key corruptions.kinds is {shown(config['corruptions']['kinds'])}, but {source} holds samples of "
+            f"shape {overview.shape}; only images can be corrupted, so it must be []"
+        )
     for name, variant in config["cnn"]["variants"].items():
         if variant["tune"]["mirror"] and len(overview.shape) != 3:
             raise InputError(
@@ -513,6 +528,55 @@ def _check_analyses(config: Mapping) -> None:
             f"config key analyses is {analyses}; {', '.join(sorted(others))} would show every configuration on the "
             "test images, from which gap reports what was chosen without them: it must stand in another experiment"
         )
+
+
+def _check_conformal(config: Mapping) -> None:
+    """Check that there are images enough to calibrate on: with fewer, a guarantee would decide for nothing."""
+    conformal, images = config["readouts"]["conformal"], config["data"]["validation_images"]
+    if conformal and round((images + 1) * conformal["coverage"], 9) > images:
+        fewest = math.ceil(round(conformal["coverage"] / (1 - conformal["coverage"]), 9))
+        raise InputError(
+            f"config key data.validation_images is {images}; it must be at least {fewest} for readouts.conformal with "
+            f"a coverage of {conformal['coverage']}, which is calibrated on them"
+        )
+
+
+def _check_corruptions(config: Mapping, networks: Mapping[str, Mapping]) -> None:
+    """Check that what is disturbed is there."""
+    asked, test_images = config["corruptions"], config["data"]["test_images"]
+    if asked["images"] > test_images:
+        raise InputError(
+            f"config key corruptions.images is {asked['images']}, but data.test_images is {test_images}; it must be at "
+            "most as many"
+        )
+    weights = [key for key in ("weight_noise", "weight_bits") if asked[key]]
+    if weights and config["simulation"]["engine"] != "event":
+        raise InputError(
+            f"config key corruptions.{weights[0]} is {shown(asked[weights[0]])}, but the engine event alone simulates "
+            "disturbed weights; it must be [], or simulation.engine event"
+        )
+    if not (asked["kinds"] or weights):
+        raise InputError(
+            "config keys corruptions.kinds, weight_noise and weight_bits are all []; the analysis corruptions needs one"
+        )
+    if unknown := [name for name in asked["networks"] or [] if name not in networks]:
+        raise InputError(
+            f"config key corruptions.networks names {shortened(unknown[0])}, which is no network of this experiment; "
+            f"known are {', '.join(networks)}"
+        )
+    if asked["tau_syn_s"] is None:
+        return
+    if "gap" in config["analyses"]:
+        raise InputError(
+            f"config key corruptions.tau_syn_s is {shown(asked['tau_syn_s'])}, but the analysis gap chooses the time "
+            "constants; it must be null"
+        )
+    for name in asked["networks"] or networks:
+        if missing := [tau for tau in asked["tau_syn_s"] if tau not in networks[name]["tau_syn_s"]]:
+            raise InputError(
+                f"config key corruptions.tau_syn_s has {shown(missing[0])}, which the network {name} has not; it has "
+                f"{shown(networks[name]['tau_syn_s'])}"
+            )
 
 
 def named_files(config: Mapping) -> Iterator[tuple[str, str | None]]:

@@ -160,6 +160,9 @@ def configurations(networks: Mapping[str, Mapping], seeds: int | None = None) ->
             yield name, tau_text(tau_syn_s), seed
 
 
+CORRUPTED = "corrupted-"
+"""What the names of sets of disturbed images begin with."""
+
 CONFIGURATION = "<results>/{network}/tau-{tau}/seed-{seed}"
 """Folder of a configuration: a network at one time constant and with one seed."""
 
@@ -268,7 +271,24 @@ class Sweep:
     @property
     def number_of_images(self) -> dict[str, int]:
         """How many images each set has that the spiking networks see in shards."""
-        return {name: self.config["data"][f"{name}_images"] for name in ("test", "validation")}
+        of_data = {name: self.config["data"][f"{name}_images"] for name in ("test", "validation")}
+        return of_data | dict.fromkeys(self.corrupted, self.corrupted_images)
+
+    @property
+    def corrupted(self) -> list[str]:
+        """The sets of disturbed images, one for each kind of corruption."""
+        asked = "corruptions" in self.config["analyses"]
+        return [f"{CORRUPTED}{kind}" for kind in self.config["corruptions"]["kinds"]] if asked else []
+
+    @property
+    def corrupted_images(self) -> int:
+        """How many images each of these sets has: the first test images, at one strength after another."""
+        return self.config["corruptions"]["images"] * len(self.config["corruptions"]["strengths"])
+
+    def corruption(self, wildcards: Any) -> dict[str, Any]:
+        """How a set of images is disturbed."""
+        settings = {key: self.config["corruptions"][key] for key in ("strengths", "images", "seed")}
+        return {"kind": wildcards.corrupted.removeprefix(CORRUPTED), **settings}
 
     @property
     def shard(self) -> int:
@@ -286,8 +306,8 @@ class Sweep:
     def simulated_together(self, name: str, seed: int | str, images: str) -> list[str]:
         """Which time constants of a network one job simulates together on a set of images; see `together`.
 
-        They share what does not depend on the time constant. On the test images only what was chosen is simulated
-        where choices are made, so there each time constant has jobs of its own.
+        They share what does not depend on the time constant. On the test images, disturbed or not, only what was chosen
+        is simulated where choices are made, so there each time constant has jobs of its own.
         """
         key = name, str(seed), images
         if key not in self._simulated_together:
@@ -295,10 +315,11 @@ class Sweep:
             there = [
                 folder.parent.name.removeprefix("tau-") for folder in folders if any(folder.glob(f"{images}-*-of-*"))
             ]
-            taus = list(map(tau_text, self.networks[name]["tau_syn_s"]))
+            disturbed = images in self.corrupted
+            taus = list(map(tau_text, self.disturbed_taus(name) if disturbed else self.networks[name]["tau_syn_s"]))
             if images == "logit_image":  # of which all that a file holds is shown
                 there = [joined for joined in there if set(joined.split("+")) <= set(taus)]
-            chosen = images == "test" and "gap" in self.config["analyses"]
+            chosen = (disturbed or images == "test") and "gap" in self.config["analyses"]
             at_most = 1 if chosen or self.engine != "event" else TAUS_PER_JOB
             self._simulated_together[key] = together(taus, there, at_most)
         return self._simulated_together[key]
@@ -328,6 +349,12 @@ class Sweep:
             return [0, 1]
         position = int(wildcards.shard.partition("-of-")[0])
         return [(position - 1) * self.shard, min(position * self.shard, self.number_of_images[wildcards.images])]
+
+    def validation_responses(self, wildcards: Any) -> str | list[str]:
+        """Responses to the validation images, where decisions on the test images are calibrated on them."""
+        if wildcards.images != "test" or not self.config["readouts"]["conformal"]:
+            return []
+        return f"{CONFIGURATION}/validation.npz"
 
     # ---- the CNN -----------------------------------------------------------------------------------------------------
 
@@ -616,6 +643,40 @@ class Sweep:
             return self.each_configuration(pattern, seeds)
         return lambda wildcards: [
             pattern.format(network=network, tau=tau, seed=seed) for network, tau, seed in self.chosen(choices(), seeds)
+        ]
+
+    def reported_configurations(self, choices: Callable[[], str | os.PathLike]) -> list[tuple[str, str, int]]:
+        """Network, time constant and seed of each file of `reported`; with ``gap``, when the choices are there."""
+        if "gap" not in self.config["analyses"]:
+            return list(configurations(self.networks))
+        return self.chosen(choices())
+
+    def disturbed_configurations(self, choices: Callable[[], str | os.PathLike]) -> list[tuple[str, str, int]]:
+        """Network, time constant and seed of each configuration that is disturbed: of each network its first seed.
+
+        With the analysis ``gap`` those that were chosen; otherwise those at `disturbed_taus`.
+        """
+        asked = self.config["corruptions"]
+        names = self.networks if asked["networks"] is None else asked["networks"]
+        if "gap" in self.config["analyses"]:
+            return [chosen for chosen in self.chosen(choices(), seeds=1) if chosen[0] in names]
+        return [
+            (name, tau_text(tau_syn_s), self.networks[name]["seeds"][0])
+            for name in names
+            for tau_syn_s in self.disturbed_taus(name)
+        ]
+
+    def disturbed_taus(self, name: str) -> Sequence[float | None]:
+        """Time constants (s) of a network that may be disturbed: with ``gap`` all, else the configured or the first."""
+        taus = self.networks[name]["tau_syn_s"]
+        return taus if "gap" in self.config["analyses"] else self.config["corruptions"]["tau_syn_s"] or taus[:1]
+
+    def disturbed(self, choices: Callable[[], str | os.PathLike], *patterns: str) -> Callable[[Any], list[str]]:
+        """A function of the wildcards that names files of `disturbed_configurations`, of one pattern after another."""
+        return lambda wildcards: [
+            pattern.format(network=network, tau=tau, seed=seed)
+            for pattern in patterns
+            for network, tau, seed in self.disturbed_configurations(choices)
         ]
 
     def hashes_of_settings(self, seeds: int | None = None) -> list[str]:

@@ -207,7 +207,7 @@ def titled(decisions: Sequence[Decided]) -> dict[str, dict[float | None, list[De
 
 
 Values = Callable[[Sequence[Decided]], NDArray]
-"""Returns what a figure shows at each step, in percent, of the seeds of one configuration."""
+"""Returns what a figure shows at each step of the seeds of one configuration."""
 Draw = Callable[[Axes, NDArray, Sequence[Decided], dict[str, Any]], None]
 """Draws it on axes, over times (ms), in the given style."""
 
@@ -218,6 +218,7 @@ def over_time(
     values: Values,
     draw: Draw,
     of_cnn: Callable[[Decided], float] | None = None,
+    largest: float = 100,
 ) -> Figure:
     """Draw something of each configuration over time, in one panel for each network.
 
@@ -230,7 +231,9 @@ def over_time(
         What is drawn, with its unit.
     values, draw
     of_cnn
-        The same of the CNN that a network was made from, in percent, if there is such a thing.
+        The same of the CNN that a network was made from, if there is such a thing.
+    largest
+        Where the scale ends; by default that of a percentage.
     """
     networks = titled(decisions)
     taus = sorted({decided.configuration["tau_syn_s"] for decided in decisions}, key=lambda tau_syn_s: tau_syn_s or 0)
@@ -241,10 +244,11 @@ def over_time(
     times_ms = 1000 * decisions[0].configuration["dt_s"] * np.arange(1, decisions[0].leaders.shape[1] + 1)
     if len(taus) > MOST_CURVES:
         for title, axes in panel.items():
-            image = _draw_rows(axes, times_ms, taus, {tau: values(seeds) for tau, seeds in networks[title].items()})
+            of_tau = {tau: values(seeds) for tau, seeds in networks[title].items()}
+            image = _draw_rows(axes, times_ms, taus, of_tau, largest)
             if of_cnn:
-                cnn = of_cnn(next(iter(networks[title].values()))[0])
-                axes.set_title(f"{axes.get_title()}\n(CNN: {cnn:.1f})", fontweight="bold")
+                cnn, digits = of_cnn(next(iter(networks[title].values()))[0]), 1 if largest > 10 else 3
+                axes.set_title(f"{axes.get_title()}\n(CNN: {cnn:.{digits}f})", fontweight="bold")
         figure.colorbar(image, ax=list(panel.values()), label=label).outline.set_visible(False)
         figure.supylabel("Synaptic time constant τ (ms)")
         return laid_out(figure)
@@ -262,21 +266,25 @@ def over_time(
     named = {name: lines[name] for name in order if name in lines and not name.startswith("_")}
     side = "lower" if few else "upper"
     figure.legend(list(named.values()), list(named), loc=f"outside {side} center", ncols=5)
-    axes.set(xlim=(0, times_ms[-1]), ylim=(0, 100))
+    axes.set(xlim=(0, times_ms[-1]), ylim=(0, largest))
     figure.supylabel(label)
     return laid_out(figure)
 
 
 def _draw_rows(
-    axes: Axes, times_ms: NDArray, taus: Sequence[float | None], of_tau: Mapping[float | None, NDArray]
+    axes: Axes,
+    times_ms: NDArray,
+    taus: Sequence[float | None],
+    of_tau: Mapping[float | None, NDArray],
+    largest: float,
 ) -> AxesImage:
-    """Draw percentages over time (ms) as colours, with a row for each synaptic time constant, empty where unknown."""
+    """Draw values over time (ms) as colours, with a row for each synaptic time constant, empty where unknown."""
     unknown = np.full(len(times_ms), np.nan)
     image = axes.imshow(
         [of_tau.get(tau_syn_s, unknown) for tau_syn_s in taus],
         cmap=HEAT,
         vmin=0,
-        vmax=100,
+        vmax=largest,
         aspect="auto",
         origin="lower",
         extent=(0, times_ms[-1], -0.5, len(taus) - 0.5),
