@@ -6,11 +6,12 @@ with logged(snakemake):
     import pandas as pd
 
     from csnn.evaluation import cost
+    from csnn.evaluation.tables import with_synapses
     from csnn.files import read_json, write_table
 
     counted = [read_json(path) for path in snakemake.input.metrics]
     layers = [activity["configuration"] | layer for activity in counted for layer in activity["layers"]]
-    write_table(snakemake.output.layers, pd.DataFrame(layers))
+    write_table(snakemake.output.layers, with_synapses(pd.DataFrame(layers)))
     costs = [
         activity["configuration"]
         | {key: value for key, value in activity["cost"].items() if not key.endswith("energy_j")}
@@ -24,4 +25,4 @@ with logged(snakemake):
         for activity in counted
         for device, properties in cost.DEVICES.items()
     ]
-    write_table(snakemake.output.costs, pd.DataFrame(costs))
+    write_table(snakemake.output.costs, with_synapses(pd.DataFrame(costs)))

@@ -13,6 +13,7 @@ from csnn.evaluation import health, metrics, tables
 from csnn.evaluation.decisions import Decided, by_network
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.evaluation.statistics import paired_difference
+from csnn import words
 from csnn.words import PAPER, SAME_IMAGES, at_tau, bounded, millions, milliseconds, points, tau
 
 QUESTION = (
@@ -184,6 +185,7 @@ def gap_table(gap: pd.DataFrame) -> pd.DataFrame:
         {
             "Network": rows["neuron"].where(rows["spiking"].astype(bool), rows["neuron"] + ", rate neurons"),
             "Made from the CNN": rows["cnn"],
+            **({"Synapse": rows["synapse"].map(words.synapse)} if "synapse" in rows else {}),
             "τ (ms)": rows["tau_syn_s"].map(milliseconds),
             "Readout": rows["readout"],
             "Accuracy (%)": [bounded(*values) for values in percent.to_numpy()],
