@@ -194,7 +194,7 @@ CONFIGURATIONS = [
     ({"snn.synapse": "beta"}, f"config key snn.synapse is 'beta'; {SYNAPSE}"),
     ({"snn.synapse": ["alpha"]}, f"config key snn.synapse is ['alpha']; {SYNAPSE}"),
     ({"snn.synapse": None}, f"config key snn.synapse is null; {SYNAPSE}"),
-    ({"snn.synapse": {}}, "config key snn.synapse.rise_s is missing; snn.synapse takes rise_s"),
+    ({"snn.synapse": {}}, f"config key snn.synapse is {{}}; {SYNAPSE}"),
     ({"snn.synapse": {"rise": 0.001}}, "config key snn.synapse.rise is unknown (did you mean rise_s?)"),
     (
         {"snn.synapse": {"rise_s": 0}},

@@ -13,6 +13,12 @@ AS_PAPER = ", which is what the paper reports" if WITH_PAPER else ""
 OF_SEEDS = f"With several seeds (here: {', '.join(map(str, sweep.seeds))})"
 SHOWN_IMAGE = "image {index} of the {split} set".format(**config["figures"]["logit_image"])
 FIRST_CNN = f", the first of several ({sweep.cnns[0]})" if len(sweep.cnns) > 1 else ""
+DELAYS = (
+    " Kinds of synapse differ in their lines and stand at their mean delay: τ of a lowpass, 2 τ of an alpha, τ and the "
+    "rise together of a double exponential."
+    if len({str(network["synapse"]) for network in sweep.networks.values()}) > 1
+    else ""
+)
 EVERYWHERE = {"paper", "readouts", "claims", "gap"}
 
 
@@ -52,7 +58,7 @@ FIGURES = {
         caption=f"Accuracy of every network against the synaptic time constant τ, on {IMAGES}. Left: time-averaged, "
         f"over all {SNN['steps']} time steps{AS_PAPER}. Right: at the final step. Bars, and the "
         "band of the CNN, are 95 % intervals over images: Wilson's where each image is right or wrong, otherwise the "
-        f"bootstrap's. {OF_SEEDS}, values and bounds are means over them.",
+        f"bootstrap's. {OF_SEEDS}, values and bounds are means over them.{DELAYS}",
     ),
     "loss_vs_tau": Item(
         heading="Results",
@@ -65,7 +71,7 @@ FIGURES = {
         caption=f"Cross-entropy loss, in nats, of every network against the synaptic time constant τ, on {IMAGES}. "
         f"Left: time-averaged, over all {SNN['steps']} time steps{AS_PAPER}. Right: at the "
         "final step. Bars, and the band of the CNN, are 95 % bootstrap intervals over images. "
-        f"{OF_SEEDS}, values and bounds are means over them.",
+        f"{OF_SEEDS}, values and bounds are means over them.{DELAYS}",
     ),
     "readouts_vs_tau": Item(
         heading="Results",
@@ -75,7 +81,7 @@ FIGURES = {
         draw="accuracy.readouts_vs_tau",
         input={"scores": f"<results>/tables/{'validation' if 'gap' in ANALYSES else 'scores'}.csv"},
         caption="Accuracy of each readout against the synaptic time constant; means over seeds, bars are 95 % "
-        "intervals over images, the dashed line is the CNN of each row.",
+        f"intervals over images, the dashed line is the CNN of each row.{DELAYS}",
     ),
     "gap": Item(
         heading="Results",

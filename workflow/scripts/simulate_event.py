@@ -13,7 +13,9 @@ with logged(snakemake):
     taus_syn_s = snakemake.params.get("taus_syn_s", [settings["tau_syn_s"]])
     images = read_selection(snakemake.input.images, settings["cnn"]["dataset"])
     shard = slice(*snakemake.params.positions)
-    network = load_network(snakemake.input.network, {key: settings[key] for key in (*SETTINGS, "seed")})
+    network = load_network(
+        snakemake.input.network, {key: settings[key] for key in (*SETTINGS, "synapse", "seed") if key in settings}
+    )
     simulations = simulate_time_constants(
         network,
         images["images"][shard],

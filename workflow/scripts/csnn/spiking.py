@@ -18,7 +18,7 @@ import numpy as np
 
 from csnn import neurons, verification
 from csnn.event import simulator as event
-from csnn.event.network import Network, load_network
+from csnn.event.network import Network, load_network, with_synapse
 from csnn.files import InputError
 from csnn.synapses import LOWPASS, Synapse
 
@@ -137,6 +137,8 @@ def convert(
     network = compile_network(
         converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], seed
     )
+    if synapse != LOWPASS and network.with_synapses:  # from the coefficients of a filter its times follow inexactly
+        network = with_synapse(network, tau_syn_s, synapse)
     return dataclasses.replace(network, provenance={**network.provenance, "conversion": json.dumps(conversion)})
 
 

@@ -362,7 +362,8 @@ def load_network(
     ----------
     path
     settings
-        What it must have been compiled with: keys of its ``settings``, and ``seed``. None to accept any.
+        What it must have been compiled with: keys of its ``settings``, ``synapse`` if it is not lowpass, and ``seed``.
+        None to accept any.
     renamed
         Whether the file may have been written to another path.
 
@@ -384,7 +385,8 @@ def load_network(
     network = _restore(json.loads(str(header["description"])), arrays)
     if settings is not None:
         compiled_with = json.loads(network.provenance.get("settings", "{}"))
-        check_settings(path, compiled_with | {"seed": network.seed}, settings)
+        known = compiled_with | {"seed": network.seed, "synapse": network.synapse}
+        check_settings(path, known, {"synapse": LOWPASS} | dict(settings))
     return network
 
 
