@@ -688,7 +688,7 @@ def test_kinds_of_synapse_stand_in_one_panel_by_their_mean_delay(kind, delays, l
         lines = [bars.lines[0] for bars in axes.containers]
         ends = sorted({(line.get_linestyle(), len(line.get_xdata())) for line in lines})
         assert ends == [("-", 3), ("--", 3)]
-        drawn = [line.get_xdata() for line in lines if line.get_linestyle() == "--"]
+        drawn = [line.get_xdata(orig=False) for line in lines if line.get_linestyle() == "--"]
         np.testing.assert_allclose(drawn, [delays, delays], atol=0.8)
         legend = [text.get_text() for text in figure.legends[0].get_texts()]
         assert legend[-2:] == ["lowpass", label]
