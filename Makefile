@@ -57,8 +57,8 @@ format: setup ## format all code
 	ruff format .
 	snakefmt Snakefile workflow/Snakefile workflow/rules
 
-bench: setup ## measure the engines against each other: benchmarks/results.json
-	python benchmarks/engine.py
+bench: setup ## measure the engines against each other: benchmarks/results-<processor>.json; half an hour
+	for part in engine larger growth; do python benchmarks/$$part.py || exit; done
 
 bench-dag: setup ## measure how long Snakemake plans large sweeps: benchmarks/dag.json
 	python benchmarks/dag.py

@@ -103,7 +103,7 @@ class TestGap:
         planned = gap.planned(changes={"snn.networks": rows})
         assert {key: planned[key] for key in ("compile_network", "simulate", "decide", "variant", "verify")} == {
             "compile_network": 1,
-            "simulate": 2 * 4,  # two time constants, four shards of validation images each
+            "simulate": 4,  # shards of validation images
             "decide": 2,
             "variant": 0,
             "verify": 1,
@@ -160,7 +160,7 @@ def test_experiments_are_accepted_and_list_their_jobs(tmp_path, name):
     planned = Workflow(tmp_path, config=config).planned()
     assert planned["variant"] == len(config["cnn"]["variants"])
     assert planned["train_cnn"] == 1
-    assert planned["simulate"] >= 20
+    assert planned["simulate"] >= 10
 
 
 @pytest.mark.parametrize(

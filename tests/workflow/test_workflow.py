@@ -25,7 +25,7 @@ AGGREGATES |= OF_DECISIONS | PAGES
 HEALTH = {"health", "health_page"}  # of the first time constant and seed
 # what a neuron other than RLR, which figure 3 shows, needs at two time constants
 JOBS_OF_ONE_NEURON = Counter(
-    {"compile_network": 1, "simulate": 2 * (3 + 1), "gather": 2, "decide": 2, "verify": 1}
+    {"compile_network": 1, "simulate": 3 + 1, "gather": 2, "decide": 2, "verify": 1}
     | {"record": 1, "spikes_and_voltages": 1, "record_activity": 1}
     | dict.fromkeys(AGGREGATES - {"figure3"} | HEALTH, 1)
 )
@@ -90,9 +90,9 @@ class TestDryRun:
         process = subprocess.run([sys.executable, "-c", script, "-n"], cwd=clone, capture_output=True, text=True)
         assert process.returncode == 0, process.stdout + process.stderr
         listed = dict(line.split() for line in (process.stdout + process.stderr).splitlines() if len(line.split()) == 2)
-        # 4 neurons x 4 time constants, each with 4 shards and the image whose logits are shown
+        # 4 neurons, each with 4 shards and the image whose logits are shown, at 4 time constants together
         assert {key: listed[key] for key in ("simulate", "gather", "verify", "train_cnn", "download")} == {
-            "simulate": "80",
+            "simulate": "20",
             "gather": "16",
             "verify": "4",
             "train_cnn": "1",
@@ -185,7 +185,7 @@ class TestRun:
 
     def test_every_simulation_says_how_far_it_is(self, finished):
         logs = list((finished.results / "logs" / "simulate").rglob("*.log"))
-        assert len(logs) == 2 * 2 * (3 + 1)
+        assert len(logs) == 2 * (3 + 1)
         assert all("100%" in log.read_text() for log in logs)
 
 
@@ -204,7 +204,7 @@ class TestReruns:
 
     def test_adding_a_seed_adds_its_jobs(self, finished):
         planned = finished.planned(changes={"snn.seeds": [0, 1]})
-        jobs = {"compile_network": 2, "simulate": 4 * 3, "gather": 4, "decide": 4, "verify": 2}
+        jobs = {"compile_network": 2, "simulate": 2 * 3, "gather": 4, "decide": 4, "verify": 2}
         jobs |= dict.fromkeys(AGGREGATES, 1)
         # the figures of logits show the first seed
         assert planned == Counter(jobs) - Counter({"figure3": 1, "figure5": 1})
@@ -215,7 +215,7 @@ class TestReruns:
 
     def test_other_shards_leave_the_cnn_and_the_networks_alone(self, finished):
         planned = finished.planned(changes={"simulation.images_per_shard": 8})
-        assert planned["simulate"] == 4 * 2
+        assert planned["simulate"] == 2 * 2
         assert not {"train_cnn", "compile_network", "verify", "select_images"} & set(planned)
 
     @pytest.mark.parametrize("cores", [1, 4])
@@ -227,8 +227,8 @@ class TestReruns:
         assert set(planned) == FIGURES | {"provenance", "report", "all"}  # which show the configuration
 
     def test_a_lost_shard_is_made_again_alone(self, copy):
-        for name in ("test-2-of-3.npz", "test.npz", "test-decisions.npz"):
-            (copy.results / "LIF" / "tau-0.01" / "seed-0" / name).unlink()
+        for name in ("0.005+0.01/seed-0/test-2-of-3.npz", "0.01/seed-0/test.npz", "0.01/seed-0/test-decisions.npz"):
+            (copy.results / "LIF" / f"tau-{name}").unlink()
         (copy.results / "tables" / "scores.csv").unlink()
         before = logits(copy)
         process = copy.run()
@@ -271,7 +271,7 @@ class TestSharding:
         workflow = simulated_anew(finished, tmp_path, {"simulation.images_per_shard": images_per_shard})
         expected = logits(finished)
         workflow.run(*(f"results/small/{configuration}/test.npz" for configuration in expected), cores=cores)
-        assert len(list(workflow.results.rglob(f"test-*-of-{shards}.npz"))) == shards * len(expected)
+        assert len(list(workflow.results.rglob(f"test-*-of-{shards}.npz"))) == shards * 2  # neurons
         assert logits(workflow) == expected
 
     def test_nengo_dl_gives_the_same_bits_for_any_cut_and_the_same_scores_as_the_event_engine(self, finished, tmp_path):
