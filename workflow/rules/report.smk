@@ -58,7 +58,7 @@ PAGES = {
         heading="Results",
         part="Tables",
         title="Health check: what the layers of neurons do",
-        analyses=set(TABLES) if sweep.engine == "event" else set(),
+        analyses=set(TABLES) if HEALTH else set(),
         labels={"of": "first seed" if "gap" in ANALYSES else "first τ and seed"},
         caption=f"Each layer of neurons on {config['activity']['images']} of the test images, first seed, first "
         "synaptic time constant or the chosen one: the share of silent neurons, median and 99th percentile of the "
@@ -136,7 +136,7 @@ ORIGINS = Item(
         ),
         "activity": reported(ACTIVITY, seeds=1) if "activity" in ANALYSES else [],
         # when they are there, so is every simulation's benchmark
-        "tables": [TABLES[analysis] for analysis in ANALYSES],
+        "tables": FINAL_TABLES,
     },
     caption="What made the numbers: how far the engine is from NengoDL (checked for each neuron, time constant and "
     "seed), versions, seeds, SHA-256 of images, CNN and compiled networks, run times, and the complete configuration.",
@@ -230,7 +230,7 @@ rule opening:  # the report's first lines
         gap="<results>/tables/gap.csv" if "gap" in ANALYSES else [],
         claims="<results>/tables/claims.csv" if "claims" in ANALYSES else [],
         costs="<results>/tables/costs.csv" if "activity" in ANALYSES else [],
-        findings=rules.health.output.findings if sweep.engine == "event" else [],
+        findings=rules.health.output.findings if HEALTH else [],
     output:
         "<results>/report/opening.rst",
     log:
@@ -266,7 +266,7 @@ rule report:
     input:
         opening=rules.opening.output,
         shown=REQUESTED,
-        tables=[TABLES[analysis] for analysis in ANALYSES],
+        tables=FINAL_TABLES,
         record="<results>/provenance.json",
     output:
         "<results>/report.html",

@@ -19,6 +19,9 @@ PAPER = {
 }
 """The paper whose experiment is the default."""
 
+MOST_CURVES = 12
+"""Time constants, or CNNs and conversions, beyond which figures show colours instead of curves, and captions say so."""
+
 NO_FILTER = "no filter"
 SAME_IMAGES = "none: right on the same images"
 
