@@ -307,7 +307,9 @@ def _prepare_connection(connections: Sequence[Connection], layer: Layer, used: S
         filter_gains = tuple(filtered.gain for filtered in rises)
     decay: NDArray = np.array(decays, real)
     gain, delayed = np.array(filter_gains)[:, np.newaxis], delays[0]
-    of_rise = np.array([[r.decay, r.coupling, r.passed] for r in rises] or np.zeros((len(connections), 0)), real)
+    of_rise: NDArray = np.array(
+        [[r.decay, r.coupling, r.passed] for r in rises] or np.zeros((len(connections), 0)), real
+    )
     linear = connection.linear
     if isinstance(linear, SparseMatrix):
         return Path(

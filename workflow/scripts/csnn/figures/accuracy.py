@@ -68,8 +68,8 @@ def _measure_vs_tau(scores: pd.DataFrame, measure: str, label: str, scale: float
     titles = dict(zip(spiking["network"], conversion_titles(spiking, with_synapse=False), strict=True))
     rows = list(dict.fromkeys(titles.values()))
     if len(rows) > MOST_CURVES:
-        names = dict(zip(spiking["network"], network_titles(spiking), strict=True))
-        return _measure_map(networks, names, label, measure, scale)
+        of_network = dict(zip(spiking["network"], network_titles(spiking), strict=True))
+        return _measure_map(networks, of_network, label, measure, scale)
     kind_of = dict(zip(spiking["network"], _synapses(spiking), strict=True))
     networks["synapse"] = networks["network"].map(kind_of)
     networks["along"], xlabel = along_tau(networks)
