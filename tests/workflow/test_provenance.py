@@ -27,6 +27,7 @@ class TestRecord:
         assert set(found["networks"]) == {f"results/small/{n}/networks/seed-0.npz" for n in ("RLR", "LIF")}
         assert {path.rpartition("/")[2] for path in found["tables"]} == {
             "scores.csv", "table1.csv", "table1.md", "table2.csv", "table2.md", "health.csv", "findings.csv",
+            "neurobench.csv",
         }  # fmt: skip
         for files in found.values():
             for path, expected in files.items():

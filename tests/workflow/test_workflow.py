@@ -22,7 +22,7 @@ PAGES = {"opening", "explorer", "provenance", "table1_page", "table2_page", "rep
 # what every change of a number ends in
 AGGREGATES = {"scores", "tables", "figure3", "figure5", "accuracy_vs_tau", "loss_vs_tau", "all"}
 AGGREGATES |= OF_DECISIONS | PAGES
-HEALTH = {"health", "health_page"}  # of the first time constant and seed
+HEALTH = {"health", "health_page", "neurobench_page"}  # of the first time constant and seed
 # what a neuron other than RLR, which figure 3 shows, needs at two time constants
 JOBS_OF_ONE_NEURON = Counter(
     {"compile_network": 1, "simulate": 3 + 1, "gather": 2, "decide": 2, "verify": 1}
@@ -155,10 +155,22 @@ class TestRun:
             "table2.md",
             "health.csv",
             "findings.csv",
+            "neurobench.csv",
         }
         figures = {path.name for path in (finished.results / "figures").iterdir()}
         assert figures == {f"{figure}.png" for figure in FIGURES}
         assert (finished.results / "report.html").is_file()
+
+    def test_neurobench_counts_are_of_the_networks(self, finished):
+        table = pd.read_csv(finished.results / "tables" / "neurobench.csv").set_index("network")
+        assert list(table.index) == ["RLR", "LIF"]
+        layers = json.loads((finished.results / "cnn" / "architecture.json").read_text())["layers"]
+        assert (table["ParameterCount"] == sum(layer["parameters"] for layer in layers)).all()
+        operations = table["Effective_MACs"] + table["Effective_ACs"]
+        assert ((operations > 0) & (operations < table["Dense"])).all()
+        assert table["ActivationSparsity"].between(0, 1, inclusive="neither").all()
+        assert (table["MembraneUpdates"] > 0).tolist() == [False, True]
+        assert (finished.results / "report" / "neurobench.html").is_file()
 
     def test_nothing_is_left_to_do_and_nothing_unfinished_lies_about(self, finished):
         assert finished.planned() == Counter()

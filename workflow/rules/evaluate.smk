@@ -192,13 +192,14 @@ rule record_activity:
         "../scripts/record_activity.py"
 
 
-rule health:  # what explains a loss of accuracy
+rule health:  # what explains a loss of accuracy, and what NeuroBench would count
     input:
         metrics=(reported(ACTIVITY, seeds=1) if "gap" in ANALYSES else sweep.first_configurations(ACTIVITY)),
         architectures=[f"<results>/{cnn_folder(cnn)}/architecture.json" for cnn in sweep.cnns],
     output:
         layers="<results>/tables/health.csv",
         findings="<results>/tables/findings.csv",
+        neurobench="<results>/tables/neurobench.csv",
     log:
         "<logs>/health.log",
     benchmark:
@@ -222,6 +223,8 @@ rule cost_tables:
     output:
         layers="<results>/tables/layers.csv",
         costs="<results>/tables/costs.csv",
+        energy="<results>/tables/energy.csv",
+        break_even="<results>/tables/breakeven.csv",
     log:
         "<logs>/cost_tables.log",
     benchmark:

@@ -166,6 +166,14 @@ class Connection:
     has_synapse: bool
     synapse: Synapse = LOWPASS
 
+    @property
+    def time_constants_s(self) -> tuple[float, ...]:
+        """Of the lowpasses in a row that its filter is, in seconds; none if there is no filter."""
+        if self.tau_syn_s is None:
+            return ()
+        rise_s = synapses.rise_s(self.synapse, self.tau_syn_s)
+        return (self.tau_syn_s,) if rise_s is None else (rise_s, self.tau_syn_s)
+
 
 @dataclass(frozen=True)
 class Layer:
