@@ -105,6 +105,7 @@ def test_claims_are_answered_by_tests():
     assert set(claims["readout"]) == {*(readout.name for readout in READOUTS), TIME_AVERAGED}
 
 
+@pytest.mark.slow
 def test_kinds_of_synapse_are_told_apart_where_any_is_not_a_lowpass():
     lowpass = [decided(0.6, network=name, tau=tau) for name in ("RLR", "LIF") for tau in (0.005, 0.02)]
     alpha = [
