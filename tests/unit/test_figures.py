@@ -777,6 +777,42 @@ def test_disturbances_of_networks_of_several_cnns():
     assert_legible(figure)
 
 
+@pytest.mark.parametrize(
+    ("kind", "delays", "label"),
+    [("alpha", [5, 10, 20], "alpha"), ("rise-0.0025", [5, 7.5, 12.5], "double exponential, rise 2.5 ms")],
+)
+def test_kinds_of_synapse_stand_in_one_panel_by_their_mean_delay(kind, delays, label):
+    lowpass, other = scores(["SRL", "LIF"], [None, 0.005, 0.02]), scores(["SRL", "LIF"], [0.0025, 0.005, 0.01])
+    other = other[other["neuron"] != CNN].assign(synapse=kind)
+    other["network"] += f"/{kind}"
+    table = pd.concat([lowpass.assign(synapse="lowpass"), other], ignore_index=True).assign(
+        kind=lambda rows: rows["readout"].where(rows["readout"] == FINAL_STEP), max_rate_hz=415, initial_voltage="half"
+    )
+    for figure in (accuracy.accuracy_vs_tau(table), accuracy.loss_vs_tau(table), accuracy.readouts_vs_tau(table)):
+        axes = figure.axes[0]
+        xlabel = axes.get_xlabel() or figure.get_supxlabel()
+        assert xlabel == "Mean delay of a synapse (ms)"
+        assert len(axes.containers) == 4, "two types of neuron, two kinds of synapse"
+        lines = [bars.lines[0] for bars in axes.containers]
+        ends = sorted({(line.get_linestyle(), len(line.get_xdata())) for line in lines})
+        assert ends == [("-", 3), ("--", 3)]
+        drawn = [line.get_xdata(orig=False) for line in lines if line.get_linestyle() == "--"]
+        np.testing.assert_allclose(drawn, [delays, delays], atol=0.8)
+        legend = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert legend[-2:] == ["lowpass", label]
+        assert_legible(figure)
+    alone = accuracy.accuracy_vs_tau(table[(table["synapse"] == kind) | (table["neuron"] == CNN)])
+    assert alone.axes[0].get_xlabel() == f"Synaptic time constant τ (ms), {label}"
+
+
+def test_titles_name_the_synapse_where_any_is_not_a_lowpass():
+    both = [of_steps(0.2, 0.5), of_steps(0.2, 0.6, network="LIF/alpha", neuron="LIF", synapse="alpha")]
+    titles = [axes.get_title() for axes in accuracy.accuracy_over_time(both).axes]
+    assert titles == ["lowpass, LIF", "alpha, LIF"]
+    assert [axes.get_title() for axes in accuracy.accuracy_over_time(both[1:]).axes] == ["alpha, LIF"]
+    assert [axes.get_title() for axes in accuracy.accuracy_over_time(both[:1]).axes] == ["LIF"]
+
+
 def test_several_cnns_have_a_level_each():
     frame = scores(["SRL"])
     small = frame.assign(network="small/" + frame["network"], cnn="small", accuracy=0.5 * frame["accuracy"])

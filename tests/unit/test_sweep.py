@@ -15,6 +15,7 @@ SNN = {
     "tau_syn_s": [0.005, None],
     "max_rate_hz": 415,
     "initial_voltage": "random",
+    "synapse": "lowpass",
     "seeds": [0, 1],
     "networks": [{}],
 }
@@ -42,6 +43,7 @@ def test_without_a_table_every_neuron_is_a_network_of_the_cnn_itself():
         "neuron_parameters": {"tau_rc_s": 0.02},
         "max_rate_hz": 415,
         "initial_voltage": "random",
+        "synapse": "lowpass",
         "tau_syn_s": [0.005, None],
         "seeds": [0, 1],
     }
@@ -61,6 +63,20 @@ def test_rows_cross_their_lists_and_names_say_what_differs():
     ]
     assert list(sweep.configurations(found))[-1] == ("RLR/rate-100-200/start-half", "0.03", 1)
     assert list(sweep.configurations(found, seeds=1))[-1] == ("RLR/rate-100-200/start-half", "0.03", 0)
+
+
+def test_a_synapse_other_than_lowpass_stands_in_paths_and_settings(small):
+    rows = [{"neurons": ["LIF"], "synapse": ["lowpass", "alpha", {"rise_s": 0.001}], "initial_voltage": ["half"]}]
+    found = Sweep(CONFIG | {"snn": CONFIG["snn"] | {"networks": rows}}, small.digest)
+    assert list(found.networks) == ["LIF/start-half", "LIF/start-half/alpha", "LIF/start-half/rise-0.001"]
+    only = sweep.networks(SNN | {"synapse": "alpha"}, {})
+    assert list(only) == ["RLR/alpha", "LIF/alpha"], "also where all have it"
+    _, alpha, double = (Wildcards(network=name, tau="0.005", seed="1") for name in found.networks)
+    for settings in (found.conversion, found.simulation_settings):
+        assert (settings(alpha)["synapse"], settings(double)["synapse"]) == ("alpha", {"rise_s": 0.001})
+        assert "synapse" not in settings(Wildcards(network="LIF/start-half", tau="0.005", seed="1"))
+    assert found.described(double)["synapse"] == "rise-0.001"
+    assert "synapse" not in small.described(LIF)
 
 
 @pytest.mark.parametrize(

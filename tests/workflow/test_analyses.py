@@ -11,6 +11,7 @@ from conftest import REPOSITORY, SMALL, Workflow, changed, run_once
 from csnn import responses
 from csnn.data import corruptions
 from csnn.evaluation import conformal, decisions
+from csnn.files import read_json
 
 GAP = changed(
     SMALL,
@@ -204,6 +205,26 @@ def test_disturbed_images_and_weights_of_a_finished_experiment(finished, tmp_pat
         assert file["classes"].shape == (2, 4)
         accuracies = (file["classes"] == labels).mean(axis=1)
     assert rows.loc["weight_bits"]["accuracy"].tolist() == accuracies.tolist()
+
+
+def test_another_kind_of_synapse_adds_its_own_jobs_and_a_column(finished, tmp_path):
+    copy, scores = finished.copy(tmp_path / "copy"), "results/small/tables/scores.csv"
+    before = pd.read_csv(copy.folder / scores)
+    row = {"neurons": ["LIF"], "synapse": ["alpha"], "tau_syn_s": [0.0025]}
+    changes = {"snn.networks": [{}, row]}
+    planned = copy.planned(scores, changes=changes)
+    assert planned == {"compile_network": 1, "verify": 1, "simulate": 3, "gather": 1, "decide": 1, "scores": 1}
+    copy.run(scores, changes=changes)
+    table = pd.read_csv(copy.folder / scores)
+    alpha = table[table["synapse"] == "alpha"]
+    assert set(alpha["network"]) == {"LIF/alpha"} and set(alpha["tau_syn_s"]) == {0.0025}
+    pd.testing.assert_frame_equal(table[: len(before)].drop(columns="synapse"), before)
+    certificate = read_json(copy.results / "verification/LIF/alpha/seed-0/tau-0.0025.json")
+    assert certificate["largest_difference"] < 1e-9
+    assert not np.array_equal(
+        *(decisions.read(copy.results / f"{path}/seed-0/test-decisions.npz").leaders
+          for path in ("LIF/tau-0.005", "LIF/alpha/tau-0.0025"))
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["closing-the-gap", "robustness"])

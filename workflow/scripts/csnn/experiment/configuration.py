@@ -212,6 +212,7 @@ def check(config: dict[str, Any]) -> None:
     networks = sweep.networks(snn, config["cnn"]["variants"])
     _check_paths([*networks, *config["cnn"]["variants"]])
     _check_rates(config, networks)
+    _check_synapses(networks, snn["dt_s"])
     _check_number_of_simulations(config, networks)
     _check_analyses(config)
     _check_conformal(config)
@@ -455,6 +456,24 @@ def _check_rates(config: Mapping, networks: Mapping[str, Mapping]) -> None:
                     f"config key snn.max_rate_hz is {shown(rates)} for the network {name}; its CNN has {layers} "
                     "layers of neurons, so it must be one rate or as many"
                 )
+
+
+def _check_synapses(networks: Mapping[str, Mapping], dt_s: float) -> None:
+    """Check that the rise of double exponentials smooths something and is not longer than any decay."""
+    for name, network in networks.items():
+        if not isinstance(synapse := network["synapse"], Mapping):
+            continue
+        rise_s, decays_s = synapse["rise_s"], [tau for tau in network["tau_syn_s"] if tau is not None]
+        if rise_s <= NO_FILTER_BELOW * dt_s:
+            raise InputError(
+                f"config key snn.synapse has rise_s {rise_s} for the network {name}, so short for steps of {dt_s} s "
+                f"that it would smooth nothing; it must be above {NO_FILTER_BELOW} * snn.dt_s, or the synapse lowpass"
+            )
+        if decays_s and rise_s > min(decays_s):
+            raise InputError(
+                f"config key snn.synapse has rise_s {rise_s} for the network {name}, longer than its decay, tau_syn_s "
+                f"{min(decays_s)}; it must be at most as long"
+            )
 
 
 def _check_number_of_simulations(config: Mapping, networks: Mapping[str, Mapping]) -> None:

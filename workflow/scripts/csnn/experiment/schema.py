@@ -19,6 +19,7 @@ from typing_extensions import TypedDict
 from csnn.data.corruptions import CORRUPTIONS, LEVELS
 from csnn.data.sources import SOURCES
 from csnn.neurons import NEURONS
+from csnn.synapses import ALLOWED as SYNAPSES
 
 LARGEST = 1_000_000
 T = TypeVar("T")
@@ -119,6 +120,15 @@ Rates = Annotated[
         "{percentile: ..., hz: ...}"
     ),
 ]
+
+
+class DoubleExponential(Section):
+    """A synapse that rises with one time constant and decays with another, `tau_syn_s`."""
+
+    rise_s: TimeConstant = Field(description="Time constant of the rise, at most as long as tau_syn_s.")
+
+
+Synapse = Annotated[Literal["lowpass", "alpha"] | DoubleExponential, _allowed(SYNAPSES)]
 
 
 class Data(Section):
@@ -292,6 +302,11 @@ class Row(TypedDict, total=False):
         Field(min_length=1, description="Membrane potentials at the start."),
         _allowed("a list of random, zero and half"),
     ]
+    synapse: Annotated[
+        list[Synapse],
+        Field(min_length=1, description="Kinds of synapse."),
+        _allowed(f"a list of {SYNAPSES}"),
+    ]
     tau_syn_s: Annotated[TimeConstants, Field(description="Synaptic time constants, in seconds.")]
     seeds: Annotated[Seeds, Field(description="Seeds of the initial membrane potentials.")]
 
@@ -309,6 +324,11 @@ class Snn(Section):
     )
     tau_syn_s: TimeConstants = Field(
         [0.005, 0.010, 0.015, 0.020], description="Synaptic time constants, in seconds; null for no filter."
+    )
+    synapse: Synapse = Field(
+        "lowpass",
+        description="Kind of synapse: lowpass (first order), alpha (two lowpasses of tau_syn_s in a row), or "
+        "{rise_s: ...} (double exponential: rises with rise_s and decays with tau_syn_s).",
     )
     max_rate_hz: Rates = Field(
         415,
@@ -328,7 +348,8 @@ class Snn(Section):
         [{}],
         min_length=1,
         description="The sweep as a table: each row crosses the lists that it names (cnn: variants, neurons, "
-        "max_rate_hz, initial_voltage, tau_syn_s, seeds); what a row leaves out is as under snn, the CNN is base.",
+        "max_rate_hz, initial_voltage, synapse, tau_syn_s, seeds); what a row leaves out is as under snn, the CNN is "
+        "base.",
     )
 
 

@@ -1,8 +1,9 @@
 """The sweep that a configuration spans: which networks there are, and where each one's results lie.
 
 A network is a CNN with neurons and with the settings of its conversion. Its name is a path that spells these: the
-variant of the CNN (left out for the one of ``cnn.architecture``), the neuron, and each setting that differs from that
-under ``snn``. So a further value of a setting adds a folder and touches no other.
+variant of the CNN (left out for the one of ``cnn.architecture``), the neuron, each setting that differs from that
+under ``snn``, and the kind of synapse if it is not a lowpass. So a further value of a setting adds a folder and touches
+no other.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from csnn import neurons
+from csnn import neurons, synapses
 from csnn.data.sources import SOURCES, identity
 from csnn.experiment import content
 from csnn.experiment.code import digest, digest_of_builder
 from csnn.files import InputError, exit_on_input_error, hash_of_json, read_text
+from csnn.synapses import LOWPASS
 
 BASE = "base"
 """Name of the CNN of ``cnn.architecture``, from which variants are made."""
@@ -100,7 +102,7 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
     -------
     dict
         Of each network ``variant``, ``neuron``, ``neuron_parameters``, ``max_rate_hz`` (one, or one for each layer),
-        ``initial_voltage``, ``tau_syn_s`` (list) and ``seeds`` (list).
+        ``initial_voltage``, ``synapse``, ``tau_syn_s`` (list) and ``seeds`` (list).
 
     Raises
     ------
@@ -109,11 +111,12 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
     """
     networks_by_name: dict[str, dict] = {}
     for row in snn["networks"]:
-        for variant, neuron, max_rate_hz, initial_voltage in product(
+        for variant, neuron, max_rate_hz, initial_voltage, synapse in product(
             row.get("cnn", [BASE]),
             row.get("neurons", snn["neurons"]),
             row.get("max_rate_hz", [snn["max_rate_hz"]]),
             row.get("initial_voltage", [snn["initial_voltage"]]),
+            row.get("synapse", [snn["synapse"]]),
         ):
             lineage(variants, variant)
             if neuron not in snn["neurons"]:
@@ -126,6 +129,8 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
                 parts.append(f"rate-{rates_text(max_rate_hz)}")
             if initial_voltage != snn["initial_voltage"]:
                 parts.append(f"start-{initial_voltage}")
+            if synapse != LOWPASS:
+                parts.append(synapses.text(synapse))
             name = "/".join(parts)
             if name in networks_by_name:
                 raise InputError(f"config key snn.networks has the network {name} twice; each must stand in it once")
@@ -135,6 +140,7 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
                 "neuron_parameters": snn["neurons"][neuron],
                 "max_rate_hz": max_rate_hz,
                 "initial_voltage": initial_voltage,
+                "synapse": synapse,
                 "tau_syn_s": row.get("tau_syn_s", snn["tau_syn_s"]),
                 "seeds": row.get("seeds", snn["seeds"]),
             }
@@ -454,7 +460,7 @@ class Sweep:
         Snakemake does not compare parameters from a function that takes ``threads``: a further network is no reason to
         train anew.
         """
-        settings = ("neuron", "neuron_parameters", "initial_voltage", "max_rate_hz", "tau_syn_s")
+        settings = ("neuron", "neuron_parameters", "initial_voltage", "max_rate_hz", "synapse", "tau_syn_s")
         variant = variant_in(wildcards.cnn)
         return [
             {key: network[key] for key in settings}
@@ -497,7 +503,8 @@ class Sweep:
     def conversion(self, wildcards: Any) -> dict[str, Any]:
         """How a network is converted, and from which CNN; its time constants and seeds have jobs of their own."""
         network = self.networks[wildcards.network]
-        settings = ("neuron", "neuron_parameters", "max_rate_hz", "initial_voltage")
+        settings = ["neuron", "neuron_parameters", "max_rate_hz", "initial_voltage"]
+        settings += ["synapse"] if network["synapse"] != LOWPASS else []
         return {"cnn": self.cnn_settings(network["variant"]), **{key: network[key] for key in settings}}
 
     def model_of_network(self, wildcards: Any) -> str:
@@ -519,6 +526,7 @@ class Sweep:
         return {
             "cnn": network["variant"],
             **{key: network[key] for key in ("neuron", "max_rate_hz", "initial_voltage")},
+            **({"synapse": synapses.text(network["synapse"])} if network["synapse"] != LOWPASS else {}),
             "spiking": neurons.spikes(network["neuron"], network["neuron_parameters"]),
         }
 
