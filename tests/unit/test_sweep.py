@@ -180,11 +180,12 @@ def test_a_calibrated_cnn_tells_how_it_is_made(small):
 
 def test_what_was_done_to_each_cnn_is_told_from_the_first(small):
     making = small.making
-    assert list(making)[0] == "base" and set(small.cnns) <= set(making)
+    assert next(iter(making)) == "base" and set(small.cnns) <= set(making)
     for name, how in making.items():
         assert how["from"] is None or list(making).index(how["from"]) < list(making).index(name)
     assert making["base"] == {
-        "from": None, "made_by": "training", "labelled_images": 1292, "unlabelled_images": 0, "benchmark": "train_cnn.tsv",
+        "from": None, "made_by": "training", "labelled_images": 1292, "unlabelled_images": 0,
+        "benchmark": "train_cnn.tsv",
     }  # fmt: skip
 
 
