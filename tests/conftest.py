@@ -42,7 +42,7 @@ OWN = {
     "data": {"source": OWN_IMAGES, "test_images": 6},
     "cnn": {"architecture": {"filters": [2], "dense_units": 4}, "training": {"epochs": 1}},
     "snn": {"neurons": {"SRL": {}}, "tau_syn_s": [0.005, 0.01], "steps": 5},
-    "simulation": {"images_per_shard": 3},
+    "simulation": {"images_per_shard": 2},
     "verification": {"images": 1},
     "analyses": ["readouts"],
 }

@@ -218,22 +218,37 @@ def shard(first, count, seed=0, **provenance):
         rng.random((count, 5, 3), np.float32),
         np.arange(first, first + count) % 3,
         np.arange(first, first + count),
-        {"neuron": "LIF", "seed": seed} | provenance,
+        {"neuron": "LIF", "seed": seed, "tau_syn_s": 0.01} | provenance,
     )
 
 
 def written(tmp_path, *shards):
     paths = [tmp_path / f"{i}.npz" for i in range(len(shards))]
     for path, part in zip(paths, shards, strict=True):
-        responses.write(path, part)
+        other = part._replace(logits=-part.logits, provenance=part.provenance | {"tau_syn_s": None})
+        responses.write_shard(path, [other, part])
     return paths
+
+
+AT_10_MS = {"tau_syn_s": 0.01}
 
 
 def test_shards_make_the_whole(tmp_path):
     parts = [shard(0, 4), shard(4, 4), shard(8, 2)]
-    whole = responses.gather(written(tmp_path, *parts), np.arange(10) % 3, np.arange(10))
+    whole = responses.gather(written(tmp_path, *parts), np.arange(10) % 3, np.arange(10), AT_10_MS)
     np.testing.assert_array_equal(whole.logits, np.concatenate([part.logits for part in parts]))
-    assert whole.provenance == {"neuron": "LIF", "seed": 0}
+    assert whole.provenance == {"neuron": "LIF", "seed": 0, "tau_syn_s": 0.01}
+
+
+def test_a_shard_without_the_time_constant_is_refused(tmp_path):
+    sentence = r"0.npz holds the time constants \[None, 0.01\] in seconds, not 0.02; delete it"
+    with pytest.raises(InputError, match=sentence):
+        responses.gather(written(tmp_path, shard(0, 10)), np.arange(10) % 3, np.arange(10), {"tau_syn_s": 0.02})
+    responses.write(tmp_path / "gathered.npz", shard(0, 10))
+    with pytest.raises(InputError, match="does not hold responses of a network"):
+        responses.read_shard(tmp_path / "gathered.npz")
+    with pytest.raises(InputError, match="does not hold responses of a network"):
+        responses.read(*written(tmp_path, shard(0, 10)))
 
 
 @pytest.mark.parametrize(
@@ -249,12 +264,12 @@ def test_shards_make_the_whole(tmp_path):
 )
 def test_shards_that_do_not_belong_together_are_refused(tmp_path, parts, message):
     with pytest.raises(InputError, match=message):
-        responses.gather(written(tmp_path, *parts), np.arange(10) % 3, np.arange(10))
+        responses.gather(written(tmp_path, *parts), np.arange(10) % 3, np.arange(10), AT_10_MS)
 
 
 def test_shards_with_other_labels_are_refused(tmp_path):
     with pytest.raises(InputError, match="do not hold each"):
-        responses.gather(written(tmp_path, shard(0, 10)), np.zeros(10, int), np.arange(10))
+        responses.gather(written(tmp_path, shard(0, 10)), np.zeros(10, int), np.arange(10), AT_10_MS)
 
 
 def test_responses_that_are_not_finite_do_not_come_to_be(tmp_path):

@@ -100,6 +100,8 @@ def test_a_variant_made_from_itself_is_refused():
 
 
 CONFIG = {
+    "experiment": "mine",
+    "analyses": ["paper"],
     "data": {"source": "digits", "test_images": 10, "validation_images": 5},
     "cnn": {
         "architecture": {"builder": None, "pooling": "max", "dense_units": 64},
@@ -121,13 +123,37 @@ def small():
 
 
 def test_images_are_cut_into_shards(small):
-    folder = "<results>/LIF/tau-0.005/seed-1"
+    folder = "<results>/LIF/tau-0.005+none/seed-1"
     assert small.shards(Wildcards(**vars(LIF), images="test")) == [f"{folder}/test-{i}-of-3.npz" for i in (1, 2, 3)]
     assert len(small.shards(Wildcards(**vars(LIF), images="validation"))) == 2
     shards = [Wildcards(images="test", shard=f"{i}-of-3") for i in (1, 2, 3)]
     assert [small.positions(shard) for shard in shards] == [[0, 4], [4, 8], [8, 10]]
     assert small.positions(Wildcards(images="validation", shard="2-of-2")) == [4, 5]
     assert small.positions(Wildcards(images="logit_image", shard="1-of-1")) == [0, 1]
+
+
+def test_time_constants_that_were_simulated_together_stay_together(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    taus = {"tau_syn_s": [0.001, 0.005, None, 0.01]}
+
+    def simulated(images="test", **config):
+        changed = Sweep(CONFIG | {"snn": CONFIG["snn"] | taus} | config)
+        return changed.simulated_together("LIF", 1, images)
+
+    for joined in ("0.005+none", "0.01+0.3", "0.4"):
+        folder = tmp_path / f"results/mine/LIF/tau-{joined}/seed-1"
+        folder.mkdir(parents=True)
+        (folder / "test-2-of-3.npz").touch()
+    assert simulated() == ["0.005+none", "0.01+0.3", "0.001"]
+    assert simulated("validation") == ["0.001+0.005+none+0.01"]
+    (tmp_path / "results/mine/LIF/tau-0.01+0.3/seed-1/logit_image-1-of-1.npz").touch()
+    assert simulated("logit_image") == ["0.001+0.005+none+0.01"], "the figure would show 0.3 s"
+    taus["tau_syn_s"] = [0.001, 0.002]
+    assert simulated(analyses=["gap"]) == ["0.001", "0.002"], "one that is not chosen would see the test images"
+    assert simulated("validation", analyses=["gap"]) == ["0.001+0.002"]
+    assert simulated(simulation=CONFIG["simulation"] | {"engine": "nengo-dl"}) == ["0.001", "0.002"]
+    taus["tau_syn_s"] = [i / 1000 for i in range(100, 110)]
+    assert [len(joined.split("+")) for joined in simulated()] == [8, 2]
 
 
 @pytest.mark.parametrize(
@@ -228,6 +254,9 @@ def test_settings_of_a_simulation_do_not_know_other_configurations(small):
     assert (settings["network"], settings["neuron"], settings["seed"]) == ("LIF", "LIF", 1)
     assert (settings["tau_syn_s"], settings["dt_s"], settings["steps"]) == (0.005, 0.001, 50)
     assert settings["cnn"] == small.cnn_settings("base")
+    assert small.shard_settings(Wildcards(network="LIF", taus="0.005+none", seed="1")) == (
+        settings | {"tau_syn_s": [0.005, None]}
+    )
     assert "minibatch" not in settings
     more = CONFIG | {
         "snn": CONFIG["snn"] | {"seeds": [0, 1, 2], "tau_syn_s": [0.005, 0.1], "neurons": {"LIF": {"tau_rc_s": 0.02}}}
@@ -250,7 +279,7 @@ def test_certificates_cover_each_configuration_once(small, tmp_path):
     assert names(small, seeds=1)[1:] == ["LIF/seed-0/tau-0.005.json", "LIF/seed-0/tau-none.json"]
     many = Sweep(CONFIG | {"snn": CONFIG["snn"] | {"tau_syn_s": [i / 1000 for i in range(1, 12)]}})
     assert [len(name.split("+")) for name in names(many, seeds=1)[:2]] == [8, 3]
-    assert many.verified_taus(Wildcards(taus="none+0.01")) == [None, 0.01]
+    assert many.taus_syn_s(Wildcards(taus="none+0.01")) == [None, 0.01]
 
 
 def test_with_choices_only_what_was_chosen_is_reported_on_the_test_images(tmp_path):

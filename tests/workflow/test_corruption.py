@@ -22,9 +22,11 @@ SEED = int(os.environ.get("CSNN_TEST_SEED") or random.SystemRandom().randrange(1
 REMEDY = r"; (delete it and give the same command again|bring it here anew or make it again)$"
 
 
-def shard(seed: int) -> Responses:
-    rng = np.random.default_rng(seed)
-    return Responses(rng.random((20, 5, 3), np.float32), np.arange(20) % 3, np.arange(20), {"seed": seed})
+def write_shard(path, seed: int) -> None:
+    logits = np.random.default_rng(seed).random((20, 5, 3), np.float32)
+    responses.write_shard(
+        path, [Responses(logits, np.arange(20) % 3, np.arange(20), {"seed": seed, "tau_syn_s": 0.005})]
+    )
 
 
 def images(seed: int) -> dict[str, np.ndarray]:
@@ -44,7 +46,7 @@ def save_network(path, seed: int) -> None:
 
 # by kind of file: its place, how it is written for a seed, how it is read, and whether it has a checksum
 KINDS = {
-    "shard": ("LIF/tau-0.005/seed-{}/test-1-of-2.npz", lambda p, s: responses.write(p, shard(s)), responses.read, True),
+    "shard": ("LIF/tau-0.005/seed-{}/test-1-of-2.npz", write_shard, responses.read_shard, True),
     "model": ("experiment-{}/cnn/model.h5", save_model, lambda p: cnn.load(p).get_weights(), True),
     "network": ("LIF/networks/seed-{}.npz", save_network, network.load_network, True),
     "images": ("experiment-{}/images/test.npz", lambda p, s: write_npz(p, images(s)), read_npz, True),
@@ -204,7 +206,7 @@ def spoilt(finished, tmp_path_factory) -> Workflow:
 
 CONFIGURATION = "LIF/tau-0.01/seed-0"
 GATHERED, DECISIONS = f"{CONFIGURATION}/test.npz", f"{CONFIGURATION}/test-decisions.npz"
-SHARD, NETWORK, MODEL = f"{CONFIGURATION}/test-2-of-3.npz", "LIF/networks/seed-0.npz", "cnn/model.h5"
+SHARD, NETWORK, MODEL = "LIF/tau-0.005+0.01/seed-0/test-2-of-3.npz", "LIF/networks/seed-0.npz", "cnn/model.h5"
 CERTIFICATE = "verification/LIF/seed-0/tau-0.005+0.01.json"
 OTHER_CNN = "made with another training, held_out than belongs here"
 # what is put in the place of which file, the target of the run, and what is said
@@ -212,7 +214,7 @@ REMEDIES = ("; delete it and give the same command again", "with --forceall to m
 SPOILT = {
     "half a table": (None, "tables/scores.csv", "tables/table2.csv", "was changed after it was written"),
     "half a shard": (None, SHARD, GATHERED, "is not a readable .npz file"),
-    "shard of another tau": ("LIF/tau-0.005/seed-0/test-2-of-3.npz", SHARD, GATHERED, "was written as"),
+    "shard of another neuron": ("RLR/tau-0.005+0.01/seed-0/test-2-of-3.npz", SHARD, GATHERED, "was written as"),
     "shard of another experiment": (
         "others",
         SHARD,

@@ -60,7 +60,7 @@ def test_a_debugger_stops_in_a_script_and_the_script_makes_its_file(copy):
 
 
 def test_an_exception_ends_where_it_was_raised(copy):
-    (copy.results / "LIF/tau-0.01/seed-0/test-2-of-3.npz").write_bytes(b"")
+    (copy.results / "LIF/tau-0.005+0.01/seed-0/test-2-of-3.npz").write_bytes(b"")
     path = "results/small/LIF/tau-0.01/seed-0/test.npz"
     process = run(copy, str(DEBUG), path, "--configfile", "experiment.yaml")
     assert process.returncode == 1
@@ -73,7 +73,7 @@ def test_an_exception_ends_where_it_was_raised(copy):
         "images/test.npz",
         "cnn/model.h5",
         "LIF/networks/seed-0.npz",
-        "LIF/tau-0.01/seed-0/test-2-of-3.npz",
+        "LIF/tau-0.005+0.01/seed-0/test-2-of-3.npz",
         "LIF/tau-0.01/seed-0/test.npz",
         "verification/LIF/seed-0/tau-0.005+0.01.json",
         "tables/scores.csv",

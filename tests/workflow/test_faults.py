@@ -33,10 +33,10 @@ CHANGES = {"simulation.precision": "single"}
 
 @pytest.fixture
 def unfinished(own, tmp_path) -> Workflow:
-    """Return an experiment without tables, of which three of four shards are missing."""
+    """Return an experiment without tables, of which two of three shards are missing."""
     workflow = own.copy(tmp_path / "run")
     for path in workflow.results.glob("SRL/tau-*/seed-0/test*.npz"):
-        if not path.match("tau-0.005/seed-0/test-1-of-2.npz"):
+        if not path.match("tau-0.005+0.01/seed-0/test-1-of-3.npz"):
             path.unlink()
     shutil.rmtree(workflow.results / "tables")
     return workflow
@@ -72,7 +72,7 @@ class Started:
 
     def go_on(self, chance: random.Random) -> None:
         """Let it run until it was planned, some simulations have started, and a while longer."""
-        number, seconds = chance.randrange(4), chance.uniform(0, 3)
+        number, seconds = chance.randrange(3), chance.uniform(0, 3)
         print(f"{seconds:.2f} s after {number} simulations had started")
         while self.plan() == self.plan_before and self.process.poll() is None:
             self.watch(0.05)
@@ -148,7 +148,7 @@ def give_again(workflow: Workflow, changes: dict | None = None) -> subprocess.Co
 
 def recover(workflow: Workflow, undisturbed: Workflow, printed: str) -> None:
     """Give the same command again: finished shards are not made again, and the results are those of `undisturbed`."""
-    first = "results/small/SRL/tau-0.005/seed-0/test-1-of-2.npz"
+    first = "results/small/SRL/tau-0.005+0.01/seed-0/test-1-of-3.npz"
     before = identity(workflow, made(printed) | {first})
     process = give_again(workflow)
     assert process.returncode == 0, process.stdout + process.stderr

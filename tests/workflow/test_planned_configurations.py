@@ -24,4 +24,4 @@ def test_no_filter_is_a_time_constant(tmp_path):
 
 def test_shards_larger_than_the_set_are_one_shard(tmp_path):
     planned = Workflow(tmp_path).planned(changes={"simulation.images_per_shard": 1000})
-    assert planned["simulate"] == 2 * 2 * 2  # the test images, and the image whose logits are shown
+    assert planned["simulate"] == 2 * 2  # the test images, and the image whose logits are shown

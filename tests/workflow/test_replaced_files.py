@@ -46,7 +46,7 @@ def test_results_of_other_images_are_refused_by_whoever_reads_them(copy):
     assert images.read_bytes() != before[0]
     now = images.read_bytes()
     images.write_bytes(before[0])
-    target = "results/small/SRL/tau-0.005/seed-0/test-1-of-2.npz"
+    target = "results/small/SRL/tau-0.005+0.01/seed-0/test-1-of-3.npz"
     process = copy.run("--allowed-rules", "simulate", "--force", target, check=False)
     assert process.returncode != 0
     assert "Error: results/small/images/test.npz holds images of another data set than belongs here" in process.stderr

@@ -151,15 +151,15 @@ class TestLostRecords:
     def test_other_settings_rerun_the_same_as_with_records(self, copy):
         changes = {"snn.steps": 20}
         expected = copy.planned(changes=changes)
-        assert expected["simulate"] == 2 * 2 * (3 + 1)
+        assert expected["simulate"] == 2 * (3 + 1)
         shutil.rmtree(copy.folder / ".snakemake")
         assert copy.planned(changes=changes) == expected
 
     def test_a_result_that_no_log_knows_is_made_again(self, copy):
         shutil.rmtree(copy.folder / ".snakemake")
-        (copy.results / "logs/simulate/LIF/tau-0.01/seed-0/test-2-of-3.log").unlink()
+        (copy.results / "logs/simulate/LIF/tau-0.005+0.01/seed-0/test-2-of-3.log").unlink()
         outputs = planned_outputs(copy)
-        assert outputs["simulate"] == ["results/small/LIF/tau-0.01/seed-0/test-2-of-3.npz"]
+        assert outputs["simulate"] == ["results/small/LIF/tau-0.005+0.01/seed-0/test-2-of-3.npz"]
 
     @pytest.mark.parametrize("keep", [0, 100])
     def test_a_record_that_was_cut_off_counts_as_lost(self, copy, keep):

@@ -22,10 +22,10 @@ PAGES = {"opening", "explorer", "provenance", "table1_page", "table2_page", "rep
 # what every change of a number ends in
 AGGREGATES = {"scores", "tables", "figure3", "figure5", "accuracy_vs_tau", "loss_vs_tau", "all"}
 AGGREGATES |= OF_DECISIONS | PAGES
-HEALTH = {"health", "health_page"}  # of the first time constant and seed
+HEALTH = {"health", "health_page", "neurobench_page"}  # of the first time constant and seed
 # what a neuron other than RLR, which figure 3 shows, needs at two time constants
 JOBS_OF_ONE_NEURON = Counter(
-    {"compile_network": 1, "simulate": 2 * (3 + 1), "gather": 2, "decide": 2, "verify": 1}
+    {"compile_network": 1, "simulate": 3 + 1, "gather": 2, "decide": 2, "verify": 1}
     | {"record": 1, "spikes_and_voltages": 1, "record_activity": 1}
     | dict.fromkeys(AGGREGATES - {"figure3"} | HEALTH, 1)
 )
@@ -55,6 +55,22 @@ def logits(workflow: Workflow) -> dict[str, bytes]:
         with np.load(path) as file:
             found[str(path.relative_to(workflow.results).parent)] = file["logits"].tobytes()
     return found
+
+
+LOGGER = """
+import sys
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+
+
+class LogHandler(LogHandlerBase):
+    writes_to_stream, writes_to_file, has_filter, has_formatter, needs_rulegraph = True, False, False, False, False
+
+    def __post_init__(self):
+        pass
+
+    def emit(self, record):
+        print("mine:", record.getMessage(), file=sys.stderr, flush=True)
+"""
 
 
 @pytest.fixture
@@ -90,9 +106,9 @@ class TestDryRun:
         process = subprocess.run([sys.executable, "-c", script, "-n"], cwd=clone, capture_output=True, text=True)
         assert process.returncode == 0, process.stdout + process.stderr
         listed = dict(line.split() for line in (process.stdout + process.stderr).splitlines() if len(line.split()) == 2)
-        # 4 neurons x 4 time constants, each with 4 shards and the image whose logits are shown
+        # 4 neurons, each with 4 shards and the image whose logits are shown, at 4 time constants together
         assert {key: listed[key] for key in ("simulate", "gather", "verify", "train_cnn", "download")} == {
-            "simulate": "80",
+            "simulate": "20",
             "gather": "16",
             "verify": "4",
             "train_cnn": "1",
@@ -139,10 +155,22 @@ class TestRun:
             "table2.md",
             "health.csv",
             "findings.csv",
+            "neurobench.csv",
         }
         figures = {path.name for path in (finished.results / "figures").iterdir()}
         assert figures == {f"{figure}.png" for figure in FIGURES}
         assert (finished.results / "report.html").is_file()
+
+    def test_neurobench_counts_are_of_the_networks(self, finished):
+        table = pd.read_csv(finished.results / "tables" / "neurobench.csv").set_index("network")
+        assert list(table.index) == ["RLR", "LIF"]
+        layers = json.loads((finished.results / "cnn" / "architecture.json").read_text())["layers"]
+        assert (table["ParameterCount"] == sum(layer["parameters"] for layer in layers)).all()
+        operations = table["Effective_MACs"] + table["Effective_ACs"]
+        assert ((operations > 0) & (operations < table["Dense"])).all()
+        assert table["ActivationSparsity"].between(0, 1, inclusive="neither").all()
+        assert (table["MembraneUpdates"] > 0).tolist() == [False, True]
+        assert (finished.results / "report" / "neurobench.html").is_file()
 
     def test_nothing_is_left_to_do_and_nothing_unfinished_lies_about(self, finished):
         assert finished.planned() == Counter()
@@ -165,7 +193,7 @@ class TestRun:
 
     def test_the_terminal_tells_stages_and_the_log_every_job(self, tmp_path):
         workflow = Workflow(tmp_path)
-        process = workflow.run("data/prepared/digits.npz", "results/small/images/test.npz")
+        process = workflow.run("--until", "select_images", changes={"figures.logit_image.split": "test"})
         stages = re.findall(r"^(\w+) (\d+)/(\d+) +: +(\d+)%.*\| (\d)/2 \[", process.stderr, re.MULTILINE)
         assert stages == [("prepare", "1", "1", "50", "1"), ("select_images", "1", "1", "100", "2")]
         assert "rule prepare" not in process.stderr and "Select jobs" not in process.stderr
@@ -181,11 +209,22 @@ class TestRun:
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         process = workflow.run("results/small/tables/scores.csv", check=False)
         assert process.returncode != 0
-        assert "Error in rule scores" in process.stderr and "results/small/logs/scores.log" in process.stderr
+        assert "Error in rule scores" in process.stderr
+        *_, sentence, log = process.stderr.splitlines()
+        assert sentence.startswith(f"Error: {path.relative_to(workflow.folder)} ")
+        assert log == "(log: results/small/logs/scores.log)"
+
+    def test_a_logger_of_the_users_takes_over(self, tmp_path, monkeypatch):
+        plugin = tmp_path / "plugins" / "snakemake_logger_plugin_mine.py"
+        plugin.parent.mkdir()
+        plugin.write_text(LOGGER)
+        monkeypatch.setenv("PYTHONPATH", str(plugin.parent))
+        process = Workflow(tmp_path).run("data/prepared/digits.npz", "--logger", "mine")
+        assert "mine: " in process.stderr and "prepare 1/1" not in process.stderr
 
     def test_every_simulation_says_how_far_it_is(self, finished):
         logs = list((finished.results / "logs" / "simulate").rglob("*.log"))
-        assert len(logs) == 2 * 2 * (3 + 1)
+        assert len(logs) == 2 * (3 + 1)
         assert all("100%" in log.read_text() for log in logs)
 
 
@@ -204,7 +243,7 @@ class TestReruns:
 
     def test_adding_a_seed_adds_its_jobs(self, finished):
         planned = finished.planned(changes={"snn.seeds": [0, 1]})
-        jobs = {"compile_network": 2, "simulate": 4 * 3, "gather": 4, "decide": 4, "verify": 2}
+        jobs = {"compile_network": 2, "simulate": 2 * 3, "gather": 4, "decide": 4, "verify": 2}
         jobs |= dict.fromkeys(AGGREGATES, 1)
         # the figures of logits show the first seed
         assert planned == Counter(jobs) - Counter({"figure3": 1, "figure5": 1})
@@ -215,7 +254,7 @@ class TestReruns:
 
     def test_other_shards_leave_the_cnn_and_the_networks_alone(self, finished):
         planned = finished.planned(changes={"simulation.images_per_shard": 8})
-        assert planned["simulate"] == 4 * 2
+        assert planned["simulate"] == 2 * 2
         assert not {"train_cnn", "compile_network", "verify", "select_images"} & set(planned)
 
     @pytest.mark.parametrize("cores", [1, 4])
@@ -227,8 +266,8 @@ class TestReruns:
         assert set(planned) == FIGURES | {"provenance", "report", "all"}  # which show the configuration
 
     def test_a_lost_shard_is_made_again_alone(self, copy):
-        for name in ("test-2-of-3.npz", "test.npz", "test-decisions.npz"):
-            (copy.results / "LIF" / "tau-0.01" / "seed-0" / name).unlink()
+        for name in ("0.005+0.01/seed-0/test-2-of-3.npz", "0.01/seed-0/test.npz", "0.01/seed-0/test-decisions.npz"):
+            (copy.results / "LIF" / f"tau-{name}").unlink()
         (copy.results / "tables" / "scores.csv").unlink()
         before = logits(copy)
         process = copy.run()
@@ -258,8 +297,10 @@ class TestVerification:
         assert copy.planned()["scores"] == 1
         process = copy.run("results/small/verification/RLR/seed-0/tau-0.005+0.01.json", check=False)
         assert process.returncode != 0
-        sentence = "Error: the engine's logits for RLR, tau_syn_s 0.005, seed 0 differ by "
-        assert sentence in process.stderr + process.stdout
+        *_, sentence, log = process.stderr.splitlines()
+        assert sentence.startswith("Error: the engine's logits for RLR, tau_syn_s 0.005, seed 0 differ by ")
+        assert log == "(log: results/small/logs/verify/RLR/seed-0/tau-0.005+0.01.log)"
+        assert "cuda" not in (process.stderr + process.stdout).lower()
         assert not (copy.results / "verification/RLR/seed-0/tau-0.005+0.01.json").exists()
 
 
@@ -271,7 +312,7 @@ class TestSharding:
         workflow = simulated_anew(finished, tmp_path, {"simulation.images_per_shard": images_per_shard})
         expected = logits(finished)
         workflow.run(*(f"results/small/{configuration}/test.npz" for configuration in expected), cores=cores)
-        assert len(list(workflow.results.rglob(f"test-*-of-{shards}.npz"))) == shards * len(expected)
+        assert len(list(workflow.results.rglob(f"test-*-of-{shards}.npz"))) == shards * 2  # neurons
         assert logits(workflow) == expected
 
     def test_nengo_dl_gives_the_same_bits_for_any_cut_and_the_same_scores_as_the_event_engine(self, finished, tmp_path):

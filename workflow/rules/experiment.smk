@@ -25,7 +25,7 @@ os.environ.update(PYTHONSAFEPATH="1")
 sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 
 from csnn.experiment import code, configuration, content, records
-from csnn.experiment.sweep import BASE, CONFIGURATION, TAUS_PER_CERTIFICATE, Sweep, cnn_folder, parse_tau
+from csnn.experiment.sweep import BASE, CONFIGURATION, Sweep, cnn_folder, parse_tau
 from csnn.files import exit_on_input_error
 
 # a file given by --configfile stands for itself: what it leaves out takes its default, the paper's value

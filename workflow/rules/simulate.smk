@@ -1,4 +1,4 @@
-"""The spiking networks: one job for each shard of each configuration (network x time constant x seed)."""
+"""The spiking networks: one job for each shard and seed of each network, at several time constants together."""
 
 # No table without proof that the engine gives NengoDL's own logits. Where the paper's tables show each seed by itself, each
 # is proven; elsewhere the first stands for all, which differ in the membrane potentials at the start only.
@@ -48,12 +48,12 @@ if sweep.engine == "event":
         resources:
             mem_mb=scaled_by_attempt(4000),
             runtime=scaled_by_attempt(
-                minutes(TAUS_PER_CERTIFICATE * config["verification"]["images"], SNN["steps"], "nengo-dl")
+                minutes(sweep.taus_per_job * config["verification"]["images"], SNN["steps"], "nengo-dl")
             ),
         params:
             code=digest("verify.py"),
             conversion=sweep.conversion,
-            tau_syn_s=sweep.verified_taus,
+            tau_syn_s=sweep.taus_syn_s,
             dt_s=SNN["dt_s"],
             steps=SNN["steps"],
             images=min(config["verification"]["images"], TEST_IMAGES),
@@ -68,19 +68,21 @@ rule simulate:
         network=sweep.simulated_from,
         certificate=sweep.cnn_certificate,
     output:
-        "<results>/{network}/tau-{tau}/seed-{seed}/{images}-{shard}.npz",
+        "<results>/{network}/tau-{taus}/seed-{seed}/{images}-{shard}.npz",
     log:
-        "<logs>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{shard}.log",
+        "<logs>/simulate/{network}/tau-{taus}/seed-{seed}/{images}-{shard}.log",
     benchmark:
-        "<benchmarks>/simulate/{network}/tau-{tau}/seed-{seed}/{images}-{shard}.tsv"
+        "<benchmarks>/simulate/{network}/tau-{taus}/seed-{seed}/{images}-{shard}.tsv"
     conda:
         "../../envs/simulate.yaml" if sweep.engine == "event" else "../../envs/tensorflow.yaml"
     resources:
-        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, sweep.shard, SNN["steps"]) if sweep.engine == "event" else 4000),
-        runtime=scaled_by_attempt(minutes(sweep.shard, SNN["steps"], sweep.engine)),
+        mem_mb=scaled_by_attempt(
+            megabytes(TEST_IMAGES, sweep.shard * sweep.taus_per_job, SNN["steps"]) if sweep.engine == "event" else 4000
+        ),
+        runtime=scaled_by_attempt(minutes(sweep.shard * sweep.taus_per_job, SNN["steps"], sweep.engine)),
     params:
         code=sweep.code,
-        settings=sweep.simulation_settings,
+        settings=sweep.shard_settings,
         positions=sweep.positions,
     script:
         f"../scripts/{sweep.simulation_script}"

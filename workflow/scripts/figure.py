@@ -7,7 +7,7 @@ with logged(snakemake):
     from csnn.evaluation import decisions, recording, tables
     from csnn.figures import accuracy, agreement, images, responses, style
     from csnn.files import read_json, read_npz, read_table
-    from csnn.responses import read as read_responses
+    from csnn.responses import read_shard
 
     MODULES = {"accuracy": accuracy, "agreement": agreement, "images": images, "responses": responses}
     READERS = {
@@ -19,7 +19,7 @@ with logged(snakemake):
         "images": read_npz,
         "layers": lambda path: read_json(path)["layers"],
         "recording": recording.read,
-        "responses": lambda paths: list(map(read_responses, paths)),
+        "responses": lambda paths: [response for path in paths for response in read_shard(path)],
         "scores": tables.read,
     }
     module, function = snakemake.params.draw.split(".")

@@ -1,4 +1,4 @@
-"""Simulate a shard of images at one time constant or several with the event-driven engine, one file for each."""
+"""Simulate a shard of images with the event-driven engine, at all time constants that a job is about together."""
 
 from csnn.job import logged, progress
 
@@ -10,14 +10,13 @@ with logged(snakemake):
     from csnn.event.simulator import simulate_time_constants
 
     settings = snakemake.params.settings
-    taus_syn_s = snakemake.params.get("taus_syn_s", [settings["tau_syn_s"]])
     images = read_selection(snakemake.input.images, settings["cnn"]["dataset"])
     shard = slice(*snakemake.params.positions)
     network = load_network(snakemake.input.network, {key: settings[key] for key in (*SETTINGS, "seed")})
     simulations = simulate_time_constants(
         network,
         images["images"][shard],
-        taus_syn_s,
+        settings["tau_syn_s"],
         dt_s=settings["dt_s"],
         steps=settings["steps"],
         precision=settings["precision"],
@@ -30,13 +29,15 @@ with logged(snakemake):
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "numba"),
     }
-    for path, tau_syn_s, simulation in zip(snakemake.output, taus_syn_s, simulations, strict=True):
-        responses.write(
-            path,
+    responses.write_shard(
+        snakemake.output[0],
+        [
             responses.Responses(
                 simulation.logits,
                 images["labels"][shard],
                 images["indices"][shard],
                 {**settings, "tau_syn_s": tau_syn_s, **provenance},
-            ),
-        )
+            )
+            for tau_syn_s, simulation in zip(settings["tau_syn_s"], simulations, strict=True)
+        ],
+    )

@@ -12,7 +12,8 @@ with logged(snakemake):
     from csnn.nengodl.conversion import convert_to
     from csnn.nengodl.simulator import simulate
 
-    settings = snakemake.params.settings
+    (tau_syn_s,) = snakemake.params.settings["tau_syn_s"]
+    settings = snakemake.params.settings | {"tau_syn_s": tau_syn_s}
     use_threads(snakemake.threads)
     images = read_selection(snakemake.input.images, settings["cnn"]["dataset"])
     shard = slice(*snakemake.params.positions)
@@ -39,7 +40,7 @@ with logged(snakemake):
         "split": str(images["split"]),
         "versions": responses.environment("numpy", "tensorflow", "nengo", "nengo-dl"),
     }
-    responses.write(
+    responses.write_shard(
         snakemake.output[0],
-        responses.Responses(logits, images["labels"][shard], images["indices"][shard], provenance),
+        [responses.Responses(logits, images["labels"][shard], images["indices"][shard], provenance)],
     )

@@ -1,14 +1,15 @@
 """Responses of a spiking network: the logits of every image and step, with where they come from.
 
-A shard of one configuration and the whole of it are the same kind of file: an ``.npz`` with ``logits`` (n, steps,
-classes) float32, ``labels`` (n,) and ``indices`` (n,), and with the provenance as its metadata.
+Those of one configuration are an ``.npz`` with ``logits`` (n, steps, classes) float32, ``labels`` (n,) and ``indices``
+(n,), and with the provenance as its metadata. A shard is the same for all time constants that a job simulates together:
+its ``logits`` are (taus, n, steps, classes), and ``tau_syn_s`` in its provenance is a list.
 """
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
@@ -38,6 +39,9 @@ class Responses(NamedTuple):
     provenance: dict
 
 
+_ARRAYS = ("logits", "labels", "indices")
+
+
 def environment(*packages: str) -> dict[str, str]:
     """Return the versions of Python, the given packages and the kind of machine."""
     return {"python": platform.python_version(), "machine": platform.machine()} | {
@@ -53,11 +57,35 @@ def write(path: str | os.PathLike, responses: Responses) -> None:
     ValueError
         If shapes do not agree or a logit is not finite: such a file must not come to be.
     """
-    logits, labels, indices, provenance = responses
+    _write(path, _checked(responses))
+
+
+def write_shard(path: str | os.PathLike, responses: Sequence[Responses]) -> None:
+    """Write responses to the same images at several time constants atomically.
+
+    Their provenance differs in ``tau_syn_s`` only.
+
+    Raises
+    ------
+    ValueError
+        As `write`.
+    """
+    checked = list(map(_checked, responses))
+    taus_syn_s = [response.provenance["tau_syn_s"] for response in checked]
+    logits = np.stack([response.logits for response in checked])
+    _write(path, checked[0]._replace(logits=logits, provenance=checked[0].provenance | {"tau_syn_s": taus_syn_s}))
+
+
+def _write(path: str | os.PathLike, responses: Responses) -> None:
+    write_npz(path, {key: getattr(responses, key) for key in _ARRAYS}, responses.provenance)
+
+
+def _checked(responses: Responses) -> Responses:
+    """Return responses in single precision, or raise ValueError."""
     with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
-        logits = logits.astype(np.float32)
-    _check(Responses(logits, labels, indices, provenance))
-    write_npz(path, {"logits": logits, "labels": labels, "indices": indices}, provenance)
+        responses = responses._replace(logits=responses.logits.astype(np.float32))
+    _check(responses)
+    return responses
 
 
 def _check(responses: Responses) -> None:
@@ -82,12 +110,40 @@ def read(path: str | os.PathLike) -> Responses:
     InputError
         If the file is damaged or something else.
     """
+    return _read(path, lambda responses: [responses])[0]
+
+
+def read_shard(path: str | os.PathLike) -> list[Responses]:
+    """Read responses at several time constants, each with its own as ``tau_syn_s`` in its provenance.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or something else.
+    """
+    return _read(path, _by_tau)
+
+
+def _by_tau(shard: Responses) -> list[Responses]:
+    """Return the parts of a shard, or raise ValueError."""
+    taus_syn_s = shard.provenance.get("tau_syn_s")
+    if not isinstance(taus_syn_s, list) or shard.logits.ndim != 4 or len(taus_syn_s) != len(shard.logits):
+        raise ValueError(f"logits {shard.logits.shape} are not of the time constants {taus_syn_s}")
+    return [
+        shard._replace(logits=logits, provenance=shard.provenance | {"tau_syn_s": tau_syn_s})
+        for logits, tau_syn_s in zip(shard.logits, taus_syn_s, strict=True)
+    ]
+
+
+def _read(path: str | os.PathLike, parts: Callable[[Responses], list[Responses]]) -> list[Responses]:
+    """Read a file, and return its parts."""
     arrays, provenance = read_npz_with_metadata(path)
-    if set(arrays) != {"logits", "labels", "indices"}:
+    if set(arrays) != set(_ARRAYS):
         raise InputError(f"{path} does not hold responses of a network; {AGAIN}")
-    responses = Responses(**arrays, provenance=provenance)
     try:
-        _check(responses)
+        responses = parts(Responses(**arrays, provenance=provenance))
+        for part in responses:
+            _check(part)
     except ValueError as error:
         raise InputError(f"{path} does not hold responses of a network ({error}); {AGAIN}") from error
     return responses
@@ -97,7 +153,7 @@ def gather(
     paths: Sequence[str | os.PathLike],
     labels: np.ndarray,
     indices: np.ndarray,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any],
     classes: int | None = None,
 ) -> Responses:
     """Put the shards of one configuration together.
@@ -105,11 +161,12 @@ def gather(
     Parameters
     ----------
     paths
-        The shards' files, in order.
+        The shards' files, in order. Each holds responses at this configuration's time constant, and may hold others.
     labels, indices : (n,) int
         Of all the images that the shards must cover, each once and in this order.
     settings
-        What the shards must have been made with: values of their provenance, of which ``steps`` is their length too.
+        What the shards must have been made with: values of their provenance, of which ``tau_syn_s`` selects a part and
+        ``steps`` is its length too.
     classes
         How many logits there must be at each step.
 
@@ -118,8 +175,7 @@ def gather(
     InputError
         If the shards do not cover the images exactly once, or were not made alike.
     """
-    shards = [read(path) for path in paths]
-    settings = settings or {}
+    shards = [_at_tau(path, settings["tau_syn_s"]) for path in paths]
     for path, shard in zip(paths, shards, strict=True):
         check_settings(path, shard.provenance, settings)
         _, steps, logits = shard.logits.shape
@@ -146,3 +202,13 @@ def gather(
             "delete them to make them again"
         )
     return whole
+
+
+def _at_tau(path: str | os.PathLike, tau_syn_s: float | None) -> Responses:
+    """Return a shard's responses at one time constant."""
+    shard = read_shard(path)
+    for responses in shard:
+        if responses.provenance["tau_syn_s"] == tau_syn_s:
+            return responses
+    taus_syn_s = [responses.provenance["tau_syn_s"] for responses in shard]
+    raise InputError(f"{path} holds the time constants {taus_syn_s} in seconds, not {tau_syn_s}; {AGAIN}")

@@ -197,8 +197,35 @@ def configurations(networks: Mapping[str, Mapping], seeds: int | None = None) ->
 CONFIGURATION = "<results>/{network}/tau-{tau}/seed-{seed}"
 """Folder of a configuration: a network at one time constant and with one seed."""
 
-TAUS_PER_CERTIFICATE = 8
-"""How many time constants one certificate is about at most: file names end at 255 bytes."""
+TAUS_PER_JOB = 8
+"""How many time constants one simulation or certificate is about at most: file names end at 255 bytes."""
+
+
+def together(taus: Iterable[str], there: Iterable[str], at_most: int = TAUS_PER_JOB) -> list[str]:
+    """Return which time constants have a job together.
+
+    Parameters
+    ----------
+    taus
+        All that are wanted, as in paths.
+    there
+        Those that had a job together before, each joined by ``+``. They stay together, so that what is there is not
+        made again for a further one.
+    at_most
+        How many have a new job together.
+
+    Returns
+    -------
+    list of str
+        Of each job the time constants, joined by ``+``.
+    """
+    jobs, missing = [], list(taus)
+    wanted = set(missing)
+    for known in sorted(there, key=lambda joined: (len(set(joined.split("+")) - wanted), joined)):
+        if not set(missing).isdisjoint(known.split("+")):
+            missing = [tau for tau in missing if tau not in known.split("+")]
+            jobs.append(known)
+    return jobs + ["+".join(missing[first : first + at_most]) for first in range(0, len(missing), at_most)]
 
 
 @dataclass(frozen=True)
@@ -283,10 +310,42 @@ class Sweep:
         return min(self.config["simulation"]["images_per_shard"], max(self.number_of_images.values()))
 
     def shards(self, wildcards: Any) -> list[str]:
-        """The shards that a set of images is cut into, for one configuration."""
-        number = math.ceil(self.number_of_images[wildcards.images] / self.shard)
-        folder = CONFIGURATION.format(network=wildcards.network, tau=wildcards.tau, seed=wildcards.seed)
-        return [f"{folder}/{wildcards.images}-{i}-of-{number}.npz" for i in range(1, number + 1)]
+        """The shards that a set of images is cut into; each holds all time constants that are simulated together."""
+        name, seed, images = wildcards.network, wildcards.seed, wildcards.images
+        taus = next(job for job in self.simulated_together(name, seed, images) if wildcards.tau in job.split("+"))
+        number = math.ceil(self.number_of_images[images] / self.shard)
+        folder = CONFIGURATION.format(network=name, tau=taus, seed=seed)
+        return [f"{folder}/{images}-{i}-of-{number}.npz" for i in range(1, number + 1)]
+
+    def simulated_together(self, name: str, seed: int | str, images: str) -> list[str]:
+        """Which time constants of a network one job simulates together on a set of images; see `together`.
+
+        They share what does not depend on the time constant. On the test images only what was chosen is simulated
+        where choices are made, so there each time constant has jobs of its own.
+        """
+        key = name, str(seed), images
+        if key not in self._simulated_together:
+            folders = Path("results", self.config["experiment"], name).glob(f"tau-*/seed-{seed}")
+            there = [
+                folder.parent.name.removeprefix("tau-") for folder in folders if any(folder.glob(f"{images}-*-of-*"))
+            ]
+            taus = list(map(tau_text, self.networks[name]["tau_syn_s"]))
+            if images == "logit_image":  # of which all that a file holds is shown
+                there = [joined for joined in there if set(joined.split("+")) <= set(taus)]
+            chosen = images == "test" and "gap" in self.config["analyses"]
+            at_most = 1 if chosen or self.engine != "event" else TAUS_PER_JOB
+            self._simulated_together[key] = together(taus, there, at_most)
+        return self._simulated_together[key]
+
+    @property
+    def taus_per_job(self) -> int:
+        """How many time constants a job is about at most: the same for each, for clusters send them off together."""
+        return min(TAUS_PER_JOB, max(len(network["tau_syn_s"]) for network in self.networks.values()))
+
+    @cached_property
+    def _simulated_together(self) -> dict[tuple[str, str, str], list[str]]:
+        """What `simulated_together` returned; it stays the same while shards come to be."""
+        return {}
 
     def indices(self, wildcards: Any) -> dict[str, Any]:
         """Split of the data set and positions [first, end) in it of the images of a set; negative: from the end."""
@@ -512,12 +571,20 @@ class Sweep:
         """Synaptic time constant in seconds; None for no filter."""
         return parse_tau(wildcards.tau)
 
-    def verified_taus(self, wildcards: Any) -> list[float | None]:
-        """Synaptic time constants (s) that one certificate is about."""
+    def taus_syn_s(self, wildcards: Any) -> list[float | None]:
+        """Synaptic time constants in seconds that a job is about together."""
         return [parse_tau(tau) for tau in wildcards.taus.split("+")]
 
     def simulation_settings(self, wildcards: Any) -> dict[str, Any]:
-        """What every shard of a configuration is made with: it stands in its file, and its readers compare."""
+        """What the responses of a configuration are made with: it stands in their file, and readers compare."""
+        return self._simulation(wildcards) | {"tau_syn_s": self.tau_syn_s(wildcards)}
+
+    def shard_settings(self, wildcards: Any) -> dict[str, Any]:
+        """What a shard is made with: the same, with all its time constants."""
+        return self._simulation(wildcards) | {"tau_syn_s": self.taus_syn_s(wildcards)}
+
+    def _simulation(self, wildcards: Any) -> dict[str, Any]:
+        """What the responses of a network are made with, whatever the time constant."""
         simulation, snn = self.config["simulation"], self.config["snn"]
         return {
             "engine": self.engine,
@@ -525,7 +592,6 @@ class Sweep:
             "network": wildcards.network,
             "seed": int(wildcards.seed),
             **self.conversion(wildcards),
-            "tau_syn_s": self.tau_syn_s(wildcards),
             "dt_s": snn["dt_s"],
             "steps": snn["steps"],
             "precision": simulation["precision"],
@@ -564,8 +630,7 @@ class Sweep:
         """Certificates of every configuration, where the event-driven engine simulates.
 
         One certificate is about several time constants of a network and seed, which its name lists, because starting
-        TensorFlow takes longer than their simulation. Those that are there stay as they are; the time constants that
-        none of them is about get a certificate of their own. So a further time constant is verified alone.
+        TensorFlow takes longer than their simulation; see `together`.
 
         Parameters
         ----------
@@ -580,22 +645,20 @@ class Sweep:
         for name, network in self.networks.items():
             for seed in network["seeds"][:seeds]:
                 folder = f"verification/{name}/seed-{seed}"
-                there = sorted(path.stem.removeprefix("tau-") for path in Path(results, folder).glob("tau-*.json"))
-                missing = list(map(tau_text, network["tau_syn_s"]))
-                for taus in there:
-                    if set(taus.split("+")) & set(missing):
-                        missing = [tau for tau in missing if tau not in taus.split("+")]
-                        paths.append(f"<results>/{folder}/tau-{taus}.json")
-                for first in range(0, len(missing), TAUS_PER_CERTIFICATE):
-                    taus = "+".join(missing[first : first + TAUS_PER_CERTIFICATE])
-                    paths.append(f"<results>/{folder}/tau-{taus}.json")
+                there = [path.stem.removeprefix("tau-") for path in Path(results, folder).glob("tau-*.json")]
+                taus = together(map(tau_text, network["tau_syn_s"]), there)
+                paths += [f"<results>/{folder}/tau-{joined}.json" for joined in taus]
         return paths
 
     def shown_responses(self, names: Iterable[str]) -> list[str]:
         """Responses of networks, at each of their time constants, to the image that is shown: first seed."""
         pattern = f"{CONFIGURATION}/logit_image-1-of-1.npz"
-        chosen = {name: self.networks[name] for name in names}
-        return [pattern.format(network=n, tau=t, seed=s) for n, t, s in configurations(chosen, seeds=1)]
+        return [
+            pattern.format(network=name, tau=taus, seed=seed)
+            for name in names
+            for seed in self.networks[name]["seeds"][:1]
+            for taus in self.simulated_together(name, seed, "logit_image")
+        ]
 
     def reported(
         self, choices: Callable[[], str | os.PathLike], pattern: str, seeds: int | None = None
