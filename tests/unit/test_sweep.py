@@ -186,7 +186,7 @@ def test_a_calibrated_cnn_tells_how_it_is_made(small):
     calibrate = {"method": "least-squares", "images": 300}
     variants = {
         "lsq": variant() | {"calibrate": calibrate | {"neuron": "LIF"}},
-        "srl": variant("lsq") | {"calibrate": calibrate | {"neuron": "SRL"}},
+        "rlr": variant("lsq") | {"calibrate": calibrate | {"neuron": "RLR"}},
     }
     own = Sweep(CONFIG | {"cnn": CONFIG["cnn"] | {"variants": VARIANTS | variants}}, digest=lambda script: "")
     curve = {"neuron": {"tau_rc_s": 0.02}, "max_rate_hz": 415}
@@ -195,7 +195,7 @@ def test_a_calibrated_cnn_tells_how_it_is_made(small):
         "rate_curve": curve,
     }
     assert own.rate_curve_of_cnn(Wildcards(cnn="cnn/lsq")) == curve
-    assert own.rate_curve_of_cnn(Wildcards(cnn="cnn/srl")) is None  # whose rate is a multiple of a ReLU
+    assert own.rate_curve_of_cnn(Wildcards(cnn="cnn/rlr")) is None  # whose rate is a multiple of a ReLU
     assert sweep.making(variants["lsq"]) == {
         "from": "base",
         "made_by": "calibration to LIF, least squares",
