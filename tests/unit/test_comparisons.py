@@ -134,3 +134,16 @@ def test_kinds_of_synapse_are_told_apart_where_any_is_not_a_lowpass():
 
 def test_claims_without_the_neurons_are_an_empty_table():
     assert comparisons.claims([decided(0.5, network="SRL")]).empty
+
+
+def test_effort_has_each_cnn_with_its_networks_at_the_final_step():
+    making = {"base": {"from": None, "made_by": "training"}, "lsq": {"from": "base", "made_by": "least squares"}}
+    columns = ["cnn", "cnn_accuracy", "neuron", "max_rate_hz", "tau_syn_s", "readout"]
+    scores = {"accuracy": 0.7, "accuracy_low": 0.6, "accuracy_high": 0.8}
+    rows = [("lsq", 0.8, "LIF", 415, 0.01, "final step"), ("lsq", 0.8, "LIF", 415, 0.01, "mean of last 20")]
+    gap = pd.DataFrame([dict(zip(columns, row, strict=True)) | scores for row in rows])
+    effort = comparisons.effort_table(making, {"lsq": 12.5}, gap)
+    assert effort["cnn"].tolist() == ["base", "lsq"]  # one has no network, the other one readout
+    assert effort["seconds"].isna().tolist() == [True, False]
+    assert effort["neuron"].isna().tolist() == [True, False]
+    assert effort.loc[1, ["accuracy", "from"]].tolist() == [0.7, "base"]

@@ -134,6 +134,26 @@ CONFIGURATIONS = [
         {"cnn.variants": {"a": {"tune": {"mirror": 1}}}},
         "config key cnn.variants.a.tune.mirror is 1; it must be true or",
     ),
+    (
+        {"cnn.variants": {"a": {"calibrate": {"method": "both"}}}},
+        "config key cnn.variants.a.calibrate.method is 'both'; it must be bias or least-squares",
+    ),
+    (
+        {"cnn.variants": {"a": {"calibrate": {"neuron": "Izhikevich"}}}},
+        "config key cnn.variants.a.calibrate.neuron is 'Izhikevich'; it must be RLR or LIF of snn.neurons",
+    ),
+    (
+        {"cnn.variants": {"a": {"calibrate": {}}}, "snn.max_rate_hz": {"hz": 200}},
+        "config key cnn.variants.a.calibrate.neuron is LIF, whose rate curve needs snn.max_rate_hz as rates in Hz; it",
+    ),
+    (
+        {"cnn.variants": {"a": {"calibrate": {"images": 1298}}}},
+        "a.calibrate.images is 1298, but the train set of digits has 1297",
+    ),
+    (
+        {"cnn.variants": {"a": {"tune": {"activation": "LIF"}, "calibrate": {"images": 200}}}},
+        "config key cnn.variants.a.calibrate is there, but what it starts from is adapted to the neuron LIF already",
+    ),
     ({"cnn.variants": {"a": {"tune": {"activation": "RLR"}}}}, "a.tune.activation is 'RLR'; it must be relu or LIF"),
     (
         {"cnn.variants": {"a": {"tune": {"images": 1298}}}},

@@ -23,7 +23,8 @@ SNN = {
 
 def variant(parent="base", architecture=None, **tune):
     """Return a variant as the schema completes it."""
-    return {"from": parent, "architecture": architecture or {}, "tune": {"epochs": 0, "activation": "relu"} | tune}
+    tuning = {"epochs": 0, "images": None, "activation": "relu"} | tune
+    return {"from": parent, "architecture": architecture or {}, "tune": tuning, "calibrate": None}
 
 
 VARIANTS = {
@@ -246,6 +247,40 @@ def test_settings_of_a_cnn_tell_every_step_of_its_making(small):
     assert small.parent_model(Wildcards(variant="new")) == []
     assert small.rate_curve_of_cnn(Wildcards(cnn="cnn")) is None
     assert small.rate_curve_of_cnn(Wildcards(cnn="cnn/wide"))["max_rate_hz"] == 415
+
+
+def test_a_calibrated_cnn_tells_how_it_is_made(small):
+    assert "calibrate" not in small.variant_settings(Wildcards(variant="lif"))  # so that results without stay valid
+    calibrate = {"method": "least-squares", "images": 300}
+    variants = {
+        "lsq": variant() | {"calibrate": calibrate | {"neuron": "LIF"}},
+        "rlr": variant("lsq") | {"calibrate": calibrate | {"neuron": "RLR"}},
+    }
+    own = Sweep(CONFIG | {"cnn": CONFIG["cnn"] | {"variants": VARIANTS | variants}}, digest=lambda script: "")
+    curve = {"neuron": {"tau_rc_s": 0.02}, "max_rate_hz": 415}
+    assert own.variant_settings(Wildcards(variant="lsq"))["calibrate"] == calibrate | {
+        "neuron": "LIF",
+        "rate_curve": curve,
+    }
+    assert own.rate_curve_of_cnn(Wildcards(cnn="cnn/lsq")) == curve
+    assert own.rate_curve_of_cnn(Wildcards(cnn="cnn/rlr")) is None  # whose rate is a multiple of a ReLU
+    assert sweep.making(variants["lsq"]) == {
+        "from": "base",
+        "made_by": "calibration to LIF, least squares",
+        "labelled_images": 0,
+        "unlabelled_images": 300,
+    }
+
+
+def test_what_was_done_to_each_cnn_is_told_from_the_first(small):
+    making = small.making
+    assert next(iter(making)) == "base" and set(small.cnns) <= set(making)
+    for name, how in making.items():
+        assert how["from"] is None or list(making).index(how["from"]) < list(making).index(name)
+    assert making["base"] == {
+        "from": None, "made_by": "training", "labelled_images": 1292, "unlabelled_images": 0,
+        "benchmark": "train_cnn.tsv",
+    }  # fmt: skip
 
 
 def test_a_builder_stands_for_all_sizes_and_counts_with_what_it_imports(tmp_path):

@@ -126,6 +126,32 @@ def gap_table(choices: pd.DataFrame, test: Iterable[Decided]) -> pd.DataFrame:
     return table.drop(columns="network")
 
 
+def effort_table(making: Mapping[str, Mapping], seconds: Mapping[str, float], gap: pd.DataFrame) -> pd.DataFrame:
+    """What was done to each CNN, what that cost, and how accurate its networks then are at the final step.
+
+    Parameters
+    ----------
+    making
+        By the CNN's name, from the first: ``from``, ``made_by``, ``labelled_images``, ``unlabelled_images``.
+    seconds
+        By the CNN's name how long that took, where it is known; without what it is made from.
+    gap : DataFrame
+        See `gap_table`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``cnn``, those of `making`, ``seconds``; and a row for each network, or one without network:
+        ``cnn_accuracy``, ``neuron``, ``max_rate_hz``, ``tau_syn_s``, ``accuracy`` with its interval.
+    """
+    rows = [{"cnn": cnn, **how, "seconds": seconds.get(cnn, np.nan)} for cnn, how in making.items()]
+    scores = ["accuracy", "accuracy_low", "accuracy_high"]
+    final = gap.loc[
+        gap["readout"] == FINAL_STEP, ["cnn", "cnn_accuracy", "neuron", "max_rate_hz", "tau_syn_s", *scores]
+    ]
+    return pd.DataFrame(rows).merge(final, on="cnn", how="left")
+
+
 def claims(configurations: Sequence[Decided]) -> pd.DataFrame:
     """Test what the paper says of LIF and A-LIF neurons, for time-averaged accuracies and under every readout.
 

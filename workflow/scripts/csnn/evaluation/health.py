@@ -150,7 +150,7 @@ def _impairment(number: int, layer: Mapping[str, Any], neuron: str, spiking: boo
         return (
             f"{neuron} neurons of layer {number} are saturated: {100 * layer['saturated_share']:.0f} % of the active "
             f"ones fire above {layer['saturated_above_hz']:.0f} Hz; tune the CNN to the neurons' rate curve "
-            "(activation: LIF) or lower snn.max_rate_hz."
+            "(activation: LIF), calibrate it, or lower snn.max_rate_hz."
         )
     if spiking and layer["active_rate_hz_p50"] * duration_s < FEW_SPIKES:
         return (

@@ -24,7 +24,7 @@ from csnn.data.images import PREPARED, Overview
 from csnn.experiment import schema, sweep, timing
 from csnn.experiment.messages import one_line, sentence, shortened, shown
 from csnn.files import InputError
-from csnn.neurons import with_defaults
+from csnn.neurons import neuron_type, with_defaults
 
 MAX_SIMULATIONS = 1_000_000
 """Largest number of simulations that are planned: beyond, Snakemake would take hours to say what it will do."""
@@ -414,10 +414,10 @@ def _check_images(config: dict[str, Any]) -> None:
                 f"config key cnn.variants.{name}.tune.mirror is true, but {source} holds samples of shape "
                 f"{overview.shape}; only images can be mirrored, so it must be false"
             )
-        if variant["tune"]["images"] is not None:
-            key = f"cnn.variants.{name}.tune.images"
-            kept = f", of which data.validation_images keeps {held_out} out"
-            wanted.append((key, variant["tune"]["images"], "train", left, kept))
+        for step in ("tune", "calibrate"):
+            if variant[step] and variant[step]["images"] is not None:
+                kept = f", of which data.validation_images keeps {held_out} out"
+                wanted.append((f"cnn.variants.{name}.{step}.images", variant[step]["images"], "train", left, kept))
     for key, value, split, largest, note in wanted:
         if value > largest:
             raise InputError(
@@ -506,7 +506,32 @@ def _check_variants(config: Mapping, neurons: Mapping) -> None:
                 f"config key cnn.variants.{name}.tune.activation is {variant['tune']['activation']}, whose rate curve "
                 "needs snn.max_rate_hz as rates in Hz; it must be a number or a list, not a percentile"
             )
+        if variant["calibrate"]:
+            _check_calibration(config, name)
     _check_changes(config["cnn"])
+
+
+def _check_calibration(config: Mapping, name: str) -> None:
+    """Check that a variant is calibrated from a ReLU network, and to neurons whose rate curve is known."""
+    key, snn, variants = f"cnn.variants.{name}.calibrate", config["snn"], config["cnn"]["variants"]
+    neuron = variants[name]["calibrate"]["neuron"]
+    types = {known: neuron_type(known, parameters) for known, parameters in snn["neurons"].items()}
+    allowed = [known for known, kind in types.items() if kind in sweep.LIF_CURVE | sweep.RECTIFIED]
+    if neuron not in allowed:
+        raise InputError(
+            f"config key {key}.neuron is {neuron!r}; it must be {schema.listed(allowed, 'or')} of snn.neurons"
+        )
+    if types[neuron] in sweep.LIF_CURVE and isinstance(snn["max_rate_hz"], Mapping):
+        raise InputError(
+            f"config key {key}.neuron is {neuron}, whose rate curve needs snn.max_rate_hz as rates in Hz; it must be a "
+            "number or a list, not a percentile"
+        )
+    before = sweep.activation(variants | {name: variants[name] | {"calibrate": None}}, name)
+    if before != "relu" and types[before] not in sweep.RECTIFIED:
+        raise InputError(
+            f"config key {key} is there, but what it starts from is adapted to the neuron {before} already; it must be "
+            "a CNN with ReLU"
+        )
 
 
 def _check_changes(cnn: Mapping) -> None:

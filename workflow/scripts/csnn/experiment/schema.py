@@ -216,6 +216,25 @@ class Tuning(Section):
     seed: Seed = Field(0, description="Of new weights and of the order of the images.")
 
 
+class Calibration(Section):
+    """How it is adapted to neurons then, from images without labels and by forward passes alone."""
+
+    method: Literal["bias", "least-squares"] = Field(
+        "least-squares",
+        description="What is set, layer by layer, so that each reproduces what it puts out in the ReLU network: bias "
+        "(of each output channel) or, by ridge regression, all weights (least-squares).",
+    )
+    neuron: Annotated[str, _allowed("a name of snn.neurons")] = Field(
+        "LIF",
+        description="The neuron of snn.neurons that it is adapted to: what is set is folded into weights that convert "
+        "to that neuron at snn.max_rate_hz.",
+    )
+    images: Annotated[int, Field(ge=2, le=LARGEST), _FROM_TEXT] = Field(
+        4000,
+        description="How many images of the training set, from the first; the ridge is chosen on a fifth of them.",
+    )
+
+
 class Variant(Section):
     """A CNN made from another."""
 
@@ -227,6 +246,9 @@ class Variant(Section):
     )
     architecture: ChangedArchitecture = ChangedArchitecture()
     tune: Tuning = Tuning()
+    calibrate: OrNull[Calibration] = Field(
+        None, description="Calibration to other neurons, behind tuning with ReLU; null leaves it out."
+    )
 
 
 class Cnn(Section):
@@ -255,7 +277,7 @@ class Cnn(Section):
     ] = Field(
         {},
         description="Further CNNs by their name, each made from another: its architecture is changed, weights whose "
-        "shapes still fit are kept, and what results is tuned.",
+        "shapes still fit are kept, and what results is tuned or calibrated.",
     )
 
 
