@@ -1,6 +1,9 @@
-# The commands of the project. `make demo` and `make test` need nothing but Python 3.11 and a package index.
+# The commands of the project. `make demo` and `make test` need nothing but Python 3.11, 3.12 or 3.13 and a package index.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# the first that runs and is of these versions: pyenv answers to names of versions that it does not run
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c $(SUPPORTED) 2>/dev/null && echo $$python && break; done)
+SUPPORTED = 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
 PROFILE ?= profiles/local
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
@@ -14,13 +17,17 @@ help: ## list these commands
 setup: .venv/installed ## make the virtual environment .venv from the lock
 
 PACKAGES = $(shell grep -c == envs/requirements.lock)
+PIP = .venv/bin/python -m pip install --disable-pip-version-check --require-hashes
 
 .venv/installed: envs/requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-		{ echo "Python 3.11 is needed, but $(PYTHON) is another version; name one: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Making the virtual environment .venv: $(PACKAGES) packages, 3 GB, one to three minutes"
-	$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --disable-pip-version-check --require-hashes -r $< | awk \
+	@python="$(PYTHON)"; if [ -z "$$python" ] && command -v uv >/dev/null; then uv venv --quiet --seed --python 3.11 .venv; \
+	elif $${python:-false} -c $(SUPPORTED); then $$python -m venv .venv; \
+	else echo "Python 3.11, 3.12 or 3.13 is needed$${python:+, and $$python is none of them}; name one, as in" \
+		"make setup PYTHON=/path/to/python3.12, or install uv (https://docs.astral.sh/uv), which fetches one"; exit 1; fi
+	@# NengoDL is built with the lock's setuptools: the one that it asks for does not run on Python 3.12
+	@$(PIP) -r <(sed -n '/^setuptools==/,/[^\\]$$/p' $<) >/dev/null
+	@$(PIP) --no-build-isolation -r $< | awk \
 		'/^(Coll|Process)/ { sub(".*/", "", $$2); print ++n "/$(PACKAGES) " $$2 } /^Inst/ { print "installing all" } { fflush() }'
 	@touch $@
 

@@ -3,7 +3,11 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 export UV_CUSTOM_COMPILE_COMMAND="make lock"
-uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate ./*.in --output-file requirements.lock
+resolve() { uv pip compile --quiet --python-version "$1" --generate-hashes --no-annotate ./*.in "${@:2}"; }
+resolve 3.11 --output-file requirements.lock
+for version in 3.12 3.13; do # which the same packages must serve
+    resolve $version --constraint requirements.lock | diff requirements.lock -
+done
 environment() { # NAME FILE.in...: the conda environment NAME.yaml of what the files ask for
     local name=$1
     shift

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from functools import cache
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from conftest import REPOSITORY
 
@@ -104,13 +107,11 @@ def test_environment_has_the_versions_that_its_source_asks_for(path):
     for source in re.findall(r"\S+\.in\b", path.read_text().splitlines()[0]):
         for line in (path.parent / source).read_text().splitlines():
             if not line.startswith("#"):
-                name, _, version = line.partition("==")
-                asked[normal(name)] = version
+                requirement = Requirement(line)
+                asked[normal(requirement.name)] = requirement.specifier
     pinned = pins(path)
     assert asked and asked.keys() <= pinned.keys()
-    assert {name: pinned[name] for name, version in asked.items() if version} == {
-        name: version for name, version in asked.items() if version
-    }
+    assert {name: pinned[name] for name, versions in asked.items() if pinned[name] not in versions} == {}
 
 
 @pytest.mark.parametrize(("environment", "script"), sorted(set(rule_scripts())))
@@ -127,6 +128,36 @@ def test_every_script_belongs_to_a_rule_with_an_environment():
 @pytest.mark.parametrize("path", [LOCK, *ENVIRONMENTS], ids=lambda path: path.name)
 def test_no_file_names_a_host(path):
     assert not re.search(r"://|--(extra-)?index|--find-links|--trusted-host| @ ", path.read_text())
+
+
+class TestSetUp:
+    """`make setup` takes Python 3.11 to 3.13, or uv, which fetches one, or says what is missing."""
+
+    @staticmethod
+    def set_up(folder: Path, python: str, uv: str = "") -> str:
+        """Run it in a folder with a given Python, "" for none, and perhaps a script for uv; return what it prints."""
+        shutil.copy2(REPOSITORY / "Makefile", folder)
+        (folder / "envs").mkdir()
+        shutil.copy2(LOCK, folder / "envs")
+        (folder / "bin").mkdir()
+        for tool in ("bash", "make", "grep", "sh", *(["touch", "sed"] if uv else [])):
+            (folder / "bin" / tool).symlink_to(shutil.which(tool))
+        if uv:
+            (folder / "bin" / "uv").write_text(uv)
+            (folder / "bin" / "uv").chmod(0o755)
+        command = ["make", "--directory", str(folder), "setup", f"PYTHON={python}"]
+        process = subprocess.run(command, env={"PATH": str(folder / "bin")}, capture_output=True, text=True)
+        assert process.returncode != 0 and not (folder / ".venv" / "installed").exists()
+        return process.stdout
+
+    @pytest.mark.parametrize(("python", "named"), [("", ""), ("sh", ", and sh is none of them")])
+    def test_says_what_is_missing(self, tmp_path, python, named):
+        sentence = f"Python 3.11, 3.12 or 3.13 is needed{named}; name one, as in make setup PYTHON=/path/to/python3.12,"
+        assert sentence in self.set_up(tmp_path, python)
+
+    def test_lets_uv_fetch_python_where_there_is_none(self, tmp_path):
+        printed = self.set_up(tmp_path, "", uv='#!/bin/sh\necho "uv $*"\nexit 1\n')
+        assert "\nuv venv --quiet --seed --python 3.11 .venv\n" in printed
 
 
 def test_package_citation_and_changelog_name_one_version():

@@ -580,18 +580,69 @@ def test_a_neuron_looks_the_same_wherever_it_is_in_the_list():
 
 
 @pytest.mark.slow
-def test_figures_of_hundreds_of_time_constants_stay_small():
+def test_figures_of_hundreds_of_configurations_stay_small():
     taus = np.geomspace(0.001, 0.3, 280).round(6).tolist()
     grid = responses.logits_grid(*shown(logits(TWO, taus, classes=3), list("abc"), 0))
     assert len(grid.axes) == 2 * 8 and "8 of 280 τ" in grid._suptitle.get_text()
-    networks = [of_steps(0.2, 0.4, tau=tau) for tau in taus]
+    of_taus = [of_steps(0.2, 0.4, tau=tau) for tau in taus]
+    of_rates = [of_steps(0.2, 0.4, network=f"rate-{rate}/LIF", max_rate_hz=rate) for rate in range(100, 400)]
     for figure in (
-        agreement.agreement_with_cnn(networks),
-        accuracy.accuracy_over_time(networks),
+        agreement.agreement_with_cnn(of_taus),
+        accuracy.accuracy_over_time(of_taus),
         accuracy.accuracy_vs_tau(scores(TWO, taus)),
+        agreement.agreement_with_cnn(of_rates),
+        agreement.settling_time(of_rates),
+        accuracy.accuracy_over_time(of_rates),
+        accuracy.accuracy_vs_tau(tables.scores({}, of_rates)),
+        accuracy.readouts_vs_tau(tables.scores({}, of_rates)),
     ):
-        assert max(figure.get_size_inches()) < 9
+        assert max(figure.get_size_inches()) < 20
         assert_legible(figure)
+
+
+class TestManyConfigurations:
+    """Beyond a dozen, colours stand for curves, and panels are a choice that is called one."""
+
+    def test_many_time_constants_are_rows_of_colours(self):
+        taus = [None, *(0.001 * k for k in range(1, 14))]
+        shares = [(k / 20, 0.5, 0.7) for k in range(14)]
+        of_taus = [of_steps(*share, tau=tau, network="SRL") for share, tau in zip(shares, taus, strict=True)]
+        figure = accuracy.accuracy_over_time([*reversed(of_taus), of_steps(0.1, 0.1, 0.1, tau=0.005, network="LIF")])
+        (srl,), (lif,) = (axes.images for axes in figure.axes[:2])
+        np.testing.assert_allclose(srl.get_array(), 100 * np.array(shares))
+        assert np.isfinite(lif.get_array()).all(axis=1).tolist() == [tau == 0.005 for tau in taus]
+        assert srl.get_extent() == [0, 3, -0.5, 13.5] and figure.axes[0].get_title() == "SRL\n(CNN: 90.0)"
+        labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        assert labels[0] == "no filter" and labels[-1] == "13" and figure.axes[0].get_yticks()[-1] == 13
+        assert_legible(figure)
+
+    def test_many_conversions_are_rows_of_colours(self):
+        frames = [
+            scores(TWO, [None, 0.005, 0.02], cnn=False).assign(max_rate_hz=rate) for rate in range(100, 1400, 100)
+        ]
+        for frame in frames:
+            frame["network"] += "/rate-" + frame["max_rate_hz"].astype(str)
+        table = pd.concat(frames, ignore_index=True).assign(initial_voltage="random")
+        figure = accuracy.accuracy_vs_tau(table)
+        for axes, readout in zip(figure.axes, (TIME_AVERAGED, FINAL_STEP), strict=False):
+            for (network, tau), rows in table[table["readout"] == readout].groupby(
+                ["network", "tau_syn_s"], dropna=False
+            ):
+                row = list(dict.fromkeys(table["network"])).index(network)
+                column = [0, 0.005, 0.02].index(0 if pd.isna(tau) else tau)
+                assert axes.images[0].get_array()[row, column] == pytest.approx(100 * rows["accuracy"].iloc[0])
+        rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        assert len(rows) == 26 and rows[:3] == ["100 Hz, RLR", "100 Hz, SRL", "200 Hz, RLR"]
+        assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["no filter", "5", "20"]
+        assert_legible(figure)
+
+    def test_a_choice_of_networks_is_called_one(self):
+        networks = [of_steps(0.2, 0.4, network=f"rate-{rate}/LIF", max_rate_hz=rate) for rate in range(100, 140)]
+        for figure in (accuracy.accuracy_over_time(networks), agreement.agreement_with_cnn(networks)):
+            titles = [axes.get_title() for axes in figure.axes]
+            assert len(titles) == 12 and (titles[0], titles[-1]) == ("100 Hz, LIF", "139 Hz, LIF")
+            assert figure._suptitle.get_text() == "12 of 40 panels, evenly chosen"
+            assert_legible(figure)
 
 
 def test_colours_of_spikes_are_not_clipped_and_rates_have_their_own():

@@ -41,15 +41,25 @@ class TestGap:
     """Choices are made on validation images and reported once."""
 
     def test_makes_its_tables_and_figures_and_nothing_is_left(self, gap):
-        tables = {"validation.csv", "choices.csv", "gap.csv", "gap.md", "layers.csv", "costs.csv"}
-        tables |= {"health.csv", "findings.csv"}
+        tables = {
+            "validation.csv",
+            "choices.csv",
+            "gap.csv",
+            "gap.md",
+            "layers.csv",
+            "costs.csv",
+            "energy.csv",
+            "breakeven.csv",
+        }
+        tables |= {"health.csv", "findings.csv", "neurobench.csv"}
         checksums = {f"{name}.sha256" for name in tables}
         assert {path.name for path in (gap.results / "tables").iterdir()} == tables | checksums
         assert {path.stem for path in (gap.results / "figures").iterdir()} == {
             "gap", "accuracy_over_time", "accuracy_vs_operations", "readouts_vs_tau",
         }  # fmt: skip
         assert {path.stem for path in (gap.results / "report").iterdir()} == {
-            "opening", "gap", "validation", "health", "layers", "costs", "provenance",
+            "opening", "gap", "validation", "health", "neurobench", "layers", "costs",
+            "energy", "breakeven", "provenance",
         }  # fmt: skip
         assert (gap.results / "report.html").is_file()
         assert gap.planned() == Counter()
@@ -94,6 +104,14 @@ class TestGap:
         assert set(costs["neuron"]) == {"SRL", "LIF"}
         assert (costs["energy_estimate_j"] > 0).all()
         assert costs["assumptions"].str.startswith("Estimates, not measurements").all()
+        energy = pd.read_csv(gap.results / "tables" / "energy.csv")
+        assert energy["of"].tolist() == ["network", "cnn"] * 2
+        parts = ["operations_j", "addressing_j", "weights_j", "states_j", "inputs_outputs_j"]
+        np.testing.assert_allclose(energy[parts].sum(axis=1), energy["total_j"])
+        even = pd.read_csv(gap.results / "tables" / "breakeven.csv")
+        rates = even["spikes_per_neuron_and_step"]
+        np.testing.assert_allclose(even["arithmetic_energy_ratio"], rates / even["arithmetic_rate"])
+        assert (even["memory_energy_ratio"] > 0).all()
         layers = pd.read_csv(gap.results / "tables" / "layers.csv")
         assert layers["layer"].tolist() == [1, 2, 3] * 2
 

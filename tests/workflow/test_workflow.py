@@ -22,7 +22,7 @@ PAGES = {"opening", "explorer", "provenance", "table1_page", "table2_page", "rep
 # what every change of a number ends in
 AGGREGATES = {"scores", "tables", "figure3", "figure5", "accuracy_vs_tau", "loss_vs_tau", "all"}
 AGGREGATES |= OF_DECISIONS | PAGES
-HEALTH = {"health", "health_page"}  # of the first time constant and seed
+HEALTH = {"health", "health_page", "neurobench_page"}  # of the first time constant and seed
 # what a neuron other than RLR, which figure 3 shows, needs at two time constants
 JOBS_OF_ONE_NEURON = Counter(
     {"compile_network": 1, "simulate": 3 + 1, "gather": 2, "decide": 2, "verify": 1}
@@ -55,6 +55,22 @@ def logits(workflow: Workflow) -> dict[str, bytes]:
         with np.load(path) as file:
             found[str(path.relative_to(workflow.results).parent)] = file["logits"].tobytes()
     return found
+
+
+LOGGER = """
+import sys
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+
+
+class LogHandler(LogHandlerBase):
+    writes_to_stream, writes_to_file, has_filter, has_formatter, needs_rulegraph = True, False, False, False, False
+
+    def __post_init__(self):
+        pass
+
+    def emit(self, record):
+        print("mine:", record.getMessage(), file=sys.stderr, flush=True)
+"""
 
 
 @pytest.fixture
@@ -139,10 +155,22 @@ class TestRun:
             "table2.md",
             "health.csv",
             "findings.csv",
+            "neurobench.csv",
         }
         figures = {path.name for path in (finished.results / "figures").iterdir()}
         assert figures == {f"{figure}.png" for figure in FIGURES}
         assert (finished.results / "report.html").is_file()
+
+    def test_neurobench_counts_are_of_the_networks(self, finished):
+        table = pd.read_csv(finished.results / "tables" / "neurobench.csv").set_index("network")
+        assert list(table.index) == ["RLR", "LIF"]
+        layers = json.loads((finished.results / "cnn" / "architecture.json").read_text())["layers"]
+        assert (table["ParameterCount"] == sum(layer["parameters"] for layer in layers)).all()
+        operations = table["Effective_MACs"] + table["Effective_ACs"]
+        assert ((operations > 0) & (operations < table["Dense"])).all()
+        assert table["ActivationSparsity"].between(0, 1, inclusive="neither").all()
+        assert (table["MembraneUpdates"] > 0).tolist() == [False, True]
+        assert (finished.results / "report" / "neurobench.html").is_file()
 
     def test_nothing_is_left_to_do_and_nothing_unfinished_lies_about(self, finished):
         assert finished.planned() == Counter()
@@ -165,7 +193,7 @@ class TestRun:
 
     def test_the_terminal_tells_stages_and_the_log_every_job(self, tmp_path):
         workflow = Workflow(tmp_path)
-        process = workflow.run("data/prepared/digits.npz", "results/small/images/test.npz")
+        process = workflow.run("--until", "select_images", changes={"figures.logit_image.split": "test"})
         stages = re.findall(r"^(\w+) (\d+)/(\d+) +: +(\d+)%.*\| (\d)/2 \[", process.stderr, re.MULTILINE)
         assert stages == [("prepare", "1", "1", "50", "1"), ("select_images", "1", "1", "100", "2")]
         assert "rule prepare" not in process.stderr and "Select jobs" not in process.stderr
@@ -181,7 +209,18 @@ class TestRun:
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         process = workflow.run("results/small/tables/scores.csv", check=False)
         assert process.returncode != 0
-        assert "Error in rule scores" in process.stderr and "results/small/logs/scores.log" in process.stderr
+        assert "Error in rule scores" in process.stderr
+        *_, sentence, log = process.stderr.splitlines()
+        assert sentence.startswith(f"Error: {path.relative_to(workflow.folder)} ")
+        assert log == "(log: results/small/logs/scores.log)"
+
+    def test_a_logger_of_the_users_takes_over(self, tmp_path, monkeypatch):
+        plugin = tmp_path / "plugins" / "snakemake_logger_plugin_mine.py"
+        plugin.parent.mkdir()
+        plugin.write_text(LOGGER)
+        monkeypatch.setenv("PYTHONPATH", str(plugin.parent))
+        process = Workflow(tmp_path).run("data/prepared/digits.npz", "--logger", "mine")
+        assert "mine: " in process.stderr and "prepare 1/1" not in process.stderr
 
     def test_every_simulation_says_how_far_it_is(self, finished):
         logs = list((finished.results / "logs" / "simulate").rglob("*.log"))
@@ -258,8 +297,10 @@ class TestVerification:
         assert copy.planned()["scores"] == 1
         process = copy.run("results/small/verification/RLR/seed-0/tau-0.005+0.01.json", check=False)
         assert process.returncode != 0
-        sentence = "Error: the engine's logits for RLR, tau_syn_s 0.005, seed 0 differ by "
-        assert sentence in process.stderr + process.stdout
+        *_, sentence, log = process.stderr.splitlines()
+        assert sentence.startswith("Error: the engine's logits for RLR, tau_syn_s 0.005, seed 0 differ by ")
+        assert log == "(log: results/small/logs/verify/RLR/seed-0/tau-0.005+0.01.log)"
+        assert "cuda" not in (process.stderr + process.stdout).lower()
         assert not (copy.results / "verification/RLR/seed-0/tau-0.005+0.01.json").exists()
 
 

@@ -5,7 +5,7 @@ A further figure is a function in csnn/figures and an entry here: the names unde
 """
 
 from csnn.report.contents import Item, numbered
-from csnn.words import tau
+from csnn.words import MOST_CURVES, tau
 
 IMAGES = f"{TEST_IMAGES} test images"
 WITH_PAPER = config["tables"]["compare_with_paper"]
@@ -13,6 +13,12 @@ AS_PAPER = ", which is what the paper reports" if WITH_PAPER else ""
 OF_SEEDS = f"With several seeds (here: {', '.join(map(str, sweep.seeds))})"
 SHOWN_IMAGE = "image {index} of the {split} set".format(**config["figures"]["logit_image"])
 FIRST_CNN = f", the first of several ({sweep.cnns[0]})" if len(sweep.cnns) > 1 else ""
+TAUS = {tau_syn_s for network in sweep.networks.values() for tau_syn_s in network["tau_syn_s"]}
+CONVERSIONS = {
+    (network["variant"], str(network["max_rate_hz"]), network["initial_voltage"]) for network in sweep.networks.values()
+}
+MANY_TAUS = " Each time constant is a row of colours, without interval." * (len(TAUS) > MOST_CURVES)
+MANY_NETWORKS = " Each network is a row of colours, without intervals." * (len(CONVERSIONS) > MOST_CURVES)
 EVERYWHERE = {"paper", "readouts", "claims", "gap"}
 
 
@@ -52,7 +58,7 @@ FIGURES = {
         caption=f"Accuracy of every network against the synaptic time constant τ, on {IMAGES}. Left: time-averaged, "
         f"over all {SNN['steps']} time steps{AS_PAPER}. Right: at the final step. Bars, and the "
         "band of the CNN, are 95 % intervals over images: Wilson's where each image is right or wrong, otherwise the "
-        f"bootstrap's. {OF_SEEDS}, values and bounds are means over them.",
+        f"bootstrap's. {OF_SEEDS}, values and bounds are means over them.{MANY_NETWORKS}",
     ),
     "loss_vs_tau": Item(
         heading="Results",
@@ -65,7 +71,7 @@ FIGURES = {
         caption=f"Cross-entropy loss, in nats, of every network against the synaptic time constant τ, on {IMAGES}. "
         f"Left: time-averaged, over all {SNN['steps']} time steps{AS_PAPER}. Right: at the "
         "final step. Bars, and the band of the CNN, are 95 % bootstrap intervals over images. "
-        f"{OF_SEEDS}, values and bounds are means over them.",
+        f"{OF_SEEDS}, values and bounds are means over them.{MANY_NETWORKS}",
     ),
     "readouts_vs_tau": Item(
         heading="Results",
@@ -97,7 +103,8 @@ FIGURES = {
         caption=f"Accuracy of the decision at each time step (the class of the largest logit), on {IMAGES}: the curve "
         "that a time average hides, and what a decision after fewer steps would be worth. Bands are 95 % intervals "
         "(Wilson's) over images at each step by itself; the dashed line is the CNN that the network was made from. "
-        f"{OF_SEEDS}, their mean. Until spikes have passed every filter, the decision says nothing about the image.",
+        f"{OF_SEEDS}, their mean. Until spikes have passed every filter, the decision says nothing about the image."
+        f"{MANY_TAUS}",
     ),
     "settling_time": Item(
         heading="Results",
@@ -108,7 +115,7 @@ FIGURES = {
         input={"decisions": reported(DECISIONS)},
         caption=f"How settling times are distributed: the share of {IMAGES} whose decision does not change any more "
         "until the end, whether it is right or wrong; all seeds together. A decision that changes at the final step "
-        "counts as settled there, since later steps were not simulated: it may not have settled at all.",
+        f"counts as settled there, since later steps were not simulated: it may not have settled at all.{MANY_TAUS}",
     ),
     "confusion_matrices": Item(
         heading="Results",

@@ -58,13 +58,27 @@ PAGES = {
         heading="Results",
         part="Tables",
         title="Health check: what the layers of neurons do",
-        analyses=set(TABLES) if sweep.engine == "event" else set(),
+        analyses=set(TABLES) if HEALTH else set(),
         labels={"of": "first seed" if "gap" in ANALYSES else "first τ and seed"},
         caption=f"Each layer of neurons on {config['activity']['images']} of the test images, first seed, first "
         "synaptic time constant or the chosen one: the share of silent neurons, median and 99th percentile of the "
         "rates of active ones, the share of active neurons that fire at more than 80 % of the largest possible rate "
         "(one over the refractory period), and how their rates correlate with the CNN's activations. What of it can "
         "explain a loss of accuracy is said in the report's first lines. A click on a column's head sorts by it.",
+    ),
+    "neurobench": Item(
+        heading="Activity and cost",
+        part="Tables",
+        title="NeuroBench's metrics",
+        analyses={"paper", "activity"} if sweep.engine == "event" else set(),
+        labels={"of": "first seed" if "gap" in ANALYSES else "first τ and seed"},
+        caption=f"Means over {config['activity']['images']} of the test images, each shown for {SNN['steps']} steps, first seed, first "
+        "synaptic time constant or the chosen one: what NeuroBench's harness (version 2.3) would count of the converted "
+        "network, from the recorded spikes. Footprint in bytes, at 4 bytes for each weight, bias, state variable and filter; "
+        "MembraneUpdates and synaptic operations for each image. An input counts as spikes only where all of it is 0, 1 or −1: "
+        "pooled, filtered or scaled spikes are MACs, at every step after the first spike; the image's synapses count at every step; two spikes in a "
+        "step are one. The event-based counts beside them take each spike as accumulates, and the image once. Left out: "
+        "biases, pooling, the filters' own arithmetic, NeuronOperations, and the CNN. A click on a column's head sorts by it.",
     ),
     "layers": Item(
         heading="Activity and cost",
@@ -84,6 +98,31 @@ PAGES = {
         caption="Operations are NeuroBench's effective ones, per image over all steps, on "
         f"{config['activity']['images']} of the test images. Energy is an estimate under the assumptions that each row "
         "names. A click on a column's head sorts by it.",
+    ),
+    "energy": Item(
+        heading="Activity and cost",
+        part="Tables",
+        title="Estimates of energy with memory access",
+        analyses={"activity"},
+        labels={"of": "first seed"},
+        caption="Of each spiking network, and of its CNN with average pooling, for one image over all steps, after Lemaire et al. "
+        f"2022, from spikes counted on {config['activity']['images']} of the test images: arithmetic, addressing, and access to "
+        "weights, states of neurons and filters, and what layers send, in joules, at 45 nm with 32-bit integers in on-chip "
+        "SRAM. Left out: routing of spikes, DRAM, caches and reuse, control, idle power, pooling; and rate neurons. A click "
+        "on a column's head sorts by it.",
+    ),
+    "breakeven": Item(
+        heading="Activity and cost",
+        part="Tables",
+        title="Break-even with the quantised CNN of equal bits",
+        analyses={"activity"},
+        labels={"of": "first seed"},
+        caption=f"Spikes per neuron and step, counted on {config['activity']['images']} of the test images, beside the number "
+        "at which the network takes the energy of the CNN with activations of as many bits as spike counts tell apart: by "
+        "arithmetic alone (accumulates against multiply-accumulates on activations other than zero), and with memory "
+        "access (in which the CNN leaves out no zero), where 0 says that it takes more without any spike. The ratio is the network's energy over the CNN's. Left "
+        "out: the image's layer, the same in both; what the estimates of energy leave out; and rate neurons. A click on a "
+        "column's head sorts by it.",
     ),
     "claims": Item(
         heading="Comparison with the paper",
@@ -136,7 +175,7 @@ ORIGINS = Item(
         ),
         "activity": reported(ACTIVITY, seeds=1) if "activity" in ANALYSES else [],
         # when they are there, so is every simulation's benchmark
-        "tables": [TABLES[analysis] for analysis in ANALYSES],
+        "tables": FINAL_TABLES,
     },
     caption="What made the numbers: how far the engine is from NengoDL (checked for each neuron, time constant and "
     "seed), versions, seeds, SHA-256 of images, CNN and compiled networks, run times, and the complete configuration.",
@@ -230,7 +269,7 @@ rule opening:  # the report's first lines
         gap="<results>/tables/gap.csv" if "gap" in ANALYSES else [],
         claims="<results>/tables/claims.csv" if "claims" in ANALYSES else [],
         costs="<results>/tables/costs.csv" if "activity" in ANALYSES else [],
-        findings=rules.health.output.findings if sweep.engine == "event" else [],
+        findings=rules.health.output.findings if HEALTH else [],
     output:
         "<results>/report/opening.rst",
     log:
@@ -266,7 +305,7 @@ rule report:
     input:
         opening=rules.opening.output,
         shown=REQUESTED,
-        tables=[TABLES[analysis] for analysis in ANALYSES],
+        tables=FINAL_TABLES,
         record="<results>/provenance.json",
     output:
         "<results>/report.html",

@@ -4,7 +4,7 @@ from collections import Counter
 
 from csnn.experiment.resources import megabytes, minutes, scaled_by_attempt
 from csnn.files import write_text
-from csnn.run import print_results, refuse_second_run, show_every_job, show_progress
+from csnn.run import print_results, refuse_second_run, show_every_job, show_run
 
 if workflow.output_settings.verbose:
     show_every_job()

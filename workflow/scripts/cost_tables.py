@@ -1,13 +1,14 @@
-"""Collect firing rates by layer, and what a decision costs, of every configuration in two tidy tables."""
+"""Collect firing rates by layer, what a decision costs, its energy and its break-even in tidy tables."""
 
 from csnn.job import logged
 
 with logged(snakemake):
     import pandas as pd
 
-    from csnn.evaluation import cost
+    from csnn.evaluation import break_even, cost, memory_energy
     from csnn.files import read_json, write_table
 
+    NETWORK = ("network", "cnn", "neuron", "tau_syn_s")
     counted = [read_json(path) for path in snakemake.input.metrics]
     layers = [activity["configuration"] | layer for activity in counted for layer in activity["layers"]]
     write_table(snakemake.output.layers, pd.DataFrame(layers))
@@ -25,3 +26,22 @@ with logged(snakemake):
         for device, properties in cost.DEVICES.items()
     ]
     write_table(snakemake.output.costs, pd.DataFrame(costs))
+    networks = [{key: activity["configuration"][key] for key in NETWORK} for activity in counted]
+    energies = [
+        network
+        | {"of": of}
+        | {f"{part}_j": joules for part, joules in activity["energy"][of].items()}
+        | {"assumptions": memory_energy.ASSUMPTIONS}
+        for network, activity in zip(networks, counted, strict=True)
+        for of in ("network", "cnn")
+        if activity["energy"][of]
+    ]
+    write_table(snakemake.output.energy, pd.DataFrame(energies))
+    even = []
+    for network, activity in zip(networks, counted, strict=True):
+        found = activity["break_even"] or {}
+        row = network | {key: found.get(key) for key in ("bits", "word_bits", "spikes_per_neuron_and_step")}
+        for model in ("arithmetic", "memory"):
+            row |= {f"{model}_{key}": (found.get(model) or {}).get(key) for key in ("rate", "energy_ratio")}
+        even.append(row | {"assumptions": break_even.ASSUMPTIONS})
+    write_table(snakemake.output.break_even, pd.DataFrame(even))

@@ -1,8 +1,10 @@
-"""Check the health of each network: what its layers of neurons do, and what of it explains a loss of accuracy."""
+"""Check the health of each network, what explains a loss of accuracy, and list what NeuroBench would count of it."""
 
 from csnn.job import logged
 
 with logged(snakemake):
+    import pandas as pd
+
     from csnn.evaluation import health
     from csnn.files import read_json, write_table
 
@@ -10,7 +12,15 @@ with logged(snakemake):
         cnn: any("Max" in layer["type"] for layer in read_json(path)["layers"])
         for cnn, path in zip(snakemake.params.cnns, snakemake.input.architectures, strict=True)
     }
-    layers, causes = health.tables(map(read_json, snakemake.input.metrics), has_max_pooling)
+    activities = [read_json(path) for path in snakemake.input.metrics]
+    layers, causes = health.tables(activities, has_max_pooling)
     print(layers.to_string(index=False), *health.summary(causes), sep="\n")
     write_table(snakemake.output.layers, layers)
     write_table(snakemake.output.findings, causes)
+    of_harness = [
+        {key: activity["configuration"][key] for key in ("network", "cnn", "neuron", "tau_syn_s")}
+        | activity["neurobench"]
+        | {f"event_{key}": activity["cost"][key] for key in ("macs", "acs", "neuron_updates")}
+        for activity in activities
+    ]
+    write_table(snakemake.output.neurobench, pd.DataFrame(of_harness))

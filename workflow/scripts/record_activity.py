@@ -5,10 +5,10 @@ from csnn.job import logged, progress
 with logged(snakemake):
     import numpy as np
 
-    from csnn.evaluation import activity
+    from csnn.evaluation import activity, neurobench
     from csnn.data.images import read_selection
     from csnn.files import read_npz, write_json, write_npz
-    from csnn.event.network import load_network
+    from csnn.event.network import load_network, with_synapse
     from csnn.responses import environment
 
     params = snakemake.params
@@ -32,6 +32,8 @@ with logged(snakemake):
             **{f"counts{i + 1}": counts for i, counts in enumerate(recorded.counts)},
         },
     )
+    costs = activity.cost_table(network, recorded, images, activations)
+    simulated = with_synapse(network, params.tau_syn_s)
     write_json(
         snakemake.output.metrics,
         {
@@ -46,7 +48,9 @@ with logged(snakemake):
             "images": len(images),
             "synapses_in_a_row": network.depth,
             "layers": activity.layer_table(network, recorded, activations, params.steps * params.dt_s),
-            "cost": activity.cost_table(network, recorded, images, activations),
+            "cost": costs,
+            "neurobench": neurobench.metrics(simulated, recorded.of_harness, params.steps),
+            **activity.energy_table(simulated, recorded, costs["cnn_macs"]),
             "versions": environment("numpy", "numba"),
             "operations_per_step": np.mean(recorded.operations.sum(axis=1), axis=0).tolist(),
         },

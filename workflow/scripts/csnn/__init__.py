@@ -10,7 +10,7 @@ From a Keras model to the accuracy of a spiking network::
 
 `csnn.simulate_time_constants` simulates several synaptic time constants, which share what does not depend on them.
 `csnn.verify` compares a network with NengoDL's own simulator; `csnn.save` and `csnn.load` keep a converted network in a
-file.
+file, and `csnn.export_nir` writes it for other simulators and chips.
 
 The workflow is made of the same functions. Nothing here knows of Snakemake; the scripts beside this package connect it
 to the rules. Importing the package is cheap: what a function needs is imported when it is first used.
@@ -22,13 +22,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from csnn.event.network import save_network as save
     from csnn.event.simulator import Record, simulate, simulate_time_constants
+    from csnn.nir_export import export_nir
     from csnn.spiking import convert, load, verify
 
-__all__ = ["Record", "convert", "load", "save", "simulate", "simulate_time_constants", "verify"]
+__all__ = ["Record", "convert", "export_nir", "load", "save", "simulate", "simulate_time_constants", "verify"]
 
 _HOMES = {
     "Record": "csnn.event.simulator.Record",
     "convert": "csnn.spiking.convert",
+    "export_nir": "csnn.nir_export.export_nir",
     "load": "csnn.spiking.load",
     "save": "csnn.event.network.save_network",
     "simulate": "csnn.event.simulator.simulate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import re
 import shutil
@@ -10,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from snakemake.exceptions import WorkflowError
@@ -67,18 +69,69 @@ def is_per_job_detail(record: logging.LogRecord) -> bool:
     return getattr(record, "event", None) in _PER_JOB or record.getMessage() == "Select jobs to execute..."
 
 
-def show_progress(jobs: Mapping[str, int]) -> None:
-    """Print progress in the terminal instead of each job's details, which Snakemake's log file keeps.
+class Failures(logging.Handler):
+    """Keeps which jobs have failed, and prints as the very last why, and where their logs are.
+
+    Snakemake itself ends with lines of its own; and a profile that is quiet about rules is quiet about failed ones.
+
+    Parameters
+    ----------
+    most
+        Of how many jobs.
+    """
+
+    def __init__(self, most: int = 5):
+        super().__init__()
+        self.most = most
+        self.failed: dict[int, tuple[str, list[str]]] = {}
+        atexit.register(self.tell)
+
+    def emit(self, record: Any) -> None:
+        """Keep a job that has failed, until it went well when tried again."""
+        event = getattr(record, "event", None)
+        if event == LogEvent.JOB_ERROR:
+            self.failed[record.jobid] = record.rule_name, list(record.log or [])
+        elif event == LogEvent.JOB_FINISHED:
+            self.failed.pop(record.job_id, None)
+
+    def tell(self) -> None:
+        """Print one sentence for each job, from the end of its log, and the log's path."""
+        for rule, logs in list(self.failed.values())[: self.most]:
+            sentence = next(filter(None, map(_sentence, logs)), f"Error: a job of the rule {rule} failed")
+            print(sentence, *(f"(log: {log})" for log in logs if log not in sentence), file=sys.stderr)
+        if len(self.failed) > self.most:
+            print(f"... and {len(self.failed) - self.most} more jobs", file=sys.stderr)
+        sys.stderr.flush()
+
+
+def _sentence(log: str) -> str:
+    """Return the last sentence in a job's log that says why it failed; "" if there is none."""
+    try:
+        lines = Path(log).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in reversed(lines) if line.startswith("Error: ")), "")
+
+
+def show_run(jobs: Mapping[str, int], verbose: bool) -> None:
+    """Print progress in the terminal instead of each job's details, which Snakemake's log file keeps; failures last.
+
+    Where a logger plugin of the user's writes in the terminal, it alone does.
 
     Parameters
     ----------
     jobs
         How many jobs there are to do, by rule.
+    verbose
+        Whether to print each job's details instead of progress.
     """
-    for handler in logger.handlers:
-        if handler.name == "DefaultStreamHandler":
-            handler.addFilter(lambda record: not is_per_job_detail(record))
-    logger.addHandler(Progress(jobs))
+    terminal = next((handler for handler in logger.handlers if handler.name == "DefaultStreamHandler"), None)
+    if terminal is None:
+        return
+    logger.addHandler(Failures())
+    if not verbose:
+        terminal.addFilter(lambda record: not is_per_job_detail(record))
+        logger.addHandler(Progress(jobs))
 
 
 def show_every_job() -> None:

@@ -17,6 +17,9 @@ PAPER = {
 }
 """The paper whose experiment is the default."""
 
+MOST_CURVES = 12
+"""Time constants, or CNNs and conversions, beyond which figures show colours instead of curves, and captions say so."""
+
 NO_FILTER = "no filter"
 SAME_IMAGES = "none: right on the same images"
 
@@ -130,8 +133,27 @@ COLUMNS = {
     "macs": "MACs",
     "acs": "ACs",
     "cnn_macs": "MACs of its CNN",
+    "ConnectionSparsity": "Connection Sparsity",
+    "ParameterCount": "Parameter Count",
+    "ActivationSparsity": "Activation Sparsity",
+    "MembraneUpdates": "Membrane Updates",
+    "event_macs": "MACs, by events",
+    "event_acs": "ACs, by events",
+    "event_neuron_updates": "neuron updates, by events",
     "energy_estimate_j": "estimate of energy (J)",
     "cnn_energy_estimate_j": "estimate of its CNN's energy (J)",
+    "operations_j": "arithmetic (J)",
+    "addressing_j": "addressing (J)",
+    "weights_j": "weights (J)",
+    "states_j": "states (J)",
+    "inputs_outputs_j": "inputs and outputs (J)",
+    "total_j": "total (J)",
+    "bits": "bits of equal activations",
+    "word_bits": "bits of integers",
+    "arithmetic_rate": "break-even by arithmetic",
+    "arithmetic_energy_ratio": "energy by arithmetic, of its CNN's",
+    "memory_rate": "break-even with memory",
+    "memory_energy_ratio": "energy with memory, of its CNN's",
     "tau_syn_ms": "τ (ms)",
 }
 """Names in words of other columns."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.evaluation import cost
+from csnn.evaluation import break_even, cost, memory_energy, neurobench
 from csnn.event.simulator import Record, simulate
-from csnn.event.network import Network
+from csnn.event.network import Network, with_synapse
 from csnn.neurons import NENGO_NEURONS
 
 PERCENTILES = (5, 50, 95)
@@ -30,11 +30,14 @@ class Activity(NamedTuple):
         Effective synaptic operations that each layer causes at each step: ACs of spikes, MACs of rates.
     image_operations : ndarray of int64, shape (images,)
         MACs of the synapses from the image.
+    of_harness : sequence of `csnn.evaluation.neurobench.Counts`, one per image
+        What NeuroBench's harness would count.
     """
 
     counts: list[NDArray[np.float32]]
     operations: NDArray[np.float64]
     image_operations: NDArray[np.int64]
+    of_harness: Sequence[neurobench.Counts] = ()
 
 
 def record(
@@ -52,12 +55,15 @@ def record(
     everything = Record(neurons={layer: range(network.layers[layer].size) for layer in layers})
     counts = [np.empty((len(images), network.layers[layer].size), np.float32) for layer in layers]
     operations = np.empty((len(images), len(layers), steps))
-    for number in range(len(images)):
-        spikes = simulate(
-            network, images[number : number + 1], tau_syn_s=tau_syn_s, dt_s=dt_s, steps=steps, record=everything
-        ).spikes
+    connections = neurobench.synapses(with_synapse(network, tau_syn_s))
+    of_harness = []
+    for number, image in enumerate(images):
+        shown = simulate(network, image[np.newaxis], tau_syn_s=tau_syn_s, dt_s=dt_s, steps=steps, record=everything)
+        spikes, voltages = ({layer: of_images[0] for layer, of_images in followed.items()}
+                            for followed in (shown.spikes, shown.voltages))  # fmt: skip
+        of_harness.append(neurobench.count(network, connections, image, spikes, voltages, dt_s))
         for position, layer in enumerate(layers):
-            of_steps = spikes[layer][0]
+            of_steps = spikes[layer]
             counts[position][number] = of_steps.sum(axis=0)
             # a rate is one real number whatever its size; two spikes in a step are two accumulates
             events = np.rint(of_steps) if NENGO_NEURONS[network.layers[layer].neuron].spikes else of_steps != 0
@@ -65,7 +71,7 @@ def record(
         if on_images_done:
             on_images_done(number + 1)
     of_image = np.array([cost.image_operations(network, image) for image in images])
-    return Activity(counts, operations, of_image)
+    return Activity(counts, operations, of_image, of_harness)
 
 
 def layer_health(
@@ -187,3 +193,49 @@ def cost_table(
         "energy_j": cost.energy_j(macs, acs, updates),
         "cnn_energy_j": cost.energy_j(float(of_cnn), 0.0, float(neurons)),
     }
+
+
+def energy_table(network: Network, activity: Activity, cnn_macs: float) -> dict[str, Any]:
+    """Estimate energy with memory access, and at how many spikes the network and its CNN break even.
+
+    Parameters
+    ----------
+    network
+        With the time constants that it was simulated with.
+    activity
+    cnn_macs
+        Effective multiply-accumulates of its CNN, as `cost_table` counts them.
+
+    Returns
+    -------
+    dict
+        ``energy``: parts of `csnn.evaluation.memory_energy.Energy` and ``total``, in joules, of the ``network`` (None
+        unless the model applies to it) and of its ``cnn``; ``break_even`` (None likewise): ``bits``, ``word_bits``,
+        ``spikes_per_neuron_and_step``, and `csnn.evaluation.break_even.BreakEven` of ``arithmetic`` and ``memory``.
+    """
+    steps = activity.operations.shape[2]
+    spiking = memory_energy.of_network(network, activity.counts, steps)
+    cnn = memory_energy.of_cnn(network)
+    table: dict[str, Any] = {
+        "energy": {
+            "network": spiking and {**spiking._asdict(), "total": spiking.total},
+            "cnn": {**cnn._asdict(), "total": cnn.total},
+        },
+        "break_even": None,
+    }
+    if spiking:
+        accumulates = float(activity.operations.sum(axis=(1, 2)).mean())
+        cnn_macs -= float(activity.image_operations.mean())
+        bits = break_even.word_bits(steps)
+        rate = break_even.spikes_per_neuron_and_step(activity.counts, steps)
+        models = {
+            "arithmetic": break_even.arithmetic(rate, accumulates, cnn_macs, bits),
+            "memory": break_even.with_memory(network, activity.counts, steps, bits),
+        }
+        table["break_even"] = {
+            "bits": break_even.equal_bits(steps),
+            "word_bits": bits,
+            "spikes_per_neuron_and_step": rate,
+            **{name: model and model._asdict() for name, model in models.items()},
+        }
+    return table

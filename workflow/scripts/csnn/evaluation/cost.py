@@ -12,13 +12,25 @@ synapses count once for each image, not at every step.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.event.network import IMAGE, LINEAR, Connection, Convolution, Network, Pooling, Reshape, Shape, View
+from csnn.event.network import (
+    IMAGE,
+    LINEAR,
+    Connection,
+    Convolution,
+    Network,
+    Pooling,
+    Reshape,
+    Shape,
+    SparseMatrix,
+    View,
+)
 from csnn.neurons import NENGO_NEURONS
 
 
@@ -92,14 +104,19 @@ def fan_out(network: Network, layer: int, connection: Connection, pooled: bool =
     return counts
 
 
+def nonzero_weights(linear: Convolution) -> NDArray[np.bool_]:
+    """Return of each weight of a convolution's kernel whether it is other than zero."""
+    first = np.zeros(linear.input_shape[2], np.int32) if linear.first is None else linear.first
+    scale = np.ones(linear.output_shape[2]) if linear.scale is None else linear.scale
+    of_outputs = scale[first[:, np.newaxis] + np.arange(linear.kernel.shape[3])]
+    return (linear.kernel != 0) & (of_outputs != 0)
+
+
 def _convolution_fan_out(linear: Convolution) -> NDArray[np.int64]:
     """Count the weights other than zero that leave each input of a convolution."""
     rows, columns, channels = linear.input_shape
     counts = np.zeros((rows, columns, channels), np.int64)
-    first = np.zeros(channels, np.int32) if linear.first is None else linear.first
-    scale = np.ones(linear.output_shape[2]) if linear.scale is None else linear.scale
-    of_outputs = scale[first[:, np.newaxis] + np.arange(linear.kernel.shape[3])]
-    nonzero = np.count_nonzero((linear.kernel != 0) & (of_outputs != 0), axis=3)
+    nonzero = np.count_nonzero(nonzero_weights(linear), axis=3)
     for (i, j), weights in zip(np.ndindex(nonzero.shape[:2]), nonzero.reshape(-1, channels), strict=True):
         reached = []
         for start, stride, padding, length, outputs in (
@@ -140,6 +157,23 @@ def layer_fan_out(network: Network, source: int, pooled: bool = False) -> NDArra
         if connection.source == source
     ]
     return np.sum(counts, axis=0)
+
+
+def dense_synapses(network: Network, index: int, connection: Connection) -> int:
+    """Count the synapses of a connection that feeds the layer `index`, with those whose weight is zero."""
+    linear = connection.linear
+    full: Convolution | SparseMatrix
+    if isinstance(linear, Convolution):
+        full = dataclasses.replace(linear, kernel=np.ones_like(linear.kernel), scale=None)
+    else:
+        full = dataclasses.replace(linear, weight=np.ones_like(linear.weight))
+    return int(fan_out(network, index, dataclasses.replace(connection, linear=full), pooled=True).sum())
+
+
+def weight_count(connection: Connection) -> int:
+    """Count the weights that a connection holds."""
+    linear = connection.linear
+    return int(linear.kernel.size if isinstance(linear, Convolution) else linear.weight.size)
 
 
 def is_spiking(network: Network) -> bool:
@@ -190,18 +224,19 @@ def cnn_operations(network: Network, image: NDArray, activations: list[NDArray])
             else:
                 units = activations[network.populations.index(connection.source)].reshape(source.shape)
             for view in connection.views:
-                units = _seen(units, view)
+                units = through(units, view)
             total += int(fan_out(network, index, connection, pooled=True).ravel()[units.ravel() != 0].sum())
     return total
 
 
-def _seen(units: NDArray, view: View) -> NDArray:
-    """Sum units over the windows of a pooling, or reshape them."""
+def through(units: NDArray, view: View, combine: np.ufunc = np.add, start: float = 0) -> NDArray:
+    """Combine units over the windows of a pooling, from a start value on, by default by their sum; or reshape them."""
     if isinstance(view, Reshape):
         return units.reshape(view.shape)
-    pooled = np.zeros(view.output_shape(units.shape), units.dtype)
+    pooled = np.full(view.output_shape(units.shape), start, units.dtype)
     for (rows, of_rows), (columns, of_columns) in _window_units(view, units.shape):
-        pooled[np.ix_(of_rows, of_columns)] += units[np.ix_(rows, columns)]
+        windows = np.ix_(of_rows, of_columns)
+        pooled[windows] = combine(pooled[windows], units[np.ix_(rows, columns)])
     return pooled
 
 

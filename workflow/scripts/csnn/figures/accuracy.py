@@ -21,18 +21,22 @@ from csnn.evaluation.readouts import WINDOW
 from csnn.evaluation.tables import over_seeds
 from csnn.figures.style import (
     CNN_LINE,
+    HEAT,
     NAMED_TAUS,
+    PAGE_HEIGHT,
     PAGE_WIDTH,
     conversion_titles,
+    evenly_chosen,
     laid_out,
     looks,
     network_titles,
     over_time,
     panels,
+    short,
     styled,
     tau_positions,
 )
-from csnn.words import CNN, milliseconds, tau
+from csnn.words import CNN, MOST_CURVES, milliseconds, tau
 
 
 @styled
@@ -60,6 +64,9 @@ def _measure_vs_tau(scores: pd.DataFrame, measure: str, label: str, scale: float
     spiking = scores[scores["neuron"] != CNN]
     titles = dict(zip(spiking["network"], conversion_titles(spiking), strict=True))
     rows = list(dict.fromkeys(titles.values()))
+    if len(rows) > MOST_CURVES:
+        names = dict(zip(spiking["network"], network_titles(spiking), strict=True))
+        return _measure_map(networks, names, label, measure, scale)
     of_neuron = looks(networks["neuron"])
     many = networks["tau_syn_s"].nunique() > 3 * NAMED_TAUS
     positions, ticks = tau_positions(networks["tau_syn_s"], nearest=0.2 if many else 0.1)
@@ -103,23 +110,54 @@ def _measure_vs_tau(scores: pd.DataFrame, measure: str, label: str, scale: float
     return laid_out(figure)
 
 
+def _measure_map(means: pd.DataFrame, names: Mapping[str, str], label: str, measure: str, scale: float) -> Figure:
+    """Draw a measure of many networks (rows) at each synaptic time constant (columns) as colours.
+
+    Parameters
+    ----------
+    means
+        See `csnn.evaluation.tables.over_seeds`, without the CNNs.
+    names
+        Of each network what it is called.
+    label, measure, scale
+    """
+    means = means.assign(value=scale * means[measure], tau=means["tau_syn_s"].astype(float).fillna(0))  # 0: no filter
+    networks, taus = list(dict.fromkeys(means["network"])), sorted(set(means["tau"]))
+    rows, columns = evenly_chosen(range(len(networks)), 68), evenly_chosen(range(len(taus)), 6)
+    figure = Figure(figsize=(PAGE_WIDTH, min(PAGE_HEIGHT, 0.13 * len(networks) + 1)), layout="constrained")
+    for axes, readout in zip(figure.subplots(1, 2, sharey=True), (TIME_AVERAGED, FINAL_STEP), strict=True):
+        values = means[means["readout"] == readout].pivot(index="network", columns="tau", values="value")
+        highest = 100 if measure == "accuracy" else means["value"].max()
+        values = values.reindex(index=networks, columns=taus)
+        image = axes.imshow(values, cmap=HEAT, vmin=0, vmax=highest, aspect="auto")
+        axes.set_xticks(columns, [milliseconds(taus[k] or None) for k in columns])
+        axes.set_yticks(rows, [short(names[networks[k]], 30) for k in rows])
+        axes.tick_params(axis="y", labelsize=5)
+        axes.set_title("Time-averaged" if readout == TIME_AVERAGED else "At the final step")
+        axes.grid(False)
+    figure.colorbar(image, ax=figure.axes, label=label, shrink=0.5).outline.set_visible(False)
+    figure.supxlabel("Synaptic time constant τ (ms)")
+    return laid_out(figure)
+
+
 @styled
 def accuracy_over_time(decisions: Sequence[Decided]) -> Figure:
     """Draw the accuracy at each step, with 95 % intervals over images, and the level of each network's own CNN."""
 
+    def values(seeds: Sequence[Decided]) -> NDArray:
+        return 100 * np.mean([decided.right_over_time.mean(axis=0) for decided in seeds], axis=0)
+
     def draw(axes: Axes, times_ms: NDArray, seeds: Sequence[Decided], look: dict[str, Any]) -> None:
-        images = len(seeds[0].labels)
-        accuracy = np.mean([decided.right_over_time.mean(axis=0) for decided in seeds], axis=0)
-        low, high = np.transpose([wilson_interval(images * value, images) for value in accuracy])
+        accuracy, images = values(seeds), len(seeds[0].labels)
         if few:
+            low, high = np.transpose([wilson_interval(images * value / 100, images) for value in accuracy])
             axes.fill_between(times_ms, 100 * low, 100 * high, color=look["color"], alpha=0.13, linewidth=0)
-        axes.plot(times_ms, 100 * accuracy, **look)
-        axes.axhline(100 * seeds[0].cnn_right.mean(), **CNN_LINE, linewidth=0.8, zorder=1.5, label=CNN)
+        axes.plot(times_ms, accuracy, **look)
 
     few = len({decided.configuration["tau_syn_s"] for decided in decisions}) <= NAMED_TAUS
-    figure = over_time(decisions, draw)
-    figure.supylabel("Accuracy at this step (%)")
-    return laid_out(figure)
+    return over_time(
+        decisions, "Accuracy at this step (%)", values, draw, of_cnn=lambda decided: 100 * decided.cnn_right.mean()
+    )
 
 
 def pareto_front(costs: ArrayLike, gains: ArrayLike) -> NDArray[np.intp]:
@@ -152,12 +190,14 @@ def accuracy_vs_operations(decisions: Sequence[Decided], activity: Sequence[Mapp
         # multiply-accumulates are those of the image; of rate neurons, those of all steps too
         operations += macs if decided.configuration["spiking"] else macs - operations[-1]
         accuracy = 100 * decided.right_over_time.mean(axis=0)
-        axes, look = panel[title], of_neuron[decided.configuration["neuron"]]
+        axes, look = panel.get(title), of_neuron[decided.configuration["neuron"]]
+        all_costs.append(operations)
+        all_gains.append(accuracy)
+        if axes is None:
+            continue
         axes.plot(operations, accuracy, color=look["color"], linewidth=0.8, alpha=0.7)
         axes.plot(operations[-1], accuracy[-1], linestyle="none", markersize=4, **look)
         axes.plot(counted["cost"]["cnn_macs"], 100 * decided.cnn_right.mean(), "k*", markersize=7, zorder=3)
-        all_costs.append(operations)
-        all_gains.append(accuracy)
     costs, gains = np.concatenate(all_costs), np.concatenate(all_gains)
     front = pareto_front(costs, gains)
     for axes in panel.values():
@@ -190,7 +230,8 @@ def readouts_vs_tau(scores: pd.DataFrame) -> Figure:
     table["row"] = conversion_titles(table)
     of_neuron = looks(table["neuron"])
     readouts = [FINAL_STEP, *table.loc[table["kind"] == WINDOW, "readout"].unique(), TIME_AVERAGED]
-    rows = list(dict.fromkeys(table["row"]))
+    everything = list(dict.fromkeys(table["row"]))
+    rows = evenly_chosen(everything)
     positions, ticks = tau_positions(table["tau_syn_s"], nearest=0.05 * len(readouts))
     figure = Figure(figsize=(PAGE_WIDTH, 1.5 * len(rows) + 0.9), layout="constrained")
     grid = figure.subplots(len(rows), len(readouts), sharex=True, sharey=True, squeeze=False)
@@ -209,6 +250,7 @@ def readouts_vs_tau(scores: pd.DataFrame) -> Figure:
             axes.set_ylabel(rows[row], fontweight="bold")
     handles = [*(Line2D([], [], **look) for look in of_neuron.values()), Line2D([], [], **CNN_LINE)]
     note = f"{table['images'].iloc[0]} images; bars: 95 % intervals over images"
+    note += f"; {len(rows)} of {len(everything)} rows, evenly chosen" if len(rows) < len(everything) else ""
     figure.legend(handles, [*map(str, of_neuron), "its own CNN"], loc="outside upper center", ncols=7, title=note)
     figure.supxlabel("Synaptic time constant τ (ms)")
     figure.supylabel("Accuracy (%)")
@@ -229,7 +271,7 @@ def gap_to_cnn(gap: pd.DataFrame) -> Figure:
     kinds = gap["readout"].where(~gap["readout"].str.startswith(("mean", "margin")), gap["readout"].str.split().str[0])
     names = {"mean": "mean over the chosen window", "margin": "first confident step"}
     of_kind = looks(kinds)
-    figure = Figure(figsize=(PAGE_WIDTH, 0.32 * len(rows) + 1.2), layout="constrained")
+    figure = Figure(figsize=(PAGE_WIDTH, max(0.14, min(0.32, 8 / len(rows))) * len(rows) + 1.2), layout="constrained")
     axes = figure.subplots()
     for order, (kind, look) in enumerate(of_kind.items()):
         here = gap[kinds == kind]

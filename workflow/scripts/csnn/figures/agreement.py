@@ -37,14 +37,14 @@ AGREEMENT_COLOURS = ["#0B3C5D", "#328CC1", "#F2C57C", "#DD7230", "#D9D9D9"]
 def settling_time(decisions: Sequence[Decided]) -> Figure:
     """Draw how settling times are distributed: the share of images whose decision does not change any more."""
 
-    def draw(axes: Axes, times_ms: NDArray, seeds: Sequence[Decided], look: dict[str, Any]) -> None:
+    def values(seeds: Sequence[Decided]) -> NDArray:
         settled = np.concatenate([decided.settling_steps for decided in seeds])
-        share = (settled[:, np.newaxis] <= np.arange(1, len(times_ms) + 1)).mean(axis=0)
-        axes.step(times_ms, 100 * share, where="post", **look)
+        return 100 * (settled[:, np.newaxis] <= np.arange(1, seeds[0].leaders.shape[1] + 1)).mean(axis=0)
 
-    figure = over_time(decisions, draw)
-    figure.supylabel("Images whose decision is final (%)")
-    return laid_out(figure)
+    def draw(axes: Axes, times_ms: NDArray, seeds: Sequence[Decided], look: dict[str, Any]) -> None:
+        axes.step(times_ms, values(seeds), where="post", **look)
+
+    return over_time(decisions, "Images whose decision is final (%)", values, draw)
 
 
 @styled
@@ -84,7 +84,7 @@ def confusion_matrices(decisions: Sequence[Decided], images: Mapping[str, NDArra
         bare(axes)
         for (row, column), share in np.ndenumerate(100 * matrix if few else np.empty((0, 0))):
             if share >= 0.5:
-                colour = "white" if share > 55 else "black"
+                colour = "white" if share > 71 else "black"  # where both have a contrast of 4.5 to the blue
                 axes.text(column, row, f"{share:.0f}", ha="center", va="center", color=colour, fontsize=4.5)
     labels = [short(name, 12) for name in names] if few else []
     grid[0, 0].set_yticks(range(len(labels)), labels)
@@ -105,7 +105,8 @@ def agreement_with_cnn(decisions: Sequence[Decided]) -> Figure:
     """Draw how often networks decide as their CNN does, at the final step, and who is right where they differ."""
     networks = titled(decisions)
     figure, axes = panels(networks, height=1.9, xlabel="Synaptic time constant τ")
-    for title, of_tau in networks.items():
+    for title in axes:
+        of_tau = networks[title]
         shares = 100 * np.array(
             [
                 agreement(

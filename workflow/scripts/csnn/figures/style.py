@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ import pandas as pd
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from csnn.evaluation.decisions import Decided, by_network
 from csnn.experiment.sweep import BASE
 from csnn.files import atomic_write
-from csnn.words import CNN, milliseconds, tau
+from csnn.words import CNN, MOST_CURVES, milliseconds, tau
 
 # Also while saving, since matplotlib makes some ticks only when it draws; nobody's own matplotlibrc changes the
 # figures.
@@ -32,7 +33,9 @@ MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*", "<", ">"]
 KNOWN_NEURONS = ["RLR", "SRL", "LIF", "A-LIF", "RSRL"]
 """Neurons that look the same in every figure and experiment; others take the looks that are left."""
 MOST_PANELS = 12
-"""Rows or columns of panels beyond which a figure shows a choice."""
+"""Panels, or rows or columns of them, beyond which a figure shows a choice."""
+HEAT = "cividis"
+"""Colours of heat maps: of rising lightness, also in grey print and to colour-blind readers."""
 # Time constants are an order, so their colours are one too: dark to light, also in grey print and to colour-blind
 # readers; dashes tell neighbours apart.
 DASHES: list[Any] = ["-", (0, (4, 1.2)), (0, (1, 1)), (0, (4, 1, 1, 1))]
@@ -71,6 +74,8 @@ def bare(axes: Axes) -> None:
 def panels(titles: Iterable[str], height: float, xlabel: str, columns: int = 2) -> tuple[Figure, dict[str, Axes]]:
     """Return a figure as wide as a page with one panel for each title, with shared axes.
 
+    Of more than `MOST_PANELS` titles, some get a panel, evenly from the first to the last; the figure says so.
+
     Parameters
     ----------
     titles
@@ -80,7 +85,8 @@ def panels(titles: Iterable[str], height: float, xlabel: str, columns: int = 2) 
     columns
         Panels beside each other, if there are as many.
     """
-    titles = list(dict.fromkeys(titles))
+    everything = list(dict.fromkeys(titles))
+    titles = evenly_chosen(everything)
     columns = min(columns, len(titles))
     rows = -(-len(titles) // columns)
     figure = Figure(figsize=(PAGE_WIDTH, height * rows + 0.6), layout="constrained")
@@ -92,6 +98,8 @@ def panels(titles: Iterable[str], height: float, xlabel: str, columns: int = 2) 
         axes.tick_params(labelbottom=True)
     for title, axes in zip(titles, grid, strict=False):
         axes.set_title(textwrap.fill(title, 76 // columns), fontweight="bold")
+    if len(titles) < len(everything):
+        figure.suptitle(f"{len(titles)} of {len(everything)} panels, evenly chosen")
     if columns > 2:  # too narrow for a label each
         figure.supxlabel(xlabel)
     return figure, dict(zip(titles, grid, strict=False))
@@ -100,7 +108,7 @@ def panels(titles: Iterable[str], height: float, xlabel: str, columns: int = 2) 
 def tau_looks(taus: Iterable[float | None]) -> dict[float | None, dict[str, Any]]:
     """Return how each time constant is drawn, shortest darkest; beyond `NAMED_TAUS` only some carry a label."""
     taus = sorted(set(taus), key=lambda tau_syn_s: tau_syn_s or 0)
-    shades = matplotlib.colormaps["cividis"](np.linspace(0, 0.85, max(len(taus), 2)))
+    shades = matplotlib.colormaps[HEAT](np.linspace(0, 0.85, max(len(taus), 2)))
     labelled = np.linspace(0, len(taus) - 1, min(len(taus), NAMED_TAUS)).round().astype(int)
     return {
         tau_syn_s: {
@@ -197,30 +205,82 @@ def titled(decisions: Sequence[Decided]) -> dict[str, dict[float | None, list[De
     return networks
 
 
+Values = Callable[[Sequence[Decided]], NDArray]
+"""Returns what a figure shows at each step, in percent, of the seeds of one configuration."""
 Draw = Callable[[Axes, NDArray, Sequence[Decided], dict[str, Any]], None]
-"""Draws on axes, over times (ms), something of the seeds of one configuration in the given style."""
+"""Draws it on axes, over times (ms), in the given style."""
 
 
-def over_time(decisions: Sequence[Decided], draw: Draw) -> Figure:
-    """Plot one curve per synaptic time constant over time, in one panel for each network."""
+def over_time(
+    decisions: Sequence[Decided],
+    label: str,
+    values: Values,
+    draw: Draw,
+    of_cnn: Callable[[Decided], float] | None = None,
+) -> Figure:
+    """Draw something of each configuration over time, in one panel for each network.
+
+    One curve per synaptic time constant, or beyond `MOST_CURVES` one row of colours.
+
+    Parameters
+    ----------
+    decisions
+    label
+        What is drawn, with its unit.
+    values, draw
+    of_cnn
+        The same of the CNN that a network was made from, in percent, if there is such a thing.
+    """
     networks = titled(decisions)
-    looks = tau_looks(decided.configuration["tau_syn_s"] for decided in decisions)
+    taus = sorted({decided.configuration["tau_syn_s"] for decided in decisions}, key=lambda tau_syn_s: tau_syn_s or 0)
     few = len(networks) <= 4
-    figure, axes = panels(
+    figure, panel = panels(
         networks, height=2.0 if few else 1.45, xlabel="Time since the image appeared (ms)", columns=2 if few else 4
     )
     times_ms = 1000 * decisions[0].configuration["dt_s"] * np.arange(1, decisions[0].leaders.shape[1] + 1)
+    if len(taus) > MOST_CURVES:
+        for title, axes in panel.items():
+            image = _draw_rows(axes, times_ms, taus, {tau: values(seeds) for tau, seeds in networks[title].items()})
+            if of_cnn:
+                cnn = of_cnn(next(iter(networks[title].values()))[0])
+                axes.set_title(f"{axes.get_title()}\n(CNN: {cnn:.1f})", fontweight="bold")
+        figure.colorbar(image, ax=list(panel.values()), label=label).outline.set_visible(False)
+        figure.supylabel("Synaptic time constant τ (ms)")
+        return laid_out(figure)
+    looks = tau_looks(taus)
     lines: dict[Any, Any] = {}
-    for title, of_tau in networks.items():
-        for tau_syn_s, seeds in of_tau.items():
-            draw(axes[title], times_ms, seeds, looks[tau_syn_s])
-        for line in axes[title].lines:
+    for title, axes in panel.items():
+        for tau_syn_s, seeds in networks[title].items():
+            draw(axes, times_ms, seeds, looks[tau_syn_s])
+            if of_cnn:
+                axes.axhline(of_cnn(seeds[0]), **CNN_LINE, linewidth=0.8, zorder=1.5, label=CNN)
+        for line in axes.lines:
             lines.setdefault(line.get_label(), line)
     # in the order of the time constants, the CNN last
     order = [look["label"] for look in looks.values()] + [CNN]
-    named = {label: lines[label] for label in order if label in lines and not label.startswith("_")}
-    figure.legend(
-        list(named.values()), list(named), loc="outside lower center" if few else "outside upper center", ncols=5
+    named = {name: lines[name] for name in order if name in lines and not name.startswith("_")}
+    side = "lower" if few else "upper"
+    figure.legend(list(named.values()), list(named), loc=f"outside {side} center", ncols=5)
+    axes.set(xlim=(0, times_ms[-1]), ylim=(0, 100))
+    figure.supylabel(label)
+    return laid_out(figure)
+
+
+def _draw_rows(
+    axes: Axes, times_ms: NDArray, taus: Sequence[float | None], of_tau: Mapping[float | None, NDArray]
+) -> AxesImage:
+    """Draw percentages over time (ms) as colours, with a row for each synaptic time constant, empty where unknown."""
+    unknown = np.full(len(times_ms), np.nan)
+    image = axes.imshow(
+        [of_tau.get(tau_syn_s, unknown) for tau_syn_s in taus],
+        cmap=HEAT,
+        vmin=0,
+        vmax=100,
+        aspect="auto",
+        origin="lower",
+        extent=(0, times_ms[-1], -0.5, len(taus) - 0.5),
     )
-    next(iter(axes.values())).set(xlim=(0, times_ms[-1]), ylim=(0, 100))
-    return figure
+    shown = evenly_chosen(range(len(taus)), 6)
+    axes.set_yticks(shown, [milliseconds(taus[k]) for k in shown])
+    axes.grid(False)
+    return image

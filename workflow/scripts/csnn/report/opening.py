@@ -131,37 +131,39 @@ def _points(difference: tuple[float, float, float]) -> str:
     return SAME_IMAGES if not any(difference) else bounded(*(100 * value for value in difference))
 
 
-def meaning(summarised: Sequence[Network], findings: pd.DataFrame | None = None) -> str:
+def loses_most(summarised: Sequence[Network]) -> Network | None:
+    """Return the spiking network that is furthest below its CNN, if an interval shows that any is."""
+    below = [network for network in summarised if network.spiking and network.gap[1] > 0]
+    return max(below, key=lambda network: network.gap[0], default=None)
+
+
+def meaning(summarised: Sequence[Network], reason: str = "") -> str:
     """Say which spiking network keeps most of its CNN's accuracy, and which loses most and why.
 
     Parameters
     ----------
     summarised
         See `networks`.
-    findings
-        Of the health check, see `csnn.evaluation.health.tables`.
+    reason
+        Why the one that loses most does, as a sentence; see `csnn.evaluation.health.reason`.
     """
     spiking = [network for network in summarised if network.spiking]
     if not spiking:
         return "None of these networks spikes: their neurons pass on rates."
-    best = max(spiking, key=lambda network: network.final.mean())
-    worst = max(spiking, key=lambda network: network.gap[0])
+    best, worst = max(spiking, key=lambda network: network.final.mean()), loses_most(summarised)
     named = "The best spiking network" if len(spiking) > 1 else "The spiking network"
-    text = (
+    sentences = [
         f"{named}, {best.name} {at_tau(best.tau_syn_s)}, classifies {100 * best.final.mean():.1f} % of the images "
         f"correctly at the final step; {_against_cnn(best)}."
-    )
-    if worst.gap[1] <= 0:
-        return text
-    if worst is not best:
-        text += (
-            f" {worst.name} loses most: {at_tau(worst.tau_syn_s)}, its best, it classifies "
-            f"{100 * worst.final.mean():.1f} % correctly, {_against_cnn(worst)}"
+    ]
+    if worst and worst is not best:
+        sentences.append(
+            f"{worst.name} loses most: {at_tau(worst.tau_syn_s)}, its best, it classifies "
+            f"{100 * worst.final.mean():.1f} % correctly, {_against_cnn(worst)}."
         )
-    reason = "" if findings is None else health.reason(findings, worst.name)
-    if worst is best:
-        return f"{text} The health check says why: {reason}" if reason else text
-    return f"{text}; the health check says why: {reason}" if reason else f"{text}."
+    if worst and reason:
+        sentences.append(f"The health check says why: {reason}")
+    return " ".join(sentences)
 
 
 def _against_cnn(network: Network) -> str:
@@ -246,7 +248,7 @@ def opening(
     paper
         Whether the paper's numbers stand beside these.
     """
-    asked, shown, meant = [QUESTION], [], []
+    asked, shown, meant, reason = [QUESTION], [], [], ""
     if decisions:
         images, steps = decisions[0].leaders.shape
         asked.append(
@@ -254,7 +256,11 @@ def opening(
         )
         summarised = networks(decisions)
         shown += [_rst(summary_table(decisions, summarised)), NOTE]
-        meant.append(meaning(summarised, findings))
+        worst = loses_most(summarised)
+        if findings is not None and worst:
+            reason = health.reason(findings, worst.name)
+            findings = findings[(findings["network"] != worst.name) | (findings["finding"] != reason)]
+        meant.append(meaning(summarised, reason))
     if paper:
         asked.append(AS_PAPER)
     if gap is not None:
@@ -267,7 +273,10 @@ def opening(
     text += f"\n\n**What it means.** {' '.join(filter(None, meant))}\n"
     if findings is not None:
         causes = "".join(f"\n- {cause}" for cause in health.summary(findings))
-        text += f"\n{f'All that the health check found:{chr(10)}{causes}' if causes else HEALTHY}\n"
+        if causes:
+            text += f"\n{'What else' if reason else 'What'} the health check found:\n{causes}\n"
+        elif not reason:
+            text += f"\n{HEALTHY}\n"
     return text
 
 

@@ -41,10 +41,11 @@ def sortable(frame: pd.DataFrame) -> tuple[str, str]:
     from itables import options, to_html_datatable
     from itables.javascript import generate_init_offline_itables_html
 
-    numbers = [place for place, name in enumerate(frame) if frame[name].astype(str).str.match(r"[-+−<≥]?\s?\d|$").all()]
+    number = r"[-+−<≥]?\s?\d|$"
+    numeric = [column for column, name in enumerate(frame) if frame[name].astype(str).str.match(number).all()]
     body = to_html_datatable(
         frame,
-        columnDefs=[{"targets": numbers, "className": "number"}],
+        columnDefs=[{"targets": numeric, "className": "number"}],
         connected=False,
         showIndex=False,
         paging=len(frame) > 50,
