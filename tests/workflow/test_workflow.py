@@ -18,7 +18,7 @@ from csnn.evaluation import decisions
 
 OF_DECISIONS = {"accuracy_over_time", "settling_time", "confusion_matrices", "agreement_with_cnn"}
 FIGURES = {f"figure{i}" for i in range(1, 6)} | {"accuracy_vs_tau", "loss_vs_tau", "spikes_and_voltages"} | OF_DECISIONS
-PAGES = {"opening", "explorer", "provenance", "table1_page", "table2_page", "report"}
+PAGES = {"opening", "explorer", "provenance", "table1_page", "table2_page", "confidence_page", "report"}
 # what every change of a number ends in
 AGGREGATES = {"scores", "tables", "figure3", "figure5", "accuracy_vs_tau", "loss_vs_tau", "all"}
 AGGREGATES |= OF_DECISIONS | PAGES
@@ -138,6 +138,7 @@ class TestDryRun:
             "gather",
             "record",
             "record_activity",
+            "disturb_weights",
         }
         assert sent == training | simulation | {"decide"}
 
@@ -153,6 +154,8 @@ class TestRun:
             "table1.md",
             "table2.csv",
             "table2.md",
+            "confidence.csv",
+            "confidence.md",
             "health.csv",
             "findings.csv",
             "neurobench.csv",
@@ -210,9 +213,9 @@ class TestRun:
         process = workflow.run("results/small/tables/scores.csv", check=False)
         assert process.returncode != 0
         assert "Error in rule scores" in process.stderr
-        *_, sentence, log = process.stderr.splitlines()
-        assert sentence.startswith(f"Error: {path.relative_to(workflow.folder)} ")
-        assert log == "(log: results/small/logs/scores.log)"
+        last = process.stderr.splitlines()[-1]
+        assert last.startswith(f"Error: {path.relative_to(workflow.folder)} ")
+        assert last.endswith(" (log: results/small/logs/scores.log)")
 
     def test_a_logger_of_the_users_takes_over(self, tmp_path, monkeypatch):
         plugin = tmp_path / "plugins" / "snakemake_logger_plugin_mine.py"
@@ -297,9 +300,9 @@ class TestVerification:
         assert copy.planned()["scores"] == 1
         process = copy.run("results/small/verification/RLR/seed-0/tau-0.005+0.01.json", check=False)
         assert process.returncode != 0
-        *_, sentence, log = process.stderr.splitlines()
-        assert sentence.startswith("Error: the engine's logits for RLR, tau_syn_s 0.005, seed 0 differ by ")
-        assert log == "(log: results/small/logs/verify/RLR/seed-0/tau-0.005+0.01.log)"
+        last = process.stderr.splitlines()[-1]
+        assert last.startswith("Error: the engine's logits for RLR, tau_syn_s 0.005, seed 0 differ by ")
+        assert last.endswith(" (log: results/small/logs/verify/RLR/seed-0/tau-0.005+0.01.log)")
         assert "cuda" not in (process.stderr + process.stdout).lower()
         assert not (copy.results / "verification/RLR/seed-0/tau-0.005+0.01.json").exists()
 

@@ -186,7 +186,7 @@ def of_network(network: Network, counts: Sequence[NDArray], steps: int, bits: in
     total = NOTHING
     for index, layer in enumerate(network.layers):
         events = synaptic_events = 0.0
-        weights, convolution, filtered = 0, False, False
+        weights, convolution, filtered = 0, False, 0
         for connection in layer.connections:
             if connection.source == IMAGE:
                 total += of_connection(network, index, connection, bits)
@@ -196,7 +196,7 @@ def of_network(network: Network, counts: Sequence[NDArray], steps: int, bits: in
             synaptic_events += float(spikes @ cost.fan_out(network, index, connection).ravel())
             weights += cost.weight_count(connection)
             convolution |= _kernel(connection) is not None
-            filtered |= bool(connection.tau_syn_s)
+            filtered = max(filtered, len(connection.time_constants_s) if connection.tau_syn_s else 0)
         total += spiking_layer(
             events,
             synaptic_events,
