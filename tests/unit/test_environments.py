@@ -164,5 +164,5 @@ def test_package_citation_and_changelog_name_one_version():
     version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
     citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
     assert citation["version"] == version
-    newest = re.search(r"^## (.*)$", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)[1]
+    newest = re.search(r"^## (\d.*)$", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)[1]
     assert newest == f"{version} ({citation['date-released']})"
