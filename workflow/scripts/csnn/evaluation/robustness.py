@@ -144,9 +144,9 @@ def _conditions(
     yield CLEAN, 0, [(before, before.right(FINAL_STEP)[:images], before.cnn_right[:images]) for before in clean]
     for kind, networks in corrupted.items():
         both = list(zip(clean, networks, strict=True))
-        for position, strength in enumerate(strengths):
+        for position, level in enumerate(strengths):
             part = slice(position * images, (position + 1) * images)
-            yield kind, strength, [(before, now.right(FINAL_STEP)[part], now.cnn_right[part]) for before, now in both]
+            yield kind, level, [(before, now.right(FINAL_STEP)[part], now.cnn_right[part]) for before, now in both]
     for position, (kind, strength) in enumerate(weights[0].conditions if weights else []):
         right = [made.classes[position] == made.labels for made in weights]
         yield kind, strength, [(before, now, None) for before, now in zip(clean, right, strict=True)]
