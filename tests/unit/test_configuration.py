@@ -23,6 +23,7 @@ NAN, INFINITE, HUGE = float("nan"), float("inf"), int("9" * 400)
 VARIANT = {"tune": {"epochs": 1}}
 FROM_1 = "it must be an integer from 1 to 1000000"
 IN_SECONDS = "it must be a number above 0 and at most 1000 in seconds or null"
+SYNAPSE = "it must be lowpass, alpha or {rise_s: ...}"
 RATE = "it must be a number from 0.001 to 1000000 in Hz"
 NAME = "it must be a name of at most 100 letters, digits"
 TWICE = "each value must stand in it once"
@@ -133,6 +134,26 @@ CONFIGURATIONS = [
         {"cnn.variants": {"a": {"tune": {"mirror": 1}}}},
         "config key cnn.variants.a.tune.mirror is 1; it must be true or",
     ),
+    (
+        {"cnn.variants": {"a": {"calibrate": {"method": "both"}}}},
+        "config key cnn.variants.a.calibrate.method is 'both'; it must be bias or least-squares",
+    ),
+    (
+        {"cnn.variants": {"a": {"calibrate": {"neuron": "Izhikevich"}}}},
+        "config key cnn.variants.a.calibrate.neuron is 'Izhikevich'; it must be RLR or LIF of snn.neurons",
+    ),
+    (
+        {"cnn.variants": {"a": {"calibrate": {}}}, "snn.max_rate_hz": {"hz": 200}},
+        "config key cnn.variants.a.calibrate.neuron is LIF, whose rate curve needs snn.max_rate_hz as rates in Hz; it",
+    ),
+    (
+        {"cnn.variants": {"a": {"calibrate": {"images": 1298}}}},
+        "a.calibrate.images is 1298, but the train set of digits has 1297",
+    ),
+    (
+        {"cnn.variants": {"a": {"tune": {"activation": "LIF"}, "calibrate": {"images": 200}}}},
+        "config key cnn.variants.a.calibrate is there, but what it starts from is adapted to the neuron LIF already",
+    ),
     ({"cnn.variants": {"a": {"tune": {"activation": "RLR"}}}}, "a.tune.activation is 'RLR'; it must be relu or LIF"),
     (
         {"cnn.variants": {"a": {"tune": {"images": 1298}}}},
@@ -191,6 +212,26 @@ CONFIGURATIONS = [
     ({"snn.tau_syn_s": ["5 ms"]}, f"config key snn.tau_syn_s[0] is '5 ms'; {IN_SECONDS}"),
     ({"snn.tau_syn_s": [0.005, 0.005]}, f"config key snn.tau_syn_s is [0.005, 0.005]; {TWICE}"),
     ({"snn.tau_syn_s": [None, None]}, f"config key snn.tau_syn_s is [None, None]; {TWICE}"),
+    ({"snn.synapse": "beta"}, f"config key snn.synapse is 'beta'; {SYNAPSE}"),
+    ({"snn.synapse": ["alpha"]}, f"config key snn.synapse is ['alpha']; {SYNAPSE}"),
+    ({"snn.synapse": None}, f"config key snn.synapse is null; {SYNAPSE}"),
+    ({"snn.synapse": {}}, f"config key snn.synapse is {{}}; {SYNAPSE}"),
+    ({"snn.synapse": {"rise": 0.001}}, "config key snn.synapse.rise is unknown (did you mean rise_s?)"),
+    (
+        {"snn.synapse": {"rise_s": 0}},
+        "config key snn.synapse.rise_s is 0; it must be a number above 0 and at most 1000",
+    ),
+    (
+        {"snn.synapse": {"rise_s": 0.006}, "snn.tau_syn_s": [None, 0.01, 0.005]},
+        "config key snn.synapse has rise_s 0.006 for the network RLR/rise-0.006, longer than its decay, tau_syn_s "
+        "0.005; it must be at most as long",
+    ),
+    (
+        {"snn.networks": [{"synapse": [{"rise_s": 2e-5}]}]},
+        "config key snn.synapse has rise_s 2e-05 for the network RLR/rise-2e-05, so short for steps of 0.001 s that it",
+    ),
+    ({"snn.networks": [{"synapse": "alpha"}]}, "config key snn.networks[0].synapse is 'alpha'; it must be a list of"),
+    ({"snn.networks": [{"synapse": ["alpha", "alpha"]}]}, "snn.networks has the network RLR/alpha twice"),
     ({"snn.max_rate_hz": 0}, f"config key snn.max_rate_hz is 0; {RATE}"),
     ({"snn.max_rate_hz": NAN}, "config key snn.max_rate_hz is nan; it must be a finite number"),
     ({"snn.max_rate_hz": "fast"}, f"config key snn.max_rate_hz is 'fast'; {RATE}, a list of one for each layer"),
@@ -506,7 +547,8 @@ def test_every_key_is_described_and_has_a_default():
     assert {"snn.max_rate_hz", "snn.max_rate_hz.percentile", "cnn.variants.<name>.from"} <= {key for key, *_ in rows}
     for key, default, allowed, description in rows:
         assert allowed and description, key
-        assert default or ".<name>." in key or "[]." in key, key
+        needed = key == "snn.synapse.rise_s"  # it says that the synapse is a double exponential
+        assert default or needed or ".<name>." in key or "[]." in key, key
 
 
 class TestWhatIsTaken:

@@ -596,8 +596,14 @@ def test_figures_of_hundreds_of_configurations_stay_small():
     taus = np.geomspace(0.001, 0.3, 280).round(6).tolist()
     grid = responses.logits_grid(*shown(logits(TWO, taus, classes=3), list("abc"), 0))
     assert len(grid.axes) == 2 * 8 and "8 of 280 τ" in grid._suptitle.get_text()
-    of_taus = [of_steps(0.2, 0.4, tau=tau) for tau in taus]
-    of_rates = [of_steps(0.2, 0.4, network=f"rate-{rate}/LIF", max_rate_hz=rate) for rate in range(100, 400)]
+    first = of_steps(0.2, 0.4)
+    of_taus, of_rates = (
+        [first._replace(configuration=first.configuration | other) for other in others]
+        for others in (
+            [{"tau_syn_s": tau} for tau in taus],
+            [{"network": f"rate-{rate}/LIF", "max_rate_hz": rate} for rate in range(100, 400)],
+        )
+    )
     for figure in (
         agreement.agreement_with_cnn(of_taus),
         accuracy.accuracy_over_time(of_taus),
@@ -622,7 +628,7 @@ class TestManyConfigurations:
         figure = accuracy.accuracy_over_time([*reversed(of_taus), of_steps(0.1, 0.1, 0.1, tau=0.005, network="LIF")])
         (srl,), (lif,) = (axes.images for axes in figure.axes[:2])
         np.testing.assert_allclose(srl.get_array(), 100 * np.array(shares))
-        assert np.isfinite(lif.get_array()).all(axis=1).tolist() == [tau == 0.005 for tau in taus]
+        assert (~np.ma.getmaskarray(lif.get_array()).all(axis=1)).tolist() == [tau == 0.005 for tau in taus]
         assert srl.get_extent() == [0, 3, -0.5, 13.5] and figure.axes[0].get_title() == "SRL\n(CNN: 90.0)"
         labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
         assert labels[0] == "no filter" and labels[-1] == "13" and figure.axes[0].get_yticks()[-1] == 13
@@ -653,7 +659,7 @@ class TestManyConfigurations:
         for figure in (accuracy.accuracy_over_time(networks), agreement.agreement_with_cnn(networks)):
             titles = [axes.get_title() for axes in figure.axes]
             assert len(titles) == 12 and (titles[0], titles[-1]) == ("100 Hz, LIF", "139 Hz, LIF")
-            assert figure._suptitle.get_text() == "12 of 40 panels, evenly chosen"
+            assert "12 of 40 panels, evenly chosen" in "".join(text.get_text() for text in figure.texts)
             assert_legible(figure)
 
 
@@ -769,6 +775,42 @@ def test_disturbances_of_networks_of_several_cnns():
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == ["CNN itself, SRL", "CNN itself, LIF", "small, SRL", "small, LIF", "its own CNN"]
     assert_legible(figure)
+
+
+@pytest.mark.parametrize(
+    ("kind", "delays", "label"),
+    [("alpha", [5, 10, 20], "alpha"), ("rise-0.0025", [5, 7.5, 12.5], "double exponential, rise 2.5 ms")],
+)
+def test_kinds_of_synapse_stand_in_one_panel_by_their_mean_delay(kind, delays, label):
+    lowpass, other = scores(["SRL", "LIF"], [None, 0.005, 0.02]), scores(["SRL", "LIF"], [0.0025, 0.005, 0.01])
+    other = other[other["neuron"] != CNN].assign(synapse=kind)
+    other["network"] += f"/{kind}"
+    table = pd.concat([lowpass.assign(synapse="lowpass"), other], ignore_index=True).assign(
+        kind=lambda rows: rows["readout"].where(rows["readout"] == FINAL_STEP), max_rate_hz=415, initial_voltage="half"
+    )
+    for figure in (accuracy.accuracy_vs_tau(table), accuracy.loss_vs_tau(table), accuracy.readouts_vs_tau(table)):
+        axes = figure.axes[0]
+        xlabel = axes.get_xlabel() or figure.get_supxlabel()
+        assert xlabel == "Mean delay of a synapse (ms)"
+        assert len(axes.containers) == 4, "two types of neuron, two kinds of synapse"
+        lines = [bars.lines[0] for bars in axes.containers]
+        ends = sorted({(line.get_linestyle(), len(line.get_xdata())) for line in lines})
+        assert ends == [("-", 3), ("--", 3)]
+        drawn = [line.get_xdata(orig=False) for line in lines if line.get_linestyle() == "--"]
+        np.testing.assert_allclose(drawn, [delays, delays], atol=0.8)
+        legend = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert legend[-2:] == ["lowpass", label]
+        assert_legible(figure)
+    alone = accuracy.accuracy_vs_tau(table[(table["synapse"] == kind) | (table["neuron"] == CNN)])
+    assert alone.axes[0].get_xlabel() == f"Synaptic time constant τ (ms), {label}"
+
+
+def test_titles_name_the_synapse_where_any_is_not_a_lowpass():
+    both = [of_steps(0.2, 0.5), of_steps(0.2, 0.6, network="LIF/alpha", neuron="LIF", synapse="alpha")]
+    titles = [axes.get_title() for axes in accuracy.accuracy_over_time(both).axes]
+    assert titles == ["lowpass, LIF", "alpha, LIF"]
+    assert [axes.get_title() for axes in accuracy.accuracy_over_time(both[1:]).axes] == ["alpha, LIF"]
+    assert [axes.get_title() for axes in accuracy.accuracy_over_time(both[:1]).axes] == ["LIF"]
 
 
 def test_several_cnns_have_a_level_each():

@@ -15,6 +15,7 @@ SNN = {
     "tau_syn_s": [0.005, None],
     "max_rate_hz": 415,
     "initial_voltage": "random",
+    "synapse": "lowpass",
     "seeds": [0, 1],
     "networks": [{}],
 }
@@ -22,7 +23,8 @@ SNN = {
 
 def variant(parent="base", architecture=None, **tune):
     """Return a variant as the schema completes it."""
-    return {"from": parent, "architecture": architecture or {}, "tune": {"epochs": 0, "activation": "relu"} | tune}
+    tuning = {"epochs": 0, "images": None, "activation": "relu"} | tune
+    return {"from": parent, "architecture": architecture or {}, "tune": tuning, "calibrate": None}
 
 
 VARIANTS = {
@@ -42,6 +44,7 @@ def test_without_a_table_every_neuron_is_a_network_of_the_cnn_itself():
         "neuron_parameters": {"tau_rc_s": 0.02},
         "max_rate_hz": 415,
         "initial_voltage": "random",
+        "synapse": "lowpass",
         "tau_syn_s": [0.005, None],
         "seeds": [0, 1],
     }
@@ -61,6 +64,20 @@ def test_rows_cross_their_lists_and_names_say_what_differs():
     ]
     assert list(sweep.configurations(found))[-1] == ("RLR/rate-100-200/start-half", "0.03", 1)
     assert list(sweep.configurations(found, seeds=1))[-1] == ("RLR/rate-100-200/start-half", "0.03", 0)
+
+
+def test_a_synapse_other_than_lowpass_stands_in_paths_and_settings(small):
+    rows = [{"neurons": ["LIF"], "synapse": ["lowpass", "alpha", {"rise_s": 0.001}], "initial_voltage": ["half"]}]
+    found = Sweep(CONFIG | {"snn": CONFIG["snn"] | {"networks": rows}}, small.digest)
+    assert list(found.networks) == ["LIF/start-half", "LIF/start-half/alpha", "LIF/start-half/rise-0.001"]
+    only = sweep.networks(SNN | {"synapse": "alpha"}, {})
+    assert list(only) == ["RLR/alpha", "LIF/alpha"], "also where all have it"
+    _, alpha, double = (Wildcards(network=name, tau="0.005", seed="1") for name in found.networks)
+    for settings in (found.conversion, found.simulation_settings):
+        assert (settings(alpha)["synapse"], settings(double)["synapse"]) == ("alpha", {"rise_s": 0.001})
+        assert "synapse" not in settings(Wildcards(network="LIF/start-half", tau="0.005", seed="1"))
+    assert found.described(double)["synapse"] == "rise-0.001"
+    assert "synapse" not in small.described(LIF)
 
 
 @pytest.mark.parametrize(
@@ -230,6 +247,40 @@ def test_settings_of_a_cnn_tell_every_step_of_its_making(small):
     assert small.parent_model(Wildcards(variant="new")) == []
     assert small.rate_curve_of_cnn(Wildcards(cnn="cnn")) is None
     assert small.rate_curve_of_cnn(Wildcards(cnn="cnn/wide"))["max_rate_hz"] == 415
+
+
+def test_a_calibrated_cnn_tells_how_it_is_made(small):
+    assert "calibrate" not in small.variant_settings(Wildcards(variant="lif"))  # so that results without stay valid
+    calibrate = {"method": "least-squares", "images": 300}
+    variants = {
+        "lsq": variant() | {"calibrate": calibrate | {"neuron": "LIF"}},
+        "rlr": variant("lsq") | {"calibrate": calibrate | {"neuron": "RLR"}},
+    }
+    own = Sweep(CONFIG | {"cnn": CONFIG["cnn"] | {"variants": VARIANTS | variants}}, digest=lambda script: "")
+    curve = {"neuron": {"tau_rc_s": 0.02}, "max_rate_hz": 415}
+    assert own.variant_settings(Wildcards(variant="lsq"))["calibrate"] == calibrate | {
+        "neuron": "LIF",
+        "rate_curve": curve,
+    }
+    assert own.rate_curve_of_cnn(Wildcards(cnn="cnn/lsq")) == curve
+    assert own.rate_curve_of_cnn(Wildcards(cnn="cnn/rlr")) is None  # whose rate is a multiple of a ReLU
+    assert sweep.making(variants["lsq"]) == {
+        "from": "base",
+        "made_by": "calibration to LIF, least squares",
+        "labelled_images": 0,
+        "unlabelled_images": 300,
+    }
+
+
+def test_what_was_done_to_each_cnn_is_told_from_the_first(small):
+    making = small.making
+    assert next(iter(making)) == "base" and set(small.cnns) <= set(making)
+    for name, how in making.items():
+        assert how["from"] is None or list(making).index(how["from"]) < list(making).index(name)
+    assert making["base"] == {
+        "from": None, "made_by": "training", "labelled_images": 1292, "unlabelled_images": 0,
+        "benchmark": "train_cnn.tsv",
+    }  # fmt: skip
 
 
 def test_a_builder_stands_for_all_sizes_and_counts_with_what_it_imports(tmp_path):

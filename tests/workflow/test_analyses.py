@@ -1,5 +1,6 @@
 """The real Snakemake beyond the paper, on a small experiment: variants, choices on validation images, reports."""
 
+import json
 from collections import Counter
 
 import numpy as np
@@ -11,6 +12,7 @@ from conftest import REPOSITORY, SMALL, Workflow, changed, run_once
 from csnn import responses
 from csnn.data import corruptions
 from csnn.evaluation import conformal, decisions
+from csnn.files import read_json
 
 GAP = changed(
     SMALL,
@@ -53,14 +55,22 @@ class TestGap:
             "energy.csv",
             "breakeven.csv",
         }
-        tables |= {"health.csv", "findings.csv", "neurobench.csv", "conformal.csv", "conformal.md"}
+        tables |= {
+            "health.csv",
+            "findings.csv",
+            "neurobench.csv",
+            "conformal.csv",
+            "conformal.md",
+            "effort.csv",
+            "effort.md",
+        }
         checksums = {f"{name}.sha256" for name in tables}
         assert {path.name for path in (gap.results / "tables").iterdir()} == tables | checksums
         assert {path.stem for path in (gap.results / "figures").iterdir()} == {
             "gap", "accuracy_over_time", "accuracy_vs_operations", "readouts_vs_tau",
         }  # fmt: skip
         assert {path.stem for path in (gap.results / "report").iterdir()} == {
-            "opening", "gap", "validation", "health", "neurobench", "layers", "costs",
+            "opening", "gap", "effort", "validation", "health", "neurobench", "layers", "costs",
             "energy", "breakeven", "conformal", "provenance",
         }  # fmt: skip
         assert (gap.results / "report.html").is_file()
@@ -113,6 +123,16 @@ class TestGap:
             assert row.single_share == (ended.sets.sum(axis=1) == 1).mean()
             assert row.latency_ms_p50 == row.latency_steps_p50 == sorted(ended.steps)[7]
             assert row.latency_steps_p99 == ended.steps.max()
+
+    def test_what_was_done_to_each_cnn_stands_beside_its_cost(self, gap):
+        effort = pd.read_csv(gap.results / "tables" / "effort.csv")
+        assert effort["cnn"].tolist() == ["base", "tuned", "lif"]
+        assert effort["from"].tolist()[1:] == ["base", "tuned"]
+        assert effort["labelled_images"].tolist() == [1277, 500, 500]
+        assert (effort["seconds"] > 0).all()
+        table = pd.read_csv(gap.results / "tables" / "gap.csv").query("readout == 'final step'").set_index("cnn")
+        for row in effort.iloc[1:].itertuples():
+            assert row.accuracy == table.loc[row.cnn, "accuracy"]
 
     def test_costs_are_of_the_chosen_configurations(self, gap):
         costs = pd.read_csv(gap.results / "tables" / "costs.csv")
@@ -204,6 +224,44 @@ def test_disturbed_images_and_weights_of_a_finished_experiment(finished, tmp_pat
         assert file["classes"].shape == (2, 4)
         accuracies = (file["classes"] == labels).mean(axis=1)
     assert rows.loc["weight_bits"]["accuracy"].tolist() == accuracies.tolist()
+
+
+def test_another_kind_of_synapse_adds_its_own_jobs_and_a_column(finished, tmp_path):
+    copy, scores = finished.copy(tmp_path / "copy"), "results/small/tables/scores.csv"
+    before = pd.read_csv(copy.folder / scores)
+    row = {"neurons": ["LIF"], "synapse": ["alpha"], "tau_syn_s": [0.0025]}
+    changes = {"snn.networks": [{}, row]}
+    planned = copy.planned(scores, changes=changes)
+    assert planned == {"compile_network": 1, "verify": 1, "simulate": 3, "gather": 1, "decide": 1, "scores": 1}
+    copy.run(scores, changes=changes)
+    table = pd.read_csv(copy.folder / scores)
+    alpha = table[table["synapse"] == "alpha"]
+    assert set(alpha["network"]) == {"LIF/alpha"} and set(alpha["tau_syn_s"]) == {0.0025}
+    pd.testing.assert_frame_equal(table[: len(before)].drop(columns="synapse"), before)
+    certificate = read_json(copy.results / "verification/LIF/alpha/seed-0/tau-0.0025.json")
+    assert certificate["largest_difference"] < 1e-9
+    assert not np.array_equal(
+        *(decisions.read(copy.results / f"{path}/seed-0/test-decisions.npz").leaders
+          for path in ("LIF/tau-0.005", "LIF/alpha/tau-0.0025"))
+    )  # fmt: skip
+
+
+def test_a_cnn_is_calibrated_and_its_history_says_how(finished, tmp_path):
+    copy = finished.copy(tmp_path / "copy")
+    variants = {"calibrated": {"calibrate": {"images": 200}}}
+    changes = {"cnn.variants": variants, "snn.networks": [{}, {"cnn": ["calibrated"], "neurons": ["LIF"]}]}
+    folder = "results/small/cnn/calibrated"
+    process = copy.run(f"{folder}/history.json", changes=changes)
+    assert "rule train_cnn" not in process.stdout + process.stderr
+    history = json.loads((copy.folder / folder / "history.json").read_text())["calibration"]
+    assert {key: history[key] for key in ("neuron", "method", "images", "held_out")} == {
+        "neuron": "LIF", "method": "least-squares", "images": 200, "held_out": 40,
+    }  # fmt: skip
+    assert all(set(layer) == {"layer", "ridge", "error_before", "error_after"} for layer in history["layers"])
+    assert len(history["layers"]) == 4
+    assert sum(layer["error_after"] for layer in history["layers"]) < sum(
+        layer["error_before"] for layer in history["layers"]
+    )
 
 
 @pytest.mark.parametrize("name", ["closing-the-gap", "robustness"])

@@ -6,9 +6,11 @@ import re
 import shutil
 import time
 
+import pandas as pd
 import pytest
 
 from conftest import unpacked
+from csnn.report import pages
 
 selenium = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.chrome.service import Service  # noqa: E402
@@ -49,8 +51,9 @@ ITEMS = {
             "The image shown",
         }
     },
-    "3 Data and model": {None: {"Images of every class", "The CNN, layer by layer"}},
-    "4 Provenance": {None: {"Where the numbers come from"}},
+    "3 Activity and cost": {"Tables": {"NeuroBench's metrics"}},
+    "4 Data and model": {None: {"Images of every class", "The CNN, layer by layer"}},
+    "5 Provenance": {None: {"Where the numbers come from"}},
 }
 
 
@@ -246,6 +249,16 @@ class TestInteractivePage:
         assert column() == sorted(unsorted)
         explorer.find_elements(By.CSS_SELECTOR, f"{TABLE} thead th")[3].click()
         assert column() == sorted(unsorted, reverse=True)
+
+
+@needs_browser
+def test_a_long_table_begins_with_its_head(browser, tmp_path):
+    path = tmp_path / "table.html"
+    path.write_text(pages.table_page("Long", "", pd.DataFrame({"number": range(50)})))
+    browser.get(path.as_uri())
+    browser.find_element(By.CSS_SELECTOR, ".dt-layout-table tbody td")
+    frame, head = (browser.find_element(By.CSS_SELECTOR, f".dt-layout-table{part}").rect for part in ("", " thead th"))
+    assert frame["height"] < 1000 and frame["y"] - 1 <= head["y"] < frame["y"] + 50
 
 
 def test_images_stay_out_of_the_report_unless_they_are_wanted(finished, tmp_path):

@@ -113,6 +113,30 @@ rule gap_table:
         "../scripts/gap.py"
 
 
+rule effort:  # not among TABLES: seconds differ from run to run
+    input:
+        gap="<results>/tables/gap.csv",
+    output:
+        csv="<results>/tables/effort.csv",
+        markdown="<results>/tables/effort.md",
+    log:
+        "<logs>/effort.log",
+    benchmark:
+        "<benchmarks>/effort.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest("effort.py"),
+        making=sweep.making,
+        benchmarks=f"results/{config['experiment']}/benchmarks",
+    script:
+        "../scripts/effort.py"
+
+
 rule tables:
     input:
         scores=SCORES,

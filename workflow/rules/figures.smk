@@ -14,6 +14,12 @@ AS_PAPER = ", which is what the paper reports" if WITH_PAPER else ""
 OF_SEEDS = f"With several seeds (here: {', '.join(map(str, sweep.seeds))})"
 SHOWN_IMAGE = "image {index} of the {split} set".format(**config["figures"]["logit_image"])
 FIRST_CNN = f", the first of several ({sweep.cnns[0]})" if len(sweep.cnns) > 1 else ""
+DELAYS = (
+    " Kinds of synapse differ in their lines and stand at their mean delay: τ of a lowpass, 2 τ of an alpha, τ and the "
+    "rise together of a double exponential."
+    if len({str(network["synapse"]) for network in sweep.networks.values()}) > 1
+    else ""
+)
 TAUS = {tau_syn_s for network in sweep.networks.values() for tau_syn_s in network["tau_syn_s"]}
 CONVERSIONS = {
     (network["variant"], str(network["max_rate_hz"]), network["initial_voltage"]) for network in sweep.networks.values()
@@ -64,7 +70,7 @@ FIGURES = {
         caption=f"Accuracy of every network against the synaptic time constant τ, on {IMAGES}. Left: time-averaged, "
         f"over all {SNN['steps']} time steps{AS_PAPER}. Right: at the final step. Bars, and the "
         "band of the CNN, are 95 % intervals over images: Wilson's where each image is right or wrong, otherwise the "
-        f"bootstrap's. {OF_SEEDS}, values and bounds are means over them.{MANY_NETWORKS}",
+        f"bootstrap's. {OF_SEEDS}, values and bounds are means over them.{MANY_NETWORKS or DELAYS}",
     ),
     "loss_vs_tau": Item(
         heading="Results",
@@ -77,7 +83,7 @@ FIGURES = {
         caption=f"Cross-entropy loss, in nats, of every network against the synaptic time constant τ, on {IMAGES}. "
         f"Left: time-averaged, over all {SNN['steps']} time steps{AS_PAPER}. Right: at the "
         "final step. Bars, and the band of the CNN, are 95 % bootstrap intervals over images. "
-        f"{OF_SEEDS}, values and bounds are means over them.{MANY_NETWORKS}",
+        f"{OF_SEEDS}, values and bounds are means over them.{MANY_NETWORKS or DELAYS}",
     ),
     "readouts_vs_tau": Item(
         heading="Results",
@@ -87,7 +93,7 @@ FIGURES = {
         draw="accuracy.readouts_vs_tau",
         input={"scores": f"<results>/tables/{'validation' if 'gap' in ANALYSES else 'scores'}.csv"},
         caption="Accuracy of each readout against the synaptic time constant; means over seeds, bars are 95 % "
-        "intervals over images, the dashed line is the CNN of each row.",
+        f"intervals over images, the dashed line is the CNN of each row.{DELAYS}",
     ),
     "gap": Item(
         heading="Results",

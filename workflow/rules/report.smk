@@ -76,6 +76,16 @@ PAGES = {
         "minus the network's; p is McNemar's exact test, first seed, adjusted by Holm's method. A non-significant "
         f"difference does not prove equality; the interval shows how large it could be. {INTERVALS}",
     ),
+    "effort": Item(
+        heading="Results",
+        part="Tables",
+        title="What was done to each CNN, and what it cost",
+        analyses={"gap"},
+        caption="Each CNN is made from the one in the column from. Seconds are those of its job, of which starting "
+        "TensorFlow takes some, while other jobs may have run beside it; images with labels are those that it was "
+        "trained or tuned with, images without labels those that set gains or calibrated it. Accuracies are those of "
+        f"the networks made from it, at the final step, on {IMAGES}. {INTERVALS}",
+    ),
     "validation": Item(
         heading="Results",
         part="Tables",
@@ -100,7 +110,7 @@ PAGES = {
         heading="Activity and cost",
         part="Tables",
         title="NeuroBench's metrics",
-        analyses={"paper", "activity"} if sweep.engine == "event" else set(),
+        analyses={"paper", "activity"} if HEALTH else set(),
         labels={"of": "first seed" if "gap" in ANALYSES else "first τ and seed"},
         caption=f"Means over {config['activity']['images']} of the test images, each shown for {SNN['steps']} steps, first seed, first "
         "synaptic time constant or the chosen one: what NeuroBench's harness (version 2.3) would count of the converted "

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from csnn.synapses import parse
+
 CNN = "CNN"
 """The neuron of a CNN itself in tables and figures."""
 
@@ -37,6 +39,12 @@ def tau(tau_syn_s: float | None) -> str:
 def at_tau(tau_syn_s: float | None) -> str:
     """Write a synaptic time constant within a sentence: "at τ = 5 ms", or "without filter"."""
     return "without filter" if pd.isna(tau_syn_s) else f"at {tau(tau_syn_s)}"
+
+
+def synapse(text: str) -> str:
+    """Write a kind of synapse, as tables hold it, in words: "lowpass", "alpha", "double exponential, rise 1 ms"."""
+    kind = parse(text)
+    return kind if isinstance(kind, str) else f"double exponential, rise {milliseconds(kind['rise_s'])} ms"
 
 
 def bounded(value: float, low: float, high: float) -> str:
@@ -84,6 +92,8 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
         if name == "tau_syn_s":
             is_cnn = frame.get("neuron", pd.Series("", frame.index)) == CNN
             shown["τ (ms)"] = values.map(milliseconds).mask(is_cnn, "").tolist()
+        elif name == "synapse":
+            shown[name] = ["" if pd.isna(value) else synapse(value) for value in values]
         elif pd.api.types.is_float_dtype(values):
             scale, form = 100 if name in PERCENT else 1, _form(name)
             shown[column(name)] = [_text(scale * value, form) for value in values]

@@ -19,8 +19,11 @@ from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.evaluation.readouts import CONFORMAL
 from csnn.experiment.sweep import BASE
 from csnn.files import read_table
+from csnn.synapses import LOWPASS
 from csnn.words import CNN, milliseconds
 
+SYNAPSE = "synapse"
+"""The column of the kind of synapse, which is there if any is not a lowpass; see `csnn.synapses.text`."""
 SETTINGS = ["network", "cnn", "neuron", "max_rate_hz", "initial_voltage", "tau_syn_s", "spiking"]
 COLUMNS = [
     *SETTINGS, "seed", "images", "readout", "kind", "window", "margin", "hold",
@@ -35,7 +38,21 @@ VALUES = [f"{measure}{bound}" for measure in MEASURES for bound in ("", "_low", 
 
 def settings(decided: Decided) -> dict:
     """Return the columns that name a configuration, without its seed."""
-    return {key: decided.configuration[key] for key in SETTINGS}
+    named = [*SETTINGS, SYNAPSE] if SYNAPSE in decided.configuration else SETTINGS
+    return {key: decided.configuration[key] for key in named}
+
+
+def settings_in(table: pd.DataFrame) -> list[str]:
+    """Return which columns of a table name configurations."""
+    return [*SETTINGS, SYNAPSE] if SYNAPSE in table else SETTINGS
+
+
+def with_synapses(table: pd.DataFrame) -> pd.DataFrame:
+    """Say lowpass in rows of networks that do not name their synapse, if others do."""
+    if SYNAPSE in table:
+        of_networks = table["neuron"] != CNN
+        table[SYNAPSE] = table[SYNAPSE].mask(of_networks & table[SYNAPSE].isna(), LOWPASS)
+    return table
 
 
 def cnn_name(cnn: str) -> str:
@@ -56,7 +73,8 @@ def scores(cnns: Mapping[str, tuple[NDArray, NDArray]], configurations: Iterable
     Returns
     -------
     DataFrame
-        With `COLUMNS`: each CNN first, with its accuracy as ``cnn_accuracy`` too.
+        With `COLUMNS`, and with `SYNAPSE` if any is not a lowpass: each CNN first, with its accuracy as
+        ``cnn_accuracy`` too.
     """
     rows = []
     for cnn, (logits, labels) in cnns.items():
@@ -67,7 +85,8 @@ def scores(cnns: Mapping[str, tuple[NDArray, NDArray]], configurations: Iterable
     for decided in configurations:
         model = settings(decided) | {"seed": decided.configuration["seed"], "images": len(decided.labels)}
         rows += [model | row for row in decided.scores]
-    return typed(pd.DataFrame(rows, columns=COLUMNS))
+    extra = [SYNAPSE] if any(SYNAPSE in row for row in rows) else []
+    return typed(with_synapses(pd.DataFrame(rows, columns=[*SETTINGS, *extra, *COLUMNS[len(SETTINGS) :]])))
 
 
 def typed(table: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from csnn.data.images import PREPARED, Overview
 from csnn.experiment import schema, sweep, timing
 from csnn.experiment.messages import one_line, sentence, shortened, shown
 from csnn.files import InputError
-from csnn.neurons import with_defaults
+from csnn.neurons import neuron_type, with_defaults
 
 MAX_SIMULATIONS = 1_000_000
 """Largest number of simulations that are planned: beyond, Snakemake would take hours to say what it will do."""
@@ -212,6 +212,7 @@ def check(config: dict[str, Any]) -> None:
     networks = sweep.networks(snn, config["cnn"]["variants"])
     _check_paths([*networks, *config["cnn"]["variants"]])
     _check_rates(config, networks)
+    _check_synapses(networks, snn["dt_s"])
     _check_number_of_simulations(config, networks)
     _check_analyses(config)
     _check_conformal(config)
@@ -413,10 +414,10 @@ def _check_images(config: dict[str, Any]) -> None:
                 f"config key cnn.variants.{name}.tune.mirror is true, but {source} holds samples of shape "
                 f"{overview.shape}; only images can be mirrored, so it must be false"
             )
-        if variant["tune"]["images"] is not None:
-            key = f"cnn.variants.{name}.tune.images"
-            kept = f", of which data.validation_images keeps {held_out} out"
-            wanted.append((key, variant["tune"]["images"], "train", left, kept))
+        for step in ("tune", "calibrate"):
+            if variant[step] and variant[step]["images"] is not None:
+                kept = f", of which data.validation_images keeps {held_out} out"
+                wanted.append((f"cnn.variants.{name}.{step}.images", variant[step]["images"], "train", left, kept))
     for key, value, split, largest, note in wanted:
         if value > largest:
             raise InputError(
@@ -457,6 +458,24 @@ def _check_rates(config: Mapping, networks: Mapping[str, Mapping]) -> None:
                 )
 
 
+def _check_synapses(networks: Mapping[str, Mapping], dt_s: float) -> None:
+    """Check that the rise of double exponentials smooths something and is not longer than any decay."""
+    for name, network in networks.items():
+        if not isinstance(synapse := network["synapse"], Mapping):
+            continue
+        rise_s, decays_s = synapse["rise_s"], [tau for tau in network["tau_syn_s"] if tau is not None]
+        if rise_s <= NO_FILTER_BELOW * dt_s:
+            raise InputError(
+                f"config key snn.synapse has rise_s {rise_s} for the network {name}, so short for steps of {dt_s} s "
+                f"that it would smooth nothing; it must be above {NO_FILTER_BELOW} * snn.dt_s, or the synapse lowpass"
+            )
+        if decays_s and rise_s > min(decays_s):
+            raise InputError(
+                f"config key snn.synapse has rise_s {rise_s} for the network {name}, longer than its decay, tau_syn_s "
+                f"{min(decays_s)}; it must be at most as long"
+            )
+
+
 def _check_number_of_simulations(config: Mapping, networks: Mapping[str, Mapping]) -> None:
     """Check that Snakemake can plan the sweep."""
     images = config["data"]["test_images"] + config["data"]["validation_images"]
@@ -487,7 +506,32 @@ def _check_variants(config: Mapping, neurons: Mapping) -> None:
                 f"config key cnn.variants.{name}.tune.activation is {variant['tune']['activation']}, whose rate curve "
                 "needs snn.max_rate_hz as rates in Hz; it must be a number or a list, not a percentile"
             )
+        if variant["calibrate"]:
+            _check_calibration(config, name)
     _check_changes(config["cnn"])
+
+
+def _check_calibration(config: Mapping, name: str) -> None:
+    """Check that a variant is calibrated from a ReLU network, and to neurons whose rate curve is known."""
+    key, snn, variants = f"cnn.variants.{name}.calibrate", config["snn"], config["cnn"]["variants"]
+    neuron = variants[name]["calibrate"]["neuron"]
+    types = {known: neuron_type(known, parameters) for known, parameters in snn["neurons"].items()}
+    allowed = [known for known, kind in types.items() if kind in sweep.LIF_CURVE | sweep.RECTIFIED]
+    if neuron not in allowed:
+        raise InputError(
+            f"config key {key}.neuron is {neuron!r}; it must be {schema.listed(allowed, 'or')} of snn.neurons"
+        )
+    if types[neuron] in sweep.LIF_CURVE and isinstance(snn["max_rate_hz"], Mapping):
+        raise InputError(
+            f"config key {key}.neuron is {neuron}, whose rate curve needs snn.max_rate_hz as rates in Hz; it must be a "
+            "number or a list, not a percentile"
+        )
+    before = sweep.activation(variants | {name: variants[name] | {"calibrate": None}}, name)
+    if before != "relu" and types[before] not in sweep.RECTIFIED:
+        raise InputError(
+            f"config key {key} is there, but what it starts from is adapted to the neuron {before} already; it must be "
+            "a CNN with ReLU"
+        )
 
 
 def _check_changes(cnn: Mapping) -> None:

@@ -19,6 +19,7 @@ from typing_extensions import TypedDict
 from csnn.data.corruptions import CORRUPTIONS, LEVELS
 from csnn.data.sources import SOURCES
 from csnn.neurons import NEURONS
+from csnn.synapses import ALLOWED as SYNAPSES
 
 LARGEST = 1_000_000
 T = TypeVar("T")
@@ -121,6 +122,15 @@ Rates = Annotated[
 ]
 
 
+class DoubleExponential(Section):
+    """A synapse that rises with one time constant and decays with another, `tau_syn_s`."""
+
+    rise_s: TimeConstant = Field(description="Time constant of the rise, at most as long as tau_syn_s.")
+
+
+Synapse = Annotated[Literal["lowpass", "alpha"] | DoubleExponential, _allowed(SYNAPSES)]
+
+
 class Data(Section):
     """The images."""
 
@@ -206,6 +216,25 @@ class Tuning(Section):
     seed: Seed = Field(0, description="Of new weights and of the order of the images.")
 
 
+class Calibration(Section):
+    """How it is adapted to neurons then, from images without labels and by forward passes alone."""
+
+    method: Literal["bias", "least-squares"] = Field(
+        "least-squares",
+        description="What is set, layer by layer, so that each reproduces what it puts out in the ReLU network: bias "
+        "(of each output channel) or, by ridge regression, all weights (least-squares).",
+    )
+    neuron: Annotated[str, _allowed("a name of snn.neurons")] = Field(
+        "LIF",
+        description="The neuron of snn.neurons that it is adapted to: what is set is folded into weights that convert "
+        "to that neuron at snn.max_rate_hz.",
+    )
+    images: Annotated[int, Field(ge=2, le=LARGEST), _FROM_TEXT] = Field(
+        4000,
+        description="How many images of the training set, from the first; the ridge is chosen on a fifth of them.",
+    )
+
+
 class Variant(Section):
     """A CNN made from another."""
 
@@ -217,6 +246,9 @@ class Variant(Section):
     )
     architecture: ChangedArchitecture = ChangedArchitecture()
     tune: Tuning = Tuning()
+    calibrate: OrNull[Calibration] = Field(
+        None, description="Calibration to other neurons, behind tuning with ReLU; null leaves it out."
+    )
 
 
 class Cnn(Section):
@@ -245,7 +277,7 @@ class Cnn(Section):
     ] = Field(
         {},
         description="Further CNNs by their name, each made from another: its architecture is changed, weights whose "
-        "shapes still fit are kept, and what results is tuned.",
+        "shapes still fit are kept, and what results is tuned or calibrated.",
     )
 
 
@@ -292,6 +324,11 @@ class Row(TypedDict, total=False):
         Field(min_length=1, description="Membrane potentials at the start."),
         _allowed("a list of random, zero and half"),
     ]
+    synapse: Annotated[
+        list[Synapse],
+        Field(min_length=1, description="Kinds of synapse."),
+        _allowed(f"a list of {SYNAPSES}"),
+    ]
     tau_syn_s: Annotated[TimeConstants, Field(description="Synaptic time constants, in seconds.")]
     seeds: Annotated[Seeds, Field(description="Seeds of the initial membrane potentials.")]
 
@@ -309,6 +346,11 @@ class Snn(Section):
     )
     tau_syn_s: TimeConstants = Field(
         [0.005, 0.010, 0.015, 0.020], description="Synaptic time constants, in seconds; null for no filter."
+    )
+    synapse: Synapse = Field(
+        "lowpass",
+        description="Kind of synapse: lowpass (first order), alpha (two lowpasses of tau_syn_s in a row), or "
+        "{rise_s: ...} (double exponential: rises with rise_s and decays with tau_syn_s).",
     )
     max_rate_hz: Rates = Field(
         415,
@@ -328,7 +370,8 @@ class Snn(Section):
         [{}],
         min_length=1,
         description="The sweep as a table: each row crosses the lists that it names (cnn: variants, neurons, "
-        "max_rate_hz, initial_voltage, tau_syn_s, seeds); what a row leaves out is as under snn, the CNN is base.",
+        "max_rate_hz, initial_voltage, synapse, tau_syn_s, seeds); what a row leaves out is as under snn, the CNN is "
+        "base.",
     )
 
 

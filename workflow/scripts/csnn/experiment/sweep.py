@@ -1,8 +1,9 @@
 """The sweep that a configuration spans: which networks there are, and where each one's results lie.
 
 A network is a CNN with neurons and with the settings of its conversion. Its name is a path that spells these: the
-variant of the CNN (left out for the one of ``cnn.architecture``), the neuron, and each setting that differs from that
-under ``snn``. So a further value of a setting adds a folder and touches no other.
+variant of the CNN (left out for the one of ``cnn.architecture``), the neuron, each setting that differs from that
+under ``snn``, and the kind of synapse if it is not a lowpass. So a further value of a setting adds a folder and touches
+no other.
 """
 
 from __future__ import annotations
@@ -18,14 +19,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from csnn import neurons
-from csnn.data.sources import SOURCES, identity
+from csnn import neurons, synapses
+from csnn.data.sources import SOURCES, identity, overview
 from csnn.experiment import content
 from csnn.experiment.code import digest, digest_of_builder
 from csnn.files import InputError, exit_on_input_error, hash_of_json, read_text
+from csnn.synapses import LOWPASS
 
 BASE = "base"
 """Name of the CNN of ``cnn.architecture``, from which variants are made."""
+
+LIF_CURVE, RECTIFIED = {"LIF", "A-LIF"}, {"RLR", "SRL", "RSRL"}
+"""Neuron types whose rate at a constant current is that of LIF neurons, and those where it is a multiple of a ReLU."""
 
 RESERVED = {"cnn", "images", "tables", "figures", "logs", "benchmarks", "verification", "report", BASE}
 """Folders of an experiment, after which no variant and no neuron can be named."""
@@ -69,12 +74,43 @@ def lineage(variants: Mapping[str, Mapping], name: str) -> list[str]:
 
 
 def activation(variants: Mapping[str, Mapping], name: str) -> str:
-    """Return the activation that a CNN has: that of the last step of how it is made that tuned it, else ReLU."""
+    """Return the activation that a CNN has, relu or the name of a neuron: that of the last step that set it."""
     for variant in lineage(variants, name):
+        if calibrate := variants[variant]["calibrate"]:
+            return calibrate["neuron"]
         tune = variants[variant]["tune"]
         if tune["epochs"] or tune["activation"] != "relu":
             return tune["activation"]
     return "relu"
+
+
+def making(variant: Mapping) -> dict[str, Any]:
+    """Say how a variant is made, for a table.
+
+    Returns
+    -------
+    dict
+        ``from``; ``made_by`` in words; ``labelled_images`` and ``unlabelled_images``, of which None means all that are
+        there, and 0 none.
+    """
+    tune, calibrate = variant["tune"], variant["calibrate"]
+    words = [f"{key} {value}" for key, value in variant["architecture"].items()]
+    neuron = tune["activation"]
+    if tune["epochs"]:
+        curve = "" if neuron == "relu" else f" with the rate curve of {neuron}"
+        words.append(f"{tune['epochs']} epochs of tuning{curve}")
+    elif neuron != "relu":
+        words.append(f"gains of {neuron} folded in")
+    if calibrate:
+        means = {"bias": "biases alone", "least-squares": "least squares"}[calibrate["method"]]
+        words.append(f"calibration to {calibrate['neuron']}, {means}")
+    unlabelled = calibrate["images"] if calibrate else tune["images"] if neuron != "relu" and not tune["epochs"] else 0
+    return {
+        "from": variant["from"],
+        "made_by": "; ".join(words) or "nothing changed",
+        "labelled_images": tune["images"] if tune["epochs"] else 0,
+        "unlabelled_images": unlabelled,
+    }
 
 
 def architecture(variants: Mapping[str, Mapping], base: Mapping, name: str) -> dict:
@@ -100,7 +136,7 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
     -------
     dict
         Of each network ``variant``, ``neuron``, ``neuron_parameters``, ``max_rate_hz`` (one, or one for each layer),
-        ``initial_voltage``, ``tau_syn_s`` (list) and ``seeds`` (list).
+        ``initial_voltage``, ``synapse``, ``tau_syn_s`` (list) and ``seeds`` (list).
 
     Raises
     ------
@@ -109,11 +145,12 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
     """
     networks_by_name: dict[str, dict] = {}
     for row in snn["networks"]:
-        for variant, neuron, max_rate_hz, initial_voltage in product(
+        for variant, neuron, max_rate_hz, initial_voltage, synapse in product(
             row.get("cnn", [BASE]),
             row.get("neurons", snn["neurons"]),
             row.get("max_rate_hz", [snn["max_rate_hz"]]),
             row.get("initial_voltage", [snn["initial_voltage"]]),
+            row.get("synapse", [snn["synapse"]]),
         ):
             lineage(variants, variant)
             if neuron not in snn["neurons"]:
@@ -126,6 +163,8 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
                 parts.append(f"rate-{rates_text(max_rate_hz)}")
             if initial_voltage != snn["initial_voltage"]:
                 parts.append(f"start-{initial_voltage}")
+            if synapse != LOWPASS:
+                parts.append(synapses.text(synapse))
             name = "/".join(parts)
             if name in networks_by_name:
                 raise InputError(f"config key snn.networks has the network {name} twice; each must stand in it once")
@@ -135,6 +174,7 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
                 "neuron_parameters": snn["neurons"][neuron],
                 "max_rate_hz": max_rate_hz,
                 "initial_voltage": initial_voltage,
+                "synapse": synapse,
                 "tau_syn_s": row.get("tau_syn_s", snn["tau_syn_s"]),
                 "seeds": row.get("seeds", snn["seeds"]),
             }
@@ -398,6 +438,7 @@ class Sweep:
             "dataset": self.dataset,
             "architecture": architecture(self.variants, self.architecture, name),
             "tune": self._tuning(name),
+            **self._calibration(name),
             "held_out": self.number_of_images["validation"],
             "from": self.cnn_settings(parent) if parent else None,
         }
@@ -407,11 +448,16 @@ class Sweep:
         tune = self.variants[name]["tune"]
         return tune | {"rate_curve": self._rate_curve(tune["activation"])}
 
+    def _calibration(self, name: str) -> dict[str, Any]:
+        """How a variant is calibrated, with the neuron's rate curve; nothing if it is not."""
+        calibrate = self.variants[name]["calibrate"]
+        return {"calibrate": calibrate | {"rate_curve": self._rate_curve(calibrate["neuron"])}} if calibrate else {}
+
     def _rate_curve(self, activation: str) -> dict[str, Any] | None:
         """The neuron whose rate curve is an activation, and its rate in Hz at an activation of 1; None for ReLU."""
-        if activation == "relu":
-            return None
         snn = self.config["snn"]
+        if activation == "relu" or neurons.neuron_type(activation, snn["neurons"][activation]) in RECTIFIED:
+            return None
         return {"neuron": snn["neurons"][activation], "max_rate_hz": snn["max_rate_hz"]}
 
     def variant_settings(self, wildcards: Any) -> dict[str, Any]:
@@ -454,7 +500,7 @@ class Sweep:
         Snakemake does not compare parameters from a function that takes ``threads``: a further network is no reason to
         train anew.
         """
-        settings = ("neuron", "neuron_parameters", "initial_voltage", "max_rate_hz", "tau_syn_s")
+        settings = ("neuron", "neuron_parameters", "initial_voltage", "max_rate_hz", "synapse", "tau_syn_s")
         variant = variant_in(wildcards.cnn)
         return [
             {key: network[key] for key in settings}
@@ -488,6 +534,28 @@ class Sweep:
         return list(dict.fromkeys(network["variant"] for network in self.networks.values()))
 
     @property
+    def making(self) -> dict[str, dict[str, Any]]:
+        """How each CNN is made that a network is converted from, and each that such a CNN is made from: see `making`.
+
+        With the number of images in place of None, and ``benchmark``: what measured the job, below the benchmarks.
+        """
+        everything = overview(self.config["data"]["source"]).train - self.number_of_images["validation"]
+        names = dict.fromkeys(name for cnn in self.cnns for name in reversed([*lineage(self.variants, cnn), BASE]))
+        base = {"from": None, "made_by": "training", "labelled_images": None, "unlabelled_images": 0}
+        if not self.trains:
+            base |= {"made_by": "given weights", "labelled_images": 0}
+        job = "train_cnn" if self.trains else "load_cnn"
+        made = {
+            name: (making(self.variants[name]) if name != BASE else base)
+            | {"benchmark": f"variant/{name}.tsv" if name != BASE else f"{job}.tsv"}
+            for name in names
+        }
+        return {
+            name: {key: everything if value is None and key.endswith("images") else value for key, value in how.items()}
+            for name, how in made.items()
+        }
+
+    @property
     def models(self) -> list[str]:
         """The files of these CNNs."""
         return list(map(model_file, self.cnns))
@@ -497,7 +565,8 @@ class Sweep:
     def conversion(self, wildcards: Any) -> dict[str, Any]:
         """How a network is converted, and from which CNN; its time constants and seeds have jobs of their own."""
         network = self.networks[wildcards.network]
-        settings = ("neuron", "neuron_parameters", "max_rate_hz", "initial_voltage")
+        settings = ["neuron", "neuron_parameters", "max_rate_hz", "initial_voltage"]
+        settings += ["synapse"] if network["synapse"] != LOWPASS else []
         return {"cnn": self.cnn_settings(network["variant"]), **{key: network[key] for key in settings}}
 
     def model_of_network(self, wildcards: Any) -> str:
@@ -519,6 +588,7 @@ class Sweep:
         return {
             "cnn": network["variant"],
             **{key: network[key] for key in ("neuron", "max_rate_hz", "initial_voltage")},
+            **({"synapse": synapses.text(network["synapse"])} if network["synapse"] != LOWPASS else {}),
             "spiking": neurons.spikes(network["neuron"], network["neuron_parameters"]),
         }
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from csnn.evaluation.decisions import Decided, by_network
 from csnn.experiment.sweep import BASE
 from csnn.files import atomic_write
-from csnn.words import CNN, MOST_CURVES, milliseconds, tau
+from csnn.synapses import LOWPASS, mean_delay_s, parse
+from csnn.words import CNN, MOST_CURVES, milliseconds, synapse, tau
 
 # Also while saving, since matplotlib makes some ticks only when it draws; nobody's own matplotlibrc changes the
 # figures.
@@ -98,10 +99,11 @@ def panels(titles: Iterable[str], height: float, xlabel: str, columns: int = 2) 
         axes.tick_params(labelbottom=True)
     for title, axes in zip(titles, grid, strict=False):
         axes.set_title(textwrap.fill(title, 76 // columns), fontweight="bold")
-    if len(titles) < len(everything):
-        figure.suptitle(f"{len(titles)} of {len(everything)} panels, evenly chosen")
+    chosen = f"{len(titles)} of {len(everything)} panels, evenly chosen" if len(titles) < len(everything) else ""
     if columns > 2:  # too narrow for a label each
-        figure.supxlabel(xlabel)
+        figure.supxlabel("\n".join(filter(None, [xlabel, chosen])))
+    elif chosen:
+        figure.suptitle(chosen)
     return figure, dict(zip(titles, grid, strict=False))
 
 
@@ -141,14 +143,21 @@ def evenly_chosen(items: Iterable[Any], most: int = MOST_PANELS) -> list[Any]:
     return items if len(items) <= most else [items[k] for k in np.linspace(0, len(items) - 1, most).round().astype(int)]
 
 
-def conversion_titles(rows: pd.DataFrame) -> pd.Series:
-    """Say in words which CNN and conversion each row is of, leaving out the settings that all rows share."""
-    parts = {
+def conversion_titles(rows: pd.DataFrame, with_synapse: bool = True) -> pd.Series:
+    """Say in words which CNN and conversion each row is of, leaving out the settings that all rows share.
+
+    The kind of synapse is named wherever any is not a lowpass.
+    """
+    parts: dict[str, Callable[[Any], str]] = {
         "cnn": lambda name: "CNN itself" if name == BASE else str(name),
         "max_rate_hz": lambda rate: f"{rate} Hz",
         "initial_voltage": lambda voltage: f"start {voltage}",
     }
-    shown = [key for key in parts if rows[key].astype(str).nunique() > 1] or ["cnn"]
+    shown = [key for key in parts if rows[key].astype(str).nunique() > 1]
+    if with_synapse and "synapse" in rows:
+        parts["synapse"] = lambda kind: synapse(LOWPASS if pd.isna(kind) else kind)
+        shown.append("synapse")
+    shown = shown or ["cnn"]
     return rows[shown].apply(lambda row: ", ".join(parts[key](row[key]) for key in shown), axis=1)
 
 
@@ -158,9 +167,32 @@ def network_titles(rows: pd.DataFrame) -> pd.Series:
     Networks of one conversion of the base CNN are named by their neurons alone.
     """
     conversions = conversion_titles(rows)
-    if conversions.nunique() == 1 and (rows["cnn"] == BASE).all():
+    if conversions.nunique() == 1 and (rows["cnn"] == BASE).all() and "synapse" not in rows:
         return rows["neuron"].astype(str)
     return conversions + ", " + rows["neuron"]
+
+
+def synapse_looks(kinds: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return how lines of each kind of synapse are drawn, a lowpass first: solid, others dashed with open markers."""
+    kinds = sorted(dict.fromkeys(kinds), key=lambda kind: kind != LOWPASS)
+    return {
+        kind: {"linestyle": DASHES[rank % len(DASHES)], **({"markerfacecolor": "white"} if rank else {})}
+        for rank, kind in enumerate(kinds)
+    }
+
+
+def along_tau(rows: pd.DataFrame) -> tuple[pd.Series, str]:
+    """Return where rows of a table of scores stand along an axis of time constants, in seconds, and its label.
+
+    This is the synaptic time constant or, where there are several kinds of synapse, the mean delay of a synapse.
+    """
+    kinds = rows["synapse"].unique()
+    if len(kinds) == 1:
+        of_kind = "" if kinds[0] == LOWPASS else f", {synapse(kinds[0])}"
+        return rows["tau_syn_s"], f"Synaptic time constant τ (ms){of_kind}"
+    pairs = zip(rows["synapse"], rows["tau_syn_s"], strict=True)
+    delays_s = [float("nan") if pd.isna(tau_s) else mean_delay_s(parse(kind), tau_s) for kind, tau_s in pairs]
+    return pd.Series(delays_s, rows.index), "Mean delay of a synapse (ms)"
 
 
 def tau_positions(taus_s: Iterable[float | None], nearest: float = 0.1) -> tuple[dict[str, float], dict[str, float]]:

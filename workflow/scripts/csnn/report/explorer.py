@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from csnn.evaluation.decisions import Decided
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.figures.images import displayable
-from csnn.figures.responses import MUTED
+from csnn.figures.responses import MUTED, NAMED_CLASSES
 from csnn.report import pages
 from csnn.words import CNN, milliseconds
 
@@ -111,7 +111,9 @@ def chart(records: Sequence[dict], names: Sequence[str]) -> dict:
         chosen[key] = alt.param(name=f"chosen_{key}", value=values[0], bind=field)
     only = " && ".join(f"datum.{key} == chosen_{key}" for key in chosen)
     columns: list[Any] = [f"c{k}" for k in range(len(names))]
-    colour = alt.Color("class:N", title=None, sort=None, legend=alt.Legend(orient="top", columns=5)).scale(
+    few = len(names) <= NAMED_CLASSES
+    legend = alt.Legend(orient="top", columns=5) if few else None
+    colour = alt.Color("class:N", title=None, sort=None, legend=legend).scale(
         domain=list(names), range=[COLOURS[k % len(COLOURS)] for k in range(len(names))]
     )
     end_ms = records[0]["t"][-1]
@@ -129,9 +131,10 @@ def chart(records: Sequence[dict], names: Sequence[str]) -> dict:
             y=alt.Y("logit:Q", title="Logit", axis=labels),
             color=colour,
             strokeWidth=alt.when("datum.class == datum.truth").then(alt.value(3.5)).otherwise(alt.value(1.2)),
+            opacity=alt.when("datum.class == datum.truth").then(alt.value(1)).otherwise(alt.value(1 if few else 0.4)),
             tooltip=[alt.Tooltip("t:Q", title="ms"), "class:N", alt.Tooltip("logit:Q", format=".2f")],
         )
-        .properties(title="Logits over time; the true class in bold")
+        .properties(title="Logits over time; the true class in bold" + ("" if few else ", others by pointing at them"))
     )
     spans = (
         alt.Chart()
