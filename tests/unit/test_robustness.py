@@ -97,6 +97,13 @@ def test_weights_alone():
     assert readable["against clean"].tolist() == ["", "", "lower"]
 
 
+def test_kinds_of_synapse_are_told_apart():
+    kinds = [{}, {"network": "LIF/alpha", "neuron": "LIF", "synapse": "alpha"}]
+    clean, blur = [decided(0.5, 0.5, **kind) for kind in kinds], [disturbed((0.8, 0.9), **kind) for kind in kinds]
+    table = robustness.table(clean, {"blur": blur}, [3], [], IMAGES)
+    assert table["synapse"].fillna("").tolist() == ["", "lowpass", "alpha"] * 2
+
+
 def test_decisions_of_other_weights_are_refused(tmp_path):
     arrays, path = {"classes": np.zeros((1, 2), int), "labels": np.zeros(2, int)}, tmp_path / "weights.npz"
     clean = decided(settings="a")

@@ -14,7 +14,9 @@ with logged(snakemake):
     settings, asked = snakemake.params.settings, snakemake.params.disturbances
     images = read_selection(snakemake.input.images, settings["cnn"]["dataset"])
     shown = images["images"][: asked["images"]]
-    network = load_network(snakemake.input.network, {key: settings[key] for key in (*SETTINGS, "seed")})
+    network = load_network(
+        snakemake.input.network, {key: settings[key] for key in (*SETTINGS, "synapse", "seed") if key in settings}
+    )
     conditions = [("weight_noise", share) for share in asked["weight_noise"]]
     conditions += [("weight_bits", bits) for bits in asked["weight_bits"]]
     on_images_done = progress(len(conditions) * len(shown))

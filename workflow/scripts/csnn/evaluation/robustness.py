@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from csnn.evaluation import metrics, statistics
 from csnn.evaluation.decisions import Decided
 from csnn.evaluation.metrics import FINAL_STEP
-from csnn.evaluation.tables import SETTINGS, cnn_name, settings
+from csnn.evaluation.tables import cnn_name, settings, settings_in, with_synapses
 from csnn.files import AGAIN, InputError, read_npz_with_metadata
 from csnn.words import CNN
 
@@ -111,10 +111,11 @@ def table(
                 row |= _lost_more(kind, before, (right, cnn_right))
             of_networks.append(row)
         rows += [*of_cnns.values(), *of_networks]
-    columns = ["corruption", "strength", *SETTINGS, "seed", "images", "accuracy", "accuracy_low", "accuracy_high"]
+    named = settings_in(pd.DataFrame(rows))
+    columns = ["corruption", "strength", *named, "seed", "images", "accuracy", "accuracy_low", "accuracy_high"]
     columns += ["cnn_accuracy", "lost_points", "lost_points_low", "lost_points_high", "p", "against_clean"]
     columns += ["lost_more_points", "lost_more_points_low", "lost_more_points_high", "p_lost_more", "against_cnn"]
-    made = pd.DataFrame(rows, columns=columns).astype({"seed": "Int64"})
+    made = with_synapses(pd.DataFrame(rows, columns=columns).astype({"seed": "Int64"}))
     for p, lost, answer, words in (
         ("p", "lost_points", "against_clean", {"higher": "lower", "lower": "higher"}),
         ("p_lost_more", "lost_more_points", "against_cnn", {"higher": "loses more", "lower": "loses less"}),
@@ -144,9 +145,9 @@ def _conditions(
     yield CLEAN, 0, [(before, before.right(FINAL_STEP)[:images], before.cnn_right[:images]) for before in clean]
     for kind, networks in corrupted.items():
         both = list(zip(clean, networks, strict=True))
-        for position, strength in enumerate(strengths):
+        for position, level in enumerate(strengths):
             part = slice(position * images, (position + 1) * images)
-            yield kind, strength, [(before, now.right(FINAL_STEP)[part], now.cnn_right[part]) for before, now in both]
+            yield kind, level, [(before, now.right(FINAL_STEP)[part], now.cnn_right[part]) for before, now in both]
     for position, (kind, strength) in enumerate(weights[0].conditions if weights else []):
         right = [made.classes[position] == made.labels for made in weights]
         yield kind, strength, [(before, now, None) for before, now in zip(clean, right, strict=True)]

@@ -174,7 +174,7 @@ def confidence_table(scores: pd.DataFrame) -> pd.DataFrame:
 def brief(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of networks without the settings that need not be said, being the same for all of them."""
     networks = table[table["neuron"] != CNN]
-    same = [name for name in (*SETTINGS[1:], "seed", "images") if networks[name].astype(str).nunique() <= 1]
+    same = [name for name in (*settings_in(table)[1:], "seed", "images") if networks[name].astype(str).nunique() <= 1]
     hidden = {*same, "spiking"} | ({"neuron"} if (table["neuron"] == table["network"]).all() else set())
     return table.drop(columns=list(hidden - {"tau_syn_s"}))
 
@@ -212,7 +212,7 @@ def conformal(configurations: Iterable[Decided]) -> pd.DataFrame:
                 for p, steps in zip(PERCENTILES, latencies, strict=True)
             }
         )
-    return pd.DataFrame(rows)
+    return with_synapses(pd.DataFrame(rows))
 
 
 def comparison(scores: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
