@@ -25,6 +25,7 @@ def decided(accuracy, *, windows=(0.0, 0.0), latency=3, **described) -> decision
         LABELS,
         classes(0.8),
         [],
+        {},
     )
     scored = {name: metrics.accuracy(made.right(name)) for name in (TIME_AVERAGED, FINAL_STEP)}
     return made._replace(scores=decisions.score_readouts(made, READOUTS, scored))
@@ -105,5 +106,44 @@ def test_claims_are_answered_by_tests():
     assert set(claims["readout"]) == {*(readout.name for readout in READOUTS), TIME_AVERAGED}
 
 
+@pytest.mark.slow
+def test_kinds_of_synapse_are_told_apart_where_any_is_not_a_lowpass():
+    lowpass = [decided(0.6, network=name, tau=tau) for name in ("RLR", "LIF") for tau in (0.005, 0.02)]
+    alpha = [
+        decided(share, network=f"{name}/alpha", neuron=name, spiking=name == "LIF", tau=tau, synapse="alpha")
+        for name, share in (("RLR", 0.2), ("LIF", 0.5))
+        for tau in (0.005, 0.02)
+    ]
+    scores = table(*lowpass, *alpha)
+    assert list(scores.columns) == [*tables.SETTINGS, "synapse", *tables.COLUMNS[len(tables.SETTINGS) :]]
+    assert scores["synapse"].isna().tolist() == [True] + [False] * (len(scores) - 1), "the CNN has none"
+    assert dict(zip(scores["network"][1:], scores["synapse"][1:], strict=True)) == {
+        "RLR": "lowpass", "LIF": "lowpass", "RLR/alpha": "alpha", "LIF/alpha": "alpha",
+    }  # fmt: skip
+    assert list(table(*lowpass).columns) == tables.COLUMNS
+    assert {"RLR/alpha accuracy (%)", "RLR accuracy (%)"} <= set(tables.table2(scores))
+    chosen = comparisons.choose(scores)
+    assert set(chosen["synapse"]) == {"lowpass", "alpha"}
+    gap = comparisons.gap_table(chosen, [*lowpass[1::2], *alpha[1::2]])
+    assert gap["synapse"].tolist() == ["lowpass"] * 6 + ["alpha"] * 6
+    assert words.readable(gap)["synapse"].tolist() == gap["synapse"].tolist()
+    claims = comparisons.claims([*lowpass, *alpha])
+    assert set(claims["synapse"]) == {"lowpass", "alpha"} and len(claims) == 2 * (len(READOUTS) + 1)
+    assert "synapse" not in comparisons.claims(lowpass)
+
+
 def test_claims_without_the_neurons_are_an_empty_table():
     assert comparisons.claims([decided(0.5, network="SRL")]).empty
+
+
+def test_effort_has_each_cnn_with_its_networks_at_the_final_step():
+    making = {"base": {"from": None, "made_by": "training"}, "lsq": {"from": "base", "made_by": "least squares"}}
+    columns = ["cnn", "cnn_accuracy", "neuron", "max_rate_hz", "tau_syn_s", "readout"]
+    scores = {"accuracy": 0.7, "accuracy_low": 0.6, "accuracy_high": 0.8}
+    rows = [("lsq", 0.8, "LIF", 415, 0.01, "final step"), ("lsq", 0.8, "LIF", 415, 0.01, "mean of last 20")]
+    gap = pd.DataFrame([dict(zip(columns, row, strict=True)) | scores for row in rows])
+    effort = comparisons.effort_table(making, {"lsq": 12.5}, gap)
+    assert effort["cnn"].tolist() == ["base", "lsq"]  # one has no network, the other one readout
+    assert effort["seconds"].isna().tolist() == [True, False]
+    assert effort["neuron"].isna().tolist() == [True, False]
+    assert effort.loc[1, ["accuracy", "from"]].tolist() == [0.7, "base"]

@@ -23,10 +23,12 @@ NAN, INFINITE, HUGE = float("nan"), float("inf"), int("9" * 400)
 VARIANT = {"tune": {"epochs": 1}}
 FROM_1 = "it must be an integer from 1 to 1000000"
 IN_SECONDS = "it must be a number above 0 and at most 1000 in seconds or null"
+SYNAPSE = "it must be lowpass, alpha or {rise_s: ...}"
 RATE = "it must be a number from 0.001 to 1000000 in Hz"
 NAME = "it must be a name of at most 100 letters, digits"
 TWICE = "each value must stand in it once"
 
+DISTURBED = {"analyses": ["corruptions"]}
 CONFIGURATIONS = [
     # ---- names, and keys
     ({"experiment": "a b"}, "config key experiment is 'a b'; it must be a name of at most 100 letters, digits, dots"),
@@ -132,6 +134,26 @@ CONFIGURATIONS = [
         {"cnn.variants": {"a": {"tune": {"mirror": 1}}}},
         "config key cnn.variants.a.tune.mirror is 1; it must be true or",
     ),
+    (
+        {"cnn.variants": {"a": {"calibrate": {"method": "both"}}}},
+        "config key cnn.variants.a.calibrate.method is 'both'; it must be bias or least-squares",
+    ),
+    (
+        {"cnn.variants": {"a": {"calibrate": {"neuron": "Izhikevich"}}}},
+        "config key cnn.variants.a.calibrate.neuron is 'Izhikevich'; it must be RLR or LIF of snn.neurons",
+    ),
+    (
+        {"cnn.variants": {"a": {"calibrate": {}}}, "snn.max_rate_hz": {"hz": 200}},
+        "config key cnn.variants.a.calibrate.neuron is LIF, whose rate curve needs snn.max_rate_hz as rates in Hz; it",
+    ),
+    (
+        {"cnn.variants": {"a": {"calibrate": {"images": 1298}}}},
+        "a.calibrate.images is 1298, but the train set of digits has 1297",
+    ),
+    (
+        {"cnn.variants": {"a": {"tune": {"activation": "LIF"}, "calibrate": {"images": 200}}}},
+        "config key cnn.variants.a.calibrate is there, but what it starts from is adapted to the neuron LIF already",
+    ),
     ({"cnn.variants": {"a": {"tune": {"activation": "RLR"}}}}, "a.tune.activation is 'RLR'; it must be relu or LIF"),
     (
         {"cnn.variants": {"a": {"tune": {"images": 1298}}}},
@@ -190,6 +212,26 @@ CONFIGURATIONS = [
     ({"snn.tau_syn_s": ["5 ms"]}, f"config key snn.tau_syn_s[0] is '5 ms'; {IN_SECONDS}"),
     ({"snn.tau_syn_s": [0.005, 0.005]}, f"config key snn.tau_syn_s is [0.005, 0.005]; {TWICE}"),
     ({"snn.tau_syn_s": [None, None]}, f"config key snn.tau_syn_s is [None, None]; {TWICE}"),
+    ({"snn.synapse": "beta"}, f"config key snn.synapse is 'beta'; {SYNAPSE}"),
+    ({"snn.synapse": ["alpha"]}, f"config key snn.synapse is ['alpha']; {SYNAPSE}"),
+    ({"snn.synapse": None}, f"config key snn.synapse is null; {SYNAPSE}"),
+    ({"snn.synapse": {}}, f"config key snn.synapse is {{}}; {SYNAPSE}"),
+    ({"snn.synapse": {"rise": 0.001}}, "config key snn.synapse.rise is unknown (did you mean rise_s?)"),
+    (
+        {"snn.synapse": {"rise_s": 0}},
+        "config key snn.synapse.rise_s is 0; it must be a number above 0 and at most 1000",
+    ),
+    (
+        {"snn.synapse": {"rise_s": 0.006}, "snn.tau_syn_s": [None, 0.01, 0.005]},
+        "config key snn.synapse has rise_s 0.006 for the network RLR/rise-0.006, longer than its decay, tau_syn_s "
+        "0.005; it must be at most as long",
+    ),
+    (
+        {"snn.networks": [{"synapse": [{"rise_s": 2e-5}]}]},
+        "config key snn.synapse has rise_s 2e-05 for the network RLR/rise-2e-05, so short for steps of 0.001 s that it",
+    ),
+    ({"snn.networks": [{"synapse": "alpha"}]}, "config key snn.networks[0].synapse is 'alpha'; it must be a list of"),
+    ({"snn.networks": [{"synapse": ["alpha", "alpha"]}]}, "snn.networks has the network RLR/alpha twice"),
     ({"snn.max_rate_hz": 0}, f"config key snn.max_rate_hz is 0; {RATE}"),
     ({"snn.max_rate_hz": NAN}, "config key snn.max_rate_hz is nan; it must be a finite number"),
     ({"snn.max_rate_hz": "fast"}, f"config key snn.max_rate_hz is 'fast'; {RATE}, a list of one for each layer"),
@@ -268,7 +310,10 @@ CONFIGURATIONS = [
     ({"verification.tolerance": INFINITE}, "config key verification.tolerance is inf; it must be a number above 0"),
     ({"analyses": []}, "config key analyses is []; it must be a list of different ones of paper, readouts"),
     ({"analyses": "paper"}, "config key analyses is 'paper'; it must be a list of different ones of paper"),
-    ({"analyses": ["all"]}, "config key analyses[0] is 'all'; it must be paper, readouts, claims, activity or gap"),
+    (
+        {"analyses": ["all"]},
+        "config key analyses[0] is 'all'; it must be paper, readouts, claims, activity, gap or corruptions",
+    ),
     (
         {"analyses": ["paper", "paper"]},
         "config key analyses is ['paper', 'paper']; it must be a list of different ones",
@@ -302,6 +347,39 @@ CONFIGURATIONS = [
     (
         {"figures.formats": ["png", "png"]},
         "config key figures.formats is ['png', 'png']; it must be a list of different",
+    ),
+    ({"readouts.conformal": 0.9}, "config key readouts.conformal is 0.9; it must be {coverage: ...}, or null"),
+    (
+        {"readouts.conformal": {"coverage": 1}, "data.validation_images": 50},
+        "config key readouts.conformal.coverage is 1; it must be a number above 0 and at most 0.999",
+    ),
+    (
+        {"readouts.conformal": {"coverage": 0.95}, "data.validation_images": 18},
+        "data.validation_images is 18; it must be at least 19 for readouts.conformal with a coverage of 0.95",
+    ),
+    (DISTURBED | {"corruptions.kinds": ["fog"]}, "corruptions.kinds[0] is 'fog'; it must be one of gaussian_noise, bl"),
+    (DISTURBED | {"corruptions.strengths": [6]}, "corruptions.strengths[0] is 6; it must be an integer from 1 to 5"),
+    (
+        DISTURBED | {"corruptions.images": 16},
+        "corruptions.images is 16, but data.test_images is 15; it must be at most",
+    ),
+    (DISTURBED | {"corruptions.weight_bits": [1]}, "corruptions.weight_bits[0] is 1; it must be an integer from 2 to"),
+    (DISTURBED | {"corruptions.networks": ["SRL"]}, "corruptions.networks names SRL, which is no network of this exp"),
+    (
+        DISTURBED | {"corruptions.tau_syn_s": [0.02]},
+        "config key corruptions.tau_syn_s has 0.02, which the network RLR has not; it has [0.005, 0.01]",
+    ),
+    (
+        {"analyses": ["gap", "corruptions"], "data.validation_images": 9, "corruptions.tau_syn_s": [0.01]},
+        "config key corruptions.tau_syn_s is [0.01], but the analysis gap chooses the time constants; it must be null",
+    ),
+    (
+        DISTURBED | {"corruptions.kinds": [], "corruptions.weight_noise": [], "corruptions.weight_bits": []},
+        "config keys corruptions.kinds, weight_noise and weight_bits are all []; the analysis corruptions needs one",
+    ),
+    (
+        DISTURBED | {"simulation.engine": "nengo-dl"},
+        "but the engine event alone simulates disturbed weights; it must be [], or simulation.engine event",
     ),
     ({"figures.logit_image": 3}, "config key figures.logit_image is 3; it must be a mapping"),
     ({"figures.logit_image.split": "both"}, "config key figures.logit_image.split is 'both'; it must be train or test"),
@@ -385,6 +463,20 @@ def test_files_that_are_refused(folder, content, sentence):
     assert sentence in refusal(SMALL, "mine.yaml")
 
 
+def test_corruptions_are_of_as_many_images_as_there_are():
+    assert configuration.read(SMALL)["corruptions"]["images"] == 15
+    assert configuration.read({})["corruptions"]["images"] == 500
+
+
+def test_coverage_with_weights_that_may_have_seen_the_validation_images_is_warned_of(folder):
+    (folder / "w.h5").touch()
+    asked = {"data.validation_images": 50, "readouts.conformal": {"coverage": 0.9}, "cnn.weights": "w.h5"}
+    warnings = list(configuration.warnings(configuration.read(changed(SMALL, asked))))
+    assert [warning for warning in warnings if "promises its coverage only if the CNN has not seen" in warning]
+    asked.pop("cnn.weights")
+    assert not [w for w in configuration.warnings(configuration.read(changed(SMALL, asked))) if "coverage" in w]
+
+
 def test_the_variable_of_the_archive(monkeypatch):
     monkeypatch.setenv("CSNN_CIFAR10", "absent.tar.gz")
     sentence = "config key data.archive, from the variable CSNN_CIFAR10, names absent.tar.gz, which does not exist"
@@ -455,7 +547,8 @@ def test_every_key_is_described_and_has_a_default():
     assert {"snn.max_rate_hz", "snn.max_rate_hz.percentile", "cnn.variants.<name>.from"} <= {key for key, *_ in rows}
     for key, default, allowed, description in rows:
         assert allowed and description, key
-        assert default or ".<name>." in key or "[]." in key, key
+        needed = key == "snn.synapse.rise_s"  # it says that the synapse is a double exponential
+        assert default or needed or ".<name>." in key or "[]." in key, key
 
 
 class TestWhatIsTaken:

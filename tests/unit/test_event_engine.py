@@ -18,7 +18,7 @@ from csnn.event.compiler import NotCompilable, compile_network
 from csnn.event.network import with_synapse
 from csnn.event.simulator import Record, simulate, simulate_time_constants
 from csnn.files import InputError
-from csnn.nengodl.conversion import convert
+from csnn.nengodl.conversion import convert, nengo_synapse
 from csnn.nengodl_compat import nengo_dl, tf
 from csnn.verification import certificate, largest_difference
 from event_networks import (
@@ -58,6 +58,15 @@ def test_rate_neurons_through_two_filters_follow_the_closed_form():
     logits = simulate(network, np.zeros((1, 1)), steps=251).logits[0, 1:, 0]  # more steps than one block
     expected = 2 * ((1 - decay**t) - (1 - decay) * t * decay ** (t - 1))
     assert np.abs(logits - expected).max() < 1e-12
+
+
+def test_rate_neurons_through_an_alpha_synapse_follow_its_step_response():
+    network = dense_network("RectifiedLinear", {"amplitude": 0.1}, {}, [50.0, -3.0, 1.0])
+    for synapse in ("alpha", {"rise_s": 0.005}):
+        logits = simulate(network, np.zeros((1, 3)), tau_syn_s=0.005, synapse=synapse, steps=210).logits[0]
+        t = 0.2 * np.arange(210)[:, np.newaxis]  # in time constants, one step late
+        expected = 0.1 * np.array([50.0, 0.0, 1.0]) * (1 - (1 + t) * np.exp(-t))
+        assert np.abs(logits - expected).max() < 1e-12
 
 
 @pytest.mark.parametrize("steps", [1, 99, 100, 101, 250])
@@ -114,6 +123,53 @@ def test_every_image_equals_nengodl_for_every_time_constant(neuron, seed):
     unfiltered = simulate(network, shown[:2], tau_syn_s=0.0).logits
     almost = simulate(network, shown[:2], tau_syn_s=0.00002).logits
     assert np.array_equal(unfiltered, almost), "NengoDL does not smooth up to 0.03 dt"
+
+
+OTHER_SYNAPSES = [("alpha", 0.005), ("alpha", 0.0003), ({"rise_s": 0.002}, 0.01)]
+
+
+@pytest.mark.parametrize("neuron", NEURONS)
+def test_alpha_synapses_and_double_exponentials_equal_nengodl(neuron):
+    shown, model, dt_s = images((16, 16, 3), 4), small_cnn(), 0.001 if neuron != "SRL" else 0.002
+    kind = neurons.build(neuron, {})
+    converters = [converted(model, kind, synapse=nengo_synapse(*synapse)) for synapse in OTHER_SYNAPSES]
+    assert [type(converter.synapse).__name__ for converter in converters] == ["Alpha", "Alpha", "LinearFilter"]
+    references = nengodl_logits(converters, shown, steps=100, dt_s=dt_s)
+    network = compiled(converted(model, kind, synapse=0.005))
+    for (synapse, tau_syn_s), converter, reference in zip(OTHER_SYNAPSES, converters, references, strict=True):
+        assert np.ptp(reference, axis=1).max() > 0.1, "logits must change over time"
+        own = compiled(converter)
+        assert own.tau_syn_s == pytest.approx(tau_syn_s)
+        assert own.synapse == ("alpha" if synapse == "alpha" else {"rise_s": pytest.approx(0.002)})
+        for options in ({}, {"record": Record(True)}):
+            given = simulate(network, shown, tau_syn_s=tau_syn_s, synapse=synapse, dt_s=dt_s, **options).logits
+            assert largest_difference(reference, given) < TOLERANCE
+        for steps in (1, 2, 100):
+            logits = simulate(own, shown, steps=steps, dt_s=dt_s).logits
+            assert largest_difference(reference[:, :steps], logits) < TOLERANCE
+
+
+@pytest.mark.parametrize("synapse", ["alpha", {"rise_s": 0.001}])
+def test_other_synapses_of_every_form_of_connection_equal_nengodl(synapse, monkeypatch):
+    inputs = tf.keras.Input((7, 8, 2))
+    signal = LAYERS.Conv2D(6, 3, padding="same", activation="relu")(inputs)
+    signal = LAYERS.Cropping2D(((0, 1), (1, 1)))(signal)  # a sparse matrix
+    signal = LAYERS.Conv2D(9, 3, padding="same", activation="relu")(signal)
+    branch = LAYERS.Conv2D(9, 1, activation="relu")(LAYERS.AveragePooling2D(3, 1, padding="same")(signal))
+    signal = LAYERS.ReLU()(LAYERS.Add()([signal, LAYERS.Conv2D(9, 1)(branch)]))  # two connections
+    model = with_random_weights(tf.keras.Model(inputs, LAYERS.Dense(3)(LAYERS.Flatten()(signal))))
+    shown = images((7, 8, 2), 3)
+    kind = neurons.build("LIF", {})
+    converter = convert(model, kind, tau_syn_s=0.003, synapse=synapse, max_rate_hz=415, seed=0)
+    (reference,) = nengodl_logits([converter], shown, steps=50)
+    network = compiled(converter)
+    assert np.ptp(reference, axis=1).max() > 0.1
+    assert largest_difference(reference, simulate(network, shown, steps=50).logits) < TOLERANCE
+    monkeypatch.setattr(plan, "CACHED_WEIGHT_BYTES", 0)  # tiles of some channels
+    monkeypatch.setattr(plan, "CHANNELS_PER_TILE", 4)
+    assert largest_difference(reference, simulate(network, shown, steps=50).logits) < TOLERANCE
+    monkeypatch.setattr(plan, "STEPS_PER_BLOCK", 7)
+    assert largest_difference(reference, simulate(network, shown, steps=50).logits) < TOLERANCE
 
 
 @pytest.mark.parametrize("neuron", NEURONS)
@@ -458,6 +514,38 @@ def test_time_constants_give_the_same_bits_together_and_apart(compared, neuron):
                     assert np.array_equal(simulation.voltages[index], apart.voltages[index], equal_nan=True)
 
 
+@pytest.mark.parametrize("synapse", ["alpha", {"rise_s": 0.0009}])
+def test_the_work_can_be_cut_with_other_synapses_too(compared, synapse, monkeypatch):
+    network, shown = compared[1]["LIF"][0], images((16, 16, 3), 3, 5)
+    options = {"synapse": synapse, "steps": 60}
+    together = simulate_time_constants(network, shown, TAUS_SYN_S, threads=2, **options)
+    assert len({simulation.logits.tobytes() for simulation in together}) == len(TAUS_SYN_S)
+    unfiltered = simulate(network, shown, tau_syn_s=None, steps=60).logits
+    assert np.array_equal(together[TAUS_SYN_S.index(None)].logits, unfiltered)
+    monkeypatch.setattr(plan, "STEPS_PER_BLOCK", 13)
+    for tau_syn_s, simulation in zip(TAUS_SYN_S, together, strict=True):
+        lowpass = simulate(network, shown, tau_syn_s=tau_syn_s, steps=60).logits
+        smooths = tau_syn_s is not None and tau_syn_s > 0.0001
+        assert not (smooths and np.array_equal(simulation.logits, lowpass))
+        for number in range(3):
+            alone = simulate(network, shown[number : number + 1], tau_syn_s=tau_syn_s, **options).logits
+            assert np.array_equal(simulation.logits[number : number + 1], alone)
+
+
+def test_a_kind_of_synapse_stays_with_the_network(compared):
+    network, shown = compared[1]["SRL"][0], images((16, 16, 3), 1)
+    alpha = with_synapse(network, 0.005, "alpha")
+    assert (network.synapse, alpha.synapse, alpha.tau_syn_s) == ("lowpass", "alpha", 0.005)
+    assert with_synapse(alpha, 0.01).synapse == "alpha"
+    given = simulate(network, shown, synapse="alpha", steps=30).logits
+    assert np.array_equal(simulate(alpha, shown, steps=30).logits, given)
+    assert np.array_equal(
+        simulate(alpha, shown, synapse="lowpass", steps=30).logits, simulate(network, shown, steps=30).logits
+    )
+    shorter = simulate(alpha, shown, tau_syn_s=0.002, steps=30).logits
+    assert np.array_equal(shorter, simulate(network, shown, tau_syn_s=0.002, synapse="alpha", steps=30).logits)
+
+
 def test_single_precision_is_close_and_not_the_same(compared):
     shown, built = compared
     network, reference = built["RLR"]
@@ -491,6 +579,7 @@ def test_an_error_in_a_thread_reaches_the_caller(compared):
         ({"threads": 0}, "threads"),
         ({"dt_s": 0.0}, "dt_s"),
         ({"tau_syn_s": -0.001}, "tau_syn_s"),
+        ({"synapse": "beta"}, "synapse is 'beta'; it must be lowpass, alpha or"),
         ({"record": Record(neurons={9: [0]})}, "layer 9"),
         ({"record": Record(neurons={0: [99999]})}, "neurons 0 to"),
     ],
@@ -603,8 +692,11 @@ def learning(net, node, hidden, out):
         (function_node, "clock"),
         (decoded, "ensemble instead of its neurons"),
         (learning, "learning rule"),
-        (lambda *_: {"synapse": nengo.Alpha(0.005)}, "Alpha"),
-        (lambda *_: {"synapse": nengo.synapses.LinearFilter([1], [0.01, 1])}, "LinearFilter"),
+        (lambda *_: {"synapse": nengo.synapses.Triangle(0.005)}, "Triangle"),
+        (lambda *_: {"synapse": nengo.Alpha(0.005, analog=False)}, "Alpha"),
+        (lambda *_: {"synapse": nengo.LinearFilter([1], [0.01, 1])}, "LinearFilter"),
+        (lambda *_: {"synapse": nengo.LinearFilter([1], [1e-4, 0.01, 1])}, "LinearFilter"),  # it oscillates
+        (lambda *_: {"synapse": nengo.LinearFilter([1e-3, 1], [1e-5, 0.01, 1])}, "LinearFilter"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused_by_name(change, named):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from csnn.event import kernels
+from csnn.event import kernels, plan
 from csnn.event.linear import compact
 from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, Network, Pooling, SparseMatrix
 from csnn.event.neuron_steps import NUMBERS, step_neurons
@@ -270,6 +270,33 @@ def test_the_filter_is_nengos(dt_s, tau_syn_s):
     assert delayed
     ours = lfilter([gain], [1, -decay], signal)
     assert np.abs(nengo.Lowpass(tau_syn_s).filt(signal[:, np.newaxis], dt=dt_s, y0=0)[:, 0] - ours).max() < 1e-14
+
+
+@pytest.mark.parametrize("dt_s", [0.0005, 0.002])
+@pytest.mark.parametrize(
+    ("rise_s", "tau_syn_s"), [(0.003, 0.003), (0.00299999, 0.003), (0.001, 0.05), (0.0001, 0.0001), (0.0002, 0.003)]
+)
+def test_two_lowpasses_in_a_row_are_nengos(rise_s, tau_syn_s, dt_s):
+    nengo = pytest.importorskip("nengo")
+    signal = np.random.default_rng(0).normal(size=200)
+    rise, decay = plan.rise(rise_s, tau_syn_s, dt_s), math.exp(-dt_s / tau_syn_s)
+    risen, filtered, ours = 0.0, 0.0, []
+    for x in signal:
+        filtered = decay * filtered + rise.coupling * risen + rise.passed * rise.gain * x
+        risen = rise.decay * risen + rise.gain * x
+        ours.append(filtered)
+    filters = [nengo.LinearFilter([1], [rise_s * tau_syn_s, rise_s + tau_syn_s, 1])]
+    filters += [nengo.Alpha(tau_syn_s)] if rise_s == tau_syn_s else []
+    for theirs in filters:
+        assert np.abs(theirs.filt(signal[:, np.newaxis], dt=dt_s, y0=0)[:, 0] - ours).max() < 1e-12
+
+
+def test_two_lowpasses_of_which_one_smooths_nothing_are_the_other():
+    assert plan.rise(0.0, 0.0, 0.001) == (0, 1, 0, 1)
+    assert plan.rise(0.003, 0.0, 0.001)[::2] == (math.exp(-1 / 3), math.exp(-1 / 3))
+    rise = plan.rise(1e-300, 0.003, 0.001)
+    assert rise == pytest.approx((0, 1, 0, lowpass(0.003, 0.001).gain))
+    assert plan.rise(0.003, 1e-300, 0.001) == pytest.approx(plan.rise(0.003, 0.0, 0.001))
 
 
 def test_no_filter_and_a_very_short_one():

@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from csnn.data.images import Dataset
-from csnn.evaluation import tables
+from csnn.evaluation import robustness, tables
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.evaluation.recording import Recording
-from csnn.figures import accuracy, agreement, responses, style
+from csnn.figures import accuracy, agreement, confidence, responses, style
 from csnn.figures import images as image_figures
+from csnn.figures import robustness as robustness_figures
 from csnn.responses import Responses
 from csnn.words import CNN
 from example_decisions import LABELS, decided
@@ -531,6 +532,17 @@ class TestOverTime:
         assert len(figure.axes) == 12 and figure.get_size_inches()[1] < 6
         assert_legible(figure)
 
+    @pytest.mark.parametrize(("draw", "measure", "scale"), [("ece", "ece", 100), ("brier", "brier", 1)])
+    def test_calibration_is_that_of_each_step_and_of_the_own_cnn(self, draw, measure, scale):
+        seeds = [of_steps(0.2, 0.9, 0.5, seed=0, cnn_accuracy=0.6), of_steps(0.3, 0.4, 0.5, seed=1, cnn_accuracy=0.6)]
+        figure = getattr(confidence, f"{draw}_over_time")(seeds)
+        (axes,) = figure.axes
+        expected = scale * np.mean([decided.confidence[measure] for decided in seeds], axis=0)
+        np.testing.assert_allclose(axes.lines[0].get_ydata(), expected)
+        np.testing.assert_allclose(axes.lines[1].get_ydata(), scale * seeds[0].confidence[f"cnn_{measure}"][0])
+        assert axes.get_ylim()[1] > expected.max()
+        assert_legible(figure)
+
     def test_settling_times_add_up_to_all_images(self):
         figure = agreement.settling_time([of_steps(0.5, 0.5, 0.9, 0.9)])
         np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), [60, 60, 100, 100])
@@ -724,6 +736,81 @@ def test_figures_of_tables_draw_their_numbers():
     np.testing.assert_allclose(figure.axes[1].lines[0].get_xydata(), [[5, 35], [10, 35]])
     figure = accuracy.gap_to_cnn(table[table["kind"] == FINAL_STEP])
     np.testing.assert_allclose(figure.axes[0].lines[0].get_xydata(), [[40, 0], [40, 1], [40, 2]])
+
+
+def disturbed_table(neurons=NEURONS, cnns=("base",), bits=(8, 6, 4)) -> pd.DataFrame:
+    """A table of five kinds at five strengths, and of disturbed weights."""
+    names = [(cnn, neuron) for cnn in cnns for neuron in neurons]
+    of_networks = [
+        decided(0.4, 0.45, network=neuron if cnn == "base" else f"{cnn}/{neuron}", cnn=cnn) for cnn, neuron in names
+    ]
+    clean = [network._replace(labels=LABELS) for network in of_networks]
+    kinds = dict.fromkeys(("gaussian_noise", "blur", "contrast", "brightness", "pixel_loss"), clean)
+    conditions = [("weight_noise", 0.01), ("weight_noise", 0.2), *(("weight_bits", number) for number in bits)]
+    weights = robustness.Weights(conditions, np.tile(LABELS[:80], (len(conditions), 1)), LABELS[:80])
+    return robustness.table(clean, kinds, [1, 2, 3, 4, 5], [weights] * len(clean), 80)
+
+
+def test_disturbances_have_a_panel_each_and_neurons_their_colours():
+    table = disturbed_table()
+    figure = robustness_figures.corruptions(table)
+    panels = {axes.get_title(): axes for axes in figure.axes if axes.axison}
+    assert list(panels) == [
+        "Gaussian noise", "Blur", "Contrast", "Brightness", "Pixel loss", "Weight noise", "Bits of weights",
+    ]  # fmt: skip
+    assert [label.get_text() for label in panels["Bits of weights"].get_xticklabels()] == ["exact", "8", "6", "4"]
+    assert [label.get_text() for label in panels["Blur"].get_xticklabels()] == list("012345")
+    cnn, *networks = (container.lines[0] for container in panels["Blur"].containers)
+    blurred = table[table["corruption"].isin(["clean", "blur"])]
+    for line, name in zip([cnn, *networks], ["CNN", *NEURONS], strict=True):
+        np.testing.assert_allclose(line.get_ydata(), 100 * blurred.loc[blurred["network"] == name, "accuracy"])
+    assert [line.get_color() for line in networks] == [look["color"] for look in style.looks(NEURONS).values()]
+    assert len(panels["Weight noise"].containers) == len(NEURONS)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [*NEURONS, "CNN"]
+    assert_legible(figure)
+
+
+def test_disturbances_of_networks_of_several_cnns():
+    figure = robustness_figures.corruptions(disturbed_table(["SRL", "LIF"], ["base", "small"]))
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["CNN itself, SRL", "CNN itself, LIF", "small, SRL", "small, LIF", "its own CNN"]
+    assert_legible(figure)
+
+
+@pytest.mark.parametrize(
+    ("kind", "delays", "label"),
+    [("alpha", [5, 10, 20], "alpha"), ("rise-0.0025", [5, 7.5, 12.5], "double exponential, rise 2.5 ms")],
+)
+def test_kinds_of_synapse_stand_in_one_panel_by_their_mean_delay(kind, delays, label):
+    lowpass, other = scores(["SRL", "LIF"], [None, 0.005, 0.02]), scores(["SRL", "LIF"], [0.0025, 0.005, 0.01])
+    other = other[other["neuron"] != CNN].assign(synapse=kind)
+    other["network"] += f"/{kind}"
+    table = pd.concat([lowpass.assign(synapse="lowpass"), other], ignore_index=True).assign(
+        kind=lambda rows: rows["readout"].where(rows["readout"] == FINAL_STEP), max_rate_hz=415, initial_voltage="half"
+    )
+    for figure in (accuracy.accuracy_vs_tau(table), accuracy.loss_vs_tau(table), accuracy.readouts_vs_tau(table)):
+        axes = figure.axes[0]
+        xlabel = axes.get_xlabel() or figure.get_supxlabel()
+        assert xlabel == "Mean delay of a synapse (ms)"
+        assert len(axes.containers) == 4, "two types of neuron, two kinds of synapse"
+        lines = [bars.lines[0] for bars in axes.containers]
+        ends = sorted({(line.get_linestyle(), len(line.get_xdata())) for line in lines})
+        assert ends == [("-", 3), ("--", 3)]
+        drawn = [line.get_xdata(orig=False) for line in lines if line.get_linestyle() == "--"]
+        np.testing.assert_allclose(drawn, [delays, delays], atol=0.8)
+        legend = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert legend[-2:] == ["lowpass", label]
+        assert_legible(figure)
+    alone = accuracy.accuracy_vs_tau(table[(table["synapse"] == kind) | (table["neuron"] == CNN)])
+    assert alone.axes[0].get_xlabel() == f"Synaptic time constant τ (ms), {label}"
+
+
+def test_titles_name_the_synapse_where_any_is_not_a_lowpass():
+    both = [of_steps(0.2, 0.5), of_steps(0.2, 0.6, network="LIF/alpha", neuron="LIF", synapse="alpha")]
+    titles = [axes.get_title() for axes in accuracy.accuracy_over_time(both).axes]
+    assert titles == ["lowpass, LIF", "alpha, LIF"]
+    assert [axes.get_title() for axes in accuracy.accuracy_over_time(both[1:]).axes] == ["alpha, LIF"]
+    assert [axes.get_title() for axes in accuracy.accuracy_over_time(both[:1]).axes] == ["LIF"]
 
 
 def test_several_cnns_have_a_level_each():

@@ -59,6 +59,28 @@ def test_the_settled_share_is_the_step_response_of_the_chain(synapses):
     assert settled_share(synapses, 0.02, 0.07) == pytest.approx(response, rel=1e-7)
 
 
+@pytest.mark.parametrize("synapses", [1, 4])
+@pytest.mark.parametrize("rise", [0.0003, 0.013, 0.02])
+def test_the_settled_share_of_double_exponentials_is_the_step_response_of_their_chain(synapses, rise):
+    taus = np.array([rise, 0.02] * synapses)
+
+    def chain(_, y):
+        return (np.concatenate([[1.0], y[:-1]]) - y) / taus
+
+    response = solve_ivp(chain, (0, 0.07), np.zeros(2 * synapses), method="Radau", rtol=1e-9, atol=1e-12).y[-1, -1]
+    kinds = [f"rise-{rise}"] + ["alpha"] * (rise == 0.02)
+    for kind in kinds:
+        assert settled_share(synapses, 0.02, 0.07, kind) == pytest.approx(response, rel=1e-5)
+
+
+def test_slow_synapses_of_another_kind_are_named():
+    ((_, sentence),) = findings(
+        [HEALTHY] * 4, "LIF", spiking=True, synapses=4, tau_syn_s=0.015, duration_s=0.1, max_pooling=False,
+        synapse="alpha",
+    )  # fmt: skip
+    assert sentence.startswith("The 4 synapses in a row, of 15 ms each (alpha), pass only 35 % of a constant signal")
+
+
 def test_without_filter_a_signal_has_settled():
     assert settled_share(4, None, 0.1) == settled_share(0, 0.02, 0.1) == 1
 

@@ -71,6 +71,16 @@ def test_a_network_comes_back_as_it_was(tmp_path):
     assert flat(load_network(tmp_path / "deep" / "network.npz")) == flat(example())
 
 
+@pytest.mark.parametrize("synapse", ["alpha", {"rise_s": 0.001}])
+def test_a_kind_of_synapse_is_kept_and_a_lowpass_is_not_named(tmp_path, synapse):
+    network = with_synapse(example(), 0.005, synapse)
+    save_network(network, tmp_path / "network.npz")
+    assert load_network(tmp_path / "network.npz").layers[1].connections[0].synapse == synapse
+    save_network(with_synapse(network, 0.005, "lowpass"), tmp_path / "network.npz")
+    assert b"synapse" not in bytes(read_npz(tmp_path / "network.npz")["description"]).replace(b"has_synapse", b"")
+    assert flat(load_network(tmp_path / "network.npz")) == flat(example())
+
+
 def test_the_same_network_gives_the_same_bytes(tmp_path):
     found = []
     for _ in range(2):

@@ -40,6 +40,7 @@ def test_static_metrics_are_those_of_the_weights():
     assert neurobench.connection_sparsity(network) == round(5 / 12, 4)
     assert neurobench.footprint(network) == 4 * (14 + 3 + 3)  # membrane potentials, and what the filters hold
     assert neurobench.footprint(two_layers(WEIGHT, tau=None)) == 4 * (14 + 3)
+    assert neurobench.footprint(with_synapse(network, 0.005, "alpha")) == 4 * (14 + 3 + 2 * 3)
     assert neurobench.dense(network, steps=4) == 4 * (6 + 6)
     assert neurobench.parameter_count(two_layers(WEIGHT, tau=None, currents=(0.0, 0, 1))) == 6 + 6 + 2 + 3
 
@@ -131,5 +132,5 @@ def test_a_sum_without_neurons_counts_as_never_zero():
     behind = Layer("b", (1, 1, 2), "readout", {}, {}, np.zeros(2), (dense(np.array(WEIGHT), 1, None),))
     network = Network((1, 1, 2), (first, linear, behind), 0)
     of_sum = 4 * 3  # three weights other than 0 in each of four steps
-    of_filters = 2 + 1 + 1  # behind the first spikes of three neurons
+    of_filters = 2 + 3 + 3  # behind the first spikes of three neurons
     assert operations(network, SPIKES, image=(0, 0)) == (of_sum + of_filters, 0)

@@ -166,6 +166,7 @@ def refused() -> dict[str, Network]:
         "biases that differ": branches(offset=np.arange(100.0)),
         "no convolution or dense layer": branches(connections=(dataclasses.replace(around, linear=sparse),)),
         "unequal padding": branches(connections=(dataclasses.replace(through, linear=narrow),)),
+        "synapses of the kind alpha": branches(connections=(dataclasses.replace(through, synapse="alpha"),)),
         "over the edge": branches(connections=(dataclasses.replace(through, views=(over,)),)),
         "in a new shape": branches(connections=(dataclasses.replace(through, views=(Reshape((10, 10, 1)),)),)),
         "square ones only": branches(connections=(dataclasses.replace(through, linear=wide),)),

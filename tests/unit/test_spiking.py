@@ -47,6 +47,23 @@ def test_a_network_in_a_file_is_the_same_network(model, tmp_path):
     assert csnn.verify(model, loaded, IMAGES, steps=3)["largest_difference"] < 1e-9
 
 
+@pytest.mark.parametrize("synapse", ["alpha", {"rise_s": 0.001}])
+def test_other_synapses_equal_nengodl_and_stay_with_the_network(model, synapse, tmp_path):
+    csnn.save(csnn.convert(model, "SRL", synapse=synapse), tmp_path / "network.npz")
+    network = csnn.load(tmp_path / "network.npz")
+    assert csnn.verify(model, network, IMAGES, tau_syn_s=0.003, steps=15)["largest_difference"] < 1e-9
+    assert csnn.verify(model, network, IMAGES, synapse="lowpass", steps=5)["largest_difference"] < 1e-9
+    lowpass = csnn.convert(model, "SRL")
+    given, own, other = (
+        csnn.simulate(of, IMAGES, steps=15, **options).logits
+        for of, options in ((lowpass, {"synapse": synapse}), (network, {}), (lowpass, {}))
+    )
+    assert np.array_equal(own, given)
+    assert np.abs(other - own).max() > 1e-3
+    with pytest.raises(InputError, match="synapse is 'beta'; it must be lowpass, alpha or"):
+        csnn.convert(model, "SRL", synapse="beta")
+
+
 def test_parameters_out_of_range_are_refused(model):
     with pytest.raises(ValueError, match=r"LIF.tau_rc_s is -1; it must be a number above 0"):
         csnn.convert(model, "LIF", {"tau_rc_s": -1})

@@ -15,6 +15,7 @@ SNN = {
     "tau_syn_s": [0.005, None],
     "max_rate_hz": 415,
     "initial_voltage": "random",
+    "synapse": "lowpass",
     "seeds": [0, 1],
     "networks": [{}],
 }
@@ -22,7 +23,8 @@ SNN = {
 
 def variant(parent="base", architecture=None, **tune):
     """Return a variant as the schema completes it."""
-    return {"from": parent, "architecture": architecture or {}, "tune": {"epochs": 0, "activation": "relu"} | tune}
+    tuning = {"epochs": 0, "images": None, "activation": "relu"} | tune
+    return {"from": parent, "architecture": architecture or {}, "tune": tuning, "calibrate": None}
 
 
 VARIANTS = {
@@ -42,6 +44,7 @@ def test_without_a_table_every_neuron_is_a_network_of_the_cnn_itself():
         "neuron_parameters": {"tau_rc_s": 0.02},
         "max_rate_hz": 415,
         "initial_voltage": "random",
+        "synapse": "lowpass",
         "tau_syn_s": [0.005, None],
         "seeds": [0, 1],
     }
@@ -61,6 +64,20 @@ def test_rows_cross_their_lists_and_names_say_what_differs():
     ]
     assert list(sweep.configurations(found))[-1] == ("RLR/rate-100-200/start-half", "0.03", 1)
     assert list(sweep.configurations(found, seeds=1))[-1] == ("RLR/rate-100-200/start-half", "0.03", 0)
+
+
+def test_a_synapse_other_than_lowpass_stands_in_paths_and_settings(small):
+    rows = [{"neurons": ["LIF"], "synapse": ["lowpass", "alpha", {"rise_s": 0.001}], "initial_voltage": ["half"]}]
+    found = Sweep(CONFIG | {"snn": CONFIG["snn"] | {"networks": rows}}, small.digest)
+    assert list(found.networks) == ["LIF/start-half", "LIF/start-half/alpha", "LIF/start-half/rise-0.001"]
+    only = sweep.networks(SNN | {"synapse": "alpha"}, {})
+    assert list(only) == ["RLR/alpha", "LIF/alpha"], "also where all have it"
+    _, alpha, double = (Wildcards(network=name, tau="0.005", seed="1") for name in found.networks)
+    for settings in (found.conversion, found.simulation_settings):
+        assert (settings(alpha)["synapse"], settings(double)["synapse"]) == ("alpha", {"rise_s": 0.001})
+        assert "synapse" not in settings(Wildcards(network="LIF/start-half", tau="0.005", seed="1"))
+    assert found.described(double)["synapse"] == "rise-0.001"
+    assert "synapse" not in small.described(LIF)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +128,15 @@ CONFIG = {
     },
     "snn": SNN | {"dt_s": 0.001, "steps": 50},
     "simulation": {"engine": "event", "precision": "double", "images_per_shard": 4, "minibatch": 25},
+    "readouts": {"conformal": None},
+    "corruptions": {
+        "kinds": ["blur", "contrast"],
+        "strengths": [1, 5],
+        "images": 7,
+        "seed": 3,
+        "networks": None,
+        "tau_syn_s": None,
+    },
     "figures": {"logit_image": {"split": "train", "index": 7}},
 }
 LIF = Wildcards(network="LIF", tau="0.005", seed="1")
@@ -155,6 +181,49 @@ def test_time_constants_that_were_simulated_together_stay_together(tmp_path, mon
     assert [len(joined.split("+")) for joined in simulated()] == [8, 2]
 
 
+class TestDisturbed:
+    """Disturbed images are further sets, of few configurations."""
+
+    def asked(self, **corruptions) -> Sweep:
+        asked = {"analyses": ["corruptions"], "corruptions": CONFIG["corruptions"] | corruptions}
+        return Sweep(CONFIG | asked, digest=lambda script: f"code of {script}")
+
+    def test_there_are_none_unless_asked_for(self, small):
+        assert (small.corrupted, small.number_of_images) == ([], {"test": 10, "validation": 5})
+
+    def test_a_kind_is_a_set_with_all_strengths(self):
+        sweep = self.asked()
+        assert sweep.number_of_images["corrupted-blur"] == 14
+        assert len(sweep.shards(Wildcards(**vars(LIF), images="corrupted-blur"))) == 4
+        assert sweep.positions(Wildcards(images="corrupted-blur", shard="4-of-4")) == [12, 14]
+        expected = {"kind": "blur", "strengths": [1, 5], "images": 7, "seed": 3}
+        assert sweep.corruption(Wildcards(corrupted="corrupted-blur")) == expected
+
+    def test_of_each_network_the_first_time_constant_and_seed_are_disturbed(self):
+        assert self.asked().disturbed_configurations(None) == [("RLR", "0.005", 0), ("LIF", "0.005", 0)]
+        chosen = self.asked(networks=["LIF"], tau_syn_s=[None, 0.005])
+        assert chosen.disturbed_configurations(None) == [("LIF", "none", 0), ("LIF", "0.005", 0)]
+        files = chosen.disturbed(None, "{network}-{tau}-a", "{network}-{tau}-b")(None)
+        assert files == ["LIF-none-a", "LIF-0.005-a", "LIF-none-b", "LIF-0.005-b"]
+
+    def test_with_gap_those_that_were_chosen(self, tmp_path):
+        sweep = self.asked(networks=["LIF"])
+        sweep = Sweep(sweep.config | {"analyses": ["gap", "corruptions"]}, digest=sweep.digest)
+        write_text(tmp_path / "choices.csv", "network,tau_syn_s\nRLR,0.005\nLIF,\n", checksum=True)
+        choices = lambda: tmp_path / "choices.csv"  # noqa: E731
+        assert sweep.disturbed_configurations(choices) == [("LIF", "none", 0)]
+        every = [("RLR", "0.005", 0), ("RLR", "0.005", 1), ("LIF", "none", 0), ("LIF", "none", 1)]
+        assert sweep.reported_configurations(choices) == every
+
+
+def test_decisions_are_calibrated_on_validation_images_where_that_is_asked_for(small):
+    test, validation = (Wildcards(**vars(LIF), images=images) for images in ("test", "validation"))
+    assert small.validation_responses(test) == []
+    asked = Sweep(CONFIG | {"readouts": {"conformal": {"coverage": 0.9}}})
+    assert asked.validation_responses(test).endswith("/validation.npz")
+    assert asked.validation_responses(validation) == []
+
+
 @pytest.mark.parametrize(
     ("images", "indices"),
     [("test", ("test", 0, 10)), ("validation", ("train", -5, 0)), ("logit_image", ("train", 7, 8))],
@@ -178,6 +247,40 @@ def test_settings_of_a_cnn_tell_every_step_of_its_making(small):
     assert small.parent_model(Wildcards(variant="new")) == []
     assert small.rate_curve_of_cnn(Wildcards(cnn="cnn")) is None
     assert small.rate_curve_of_cnn(Wildcards(cnn="cnn/wide"))["max_rate_hz"] == 415
+
+
+def test_a_calibrated_cnn_tells_how_it_is_made(small):
+    assert "calibrate" not in small.variant_settings(Wildcards(variant="lif"))  # so that results without stay valid
+    calibrate = {"method": "least-squares", "images": 300}
+    variants = {
+        "lsq": variant() | {"calibrate": calibrate | {"neuron": "LIF"}},
+        "rlr": variant("lsq") | {"calibrate": calibrate | {"neuron": "RLR"}},
+    }
+    own = Sweep(CONFIG | {"cnn": CONFIG["cnn"] | {"variants": VARIANTS | variants}}, digest=lambda script: "")
+    curve = {"neuron": {"tau_rc_s": 0.02}, "max_rate_hz": 415}
+    assert own.variant_settings(Wildcards(variant="lsq"))["calibrate"] == calibrate | {
+        "neuron": "LIF",
+        "rate_curve": curve,
+    }
+    assert own.rate_curve_of_cnn(Wildcards(cnn="cnn/lsq")) == curve
+    assert own.rate_curve_of_cnn(Wildcards(cnn="cnn/rlr")) is None  # whose rate is a multiple of a ReLU
+    assert sweep.making(variants["lsq"]) == {
+        "from": "base",
+        "made_by": "calibration to LIF, least squares",
+        "labelled_images": 0,
+        "unlabelled_images": 300,
+    }
+
+
+def test_what_was_done_to_each_cnn_is_told_from_the_first(small):
+    making = small.making
+    assert next(iter(making)) == "base" and set(small.cnns) <= set(making)
+    for name, how in making.items():
+        assert how["from"] is None or list(making).index(how["from"]) < list(making).index(name)
+    assert making["base"] == {
+        "from": None, "made_by": "training", "labelled_images": 1292, "unlabelled_images": 0,
+        "benchmark": "train_cnn.tsv",
+    }  # fmt: skip
 
 
 def test_a_builder_stands_for_all_sizes_and_counts_with_what_it_imports(tmp_path):

@@ -1,5 +1,6 @@
 """The real Snakemake beyond the paper, on a small experiment: variants, choices on validation images, reports."""
 
+import json
 from collections import Counter
 
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 import yaml
 
 from conftest import REPOSITORY, SMALL, Workflow, changed, run_once
-from csnn.evaluation import decisions
+from csnn import responses
+from csnn.data import corruptions
+from csnn.evaluation import conformal, decisions
+from csnn.files import read_json
 
 GAP = changed(
     SMALL,
@@ -25,7 +29,7 @@ GAP = changed(
             {"cnn": ["lif"], "neurons": ["LIF"], "initial_voltage": ["half"]},
         ],
         "analyses": ["gap", "activity"],
-        "readouts": {"windows": [3, 6], "margins": [0.1], "hold": 2},
+        "readouts": {"windows": [3, 6], "margins": [0.1], "hold": 2, "conformal": {"coverage": 0.8}},
         "activity": {"images": 3},
     },
 )
@@ -51,15 +55,23 @@ class TestGap:
             "energy.csv",
             "breakeven.csv",
         }
-        tables |= {"health.csv", "findings.csv", "neurobench.csv"}
+        tables |= {
+            "health.csv",
+            "findings.csv",
+            "neurobench.csv",
+            "conformal.csv",
+            "conformal.md",
+            "effort.csv",
+            "effort.md",
+        }
         checksums = {f"{name}.sha256" for name in tables}
         assert {path.name for path in (gap.results / "tables").iterdir()} == tables | checksums
         assert {path.stem for path in (gap.results / "figures").iterdir()} == {
             "gap", "accuracy_over_time", "accuracy_vs_operations", "readouts_vs_tau",
         }  # fmt: skip
         assert {path.stem for path in (gap.results / "report").iterdir()} == {
-            "opening", "gap", "validation", "health", "neurobench", "layers", "costs",
-            "energy", "breakeven", "provenance",
+            "opening", "gap", "effort", "validation", "health", "neurobench", "layers", "costs",
+            "energy", "breakeven", "conformal", "provenance",
         }  # fmt: skip
         assert (gap.results / "report.html").is_file()
         assert gap.planned() == Counter()
@@ -98,6 +110,29 @@ class TestGap:
             assert row.accuracy == pytest.approx(accuracy)
             assert row.gap_points == pytest.approx(100 * (row.cnn_accuracy - accuracy))
         assert table["best"].sum() == 1
+
+    def test_early_decisions_are_calibrated_on_the_validation_images(self, gap):
+        table = pd.read_csv(gap.results / "tables" / "conformal.csv")
+        assert table["neuron"].tolist() == ["SRL", "SRL", "LIF"] and table["seed"].tolist() == [0, 1, 0]
+        for row in table.itertuples():
+            folder = gap.results / row.network / f"tau-{row.tau_syn_s}" / f"seed-{row.seed}"
+            calibration, test = (responses.read(folder / f"{images}.npz") for images in ("validation", "test"))
+            assert row.threshold == conformal.threshold(calibration.logits, calibration.labels, 0.8)
+            ended = conformal.decide(test.logits, row.threshold)
+            assert row.covered == ended.sets[np.arange(15), test.labels].mean()
+            assert row.single_share == (ended.sets.sum(axis=1) == 1).mean()
+            assert row.latency_ms_p50 == row.latency_steps_p50 == sorted(ended.steps)[7]
+            assert row.latency_steps_p99 == ended.steps.max()
+
+    def test_what_was_done_to_each_cnn_stands_beside_its_cost(self, gap):
+        effort = pd.read_csv(gap.results / "tables" / "effort.csv")
+        assert effort["cnn"].tolist() == ["base", "tuned", "lif"]
+        assert effort["from"].tolist()[1:] == ["base", "tuned"]
+        assert effort["labelled_images"].tolist() == [1277, 500, 500]
+        assert (effort["seconds"] > 0).all()
+        table = pd.read_csv(gap.results / "tables" / "gap.csv").query("readout == 'final step'").set_index("cnn")
+        for row in effort.iloc[1:].itertuples():
+            assert row.accuracy == table.loc[row.cnn, "accuracy"]
 
     def test_costs_are_of_the_chosen_configurations(self, gap):
         costs = pd.read_csv(gap.results / "tables" / "costs.csv")
@@ -151,6 +186,84 @@ def test_readouts_and_claims_of_the_papers_sweep(finished, tmp_path):
     assert set(claims["comparison"]) == {"loss of LIF - loss of RLR, tau 5 to 10 ms"}
 
 
+def test_disturbed_images_and_weights_of_a_finished_experiment(finished, tmp_path):
+    copy = finished.copy(tmp_path / "copy")
+    asked = {"kinds": ["pixel_loss"], "strengths": [2, 5], "images": 4, "networks": ["LIF"]}
+    changes = {"analyses": ["corruptions"], "corruptions": asked | {"weight_noise": [], "weight_bits": [16, 2]}}
+    files = ["results/small/tables/corruptions.csv", "results/small/figures/corruptions.png"]
+    planned = copy.planned(*files, changes=changes)
+    expected = [
+        "corrupt_images",
+        "cnn_outputs",
+        "gather",
+        "decide",
+        "disturb_weights",
+        "corruption_table",
+        "corruptions",
+    ]
+    assert planned == Counter({"simulate": 2} | dict.fromkeys(expected, 1))  # 2 strengths of 4 images, 6 in a shard
+    copy.run(*files, changes=changes)
+    assert copy.planned(*files, changes=changes) == Counter()
+    table = pd.read_csv(copy.results / files[0].removeprefix("results/small/"))
+    rows = table.set_index(["corruption", "strength", "network"])
+    assert [name for name in rows.index if name[2] == "LIF"] == [
+        ("clean", 0, "LIF"), ("pixel_loss", 2, "LIF"), ("pixel_loss", 5, "LIF"),
+        ("weight_bits", 16, "LIF"), ("weight_bits", 2, "LIF"),
+    ]  # fmt: skip
+    folder = copy.results / "LIF" / "tau-0.005" / "seed-0"
+    with (
+        np.load(copy.results / "images" / "test.npz") as test,
+        np.load(copy.results / "images" / "corrupted-pixel_loss.npz") as disturbed,
+    ):
+        np.testing.assert_array_equal(disturbed["images"][4:], corruptions.corrupt(test["images"][:4], "pixel_loss", 5))
+        labels = test["labels"][:4]
+    clean, made = (responses.read(folder / f"{name}.npz").logits[:, -1] for name in ("test", "corrupted-pixel_loss"))
+    assert rows.loc[("clean", 0, "LIF"), "accuracy"] == (clean[:4].argmax(1) == labels).mean()
+    assert rows.loc[("pixel_loss", 5, "LIF"), "accuracy"] == (made[4:].argmax(1) == labels).mean()
+    with np.load(folder / "disturbed-weights.npz") as file:
+        assert file["classes"].shape == (2, 4)
+        accuracies = (file["classes"] == labels).mean(axis=1)
+    assert rows.loc["weight_bits"]["accuracy"].tolist() == accuracies.tolist()
+
+
+def test_another_kind_of_synapse_adds_its_own_jobs_and_a_column(finished, tmp_path):
+    copy, scores = finished.copy(tmp_path / "copy"), "results/small/tables/scores.csv"
+    before = pd.read_csv(copy.folder / scores)
+    row = {"neurons": ["LIF"], "synapse": ["alpha"], "tau_syn_s": [0.0025]}
+    changes = {"snn.networks": [{}, row]}
+    planned = copy.planned(scores, changes=changes)
+    assert planned == {"compile_network": 1, "verify": 1, "simulate": 3, "gather": 1, "decide": 1, "scores": 1}
+    copy.run(scores, changes=changes)
+    table = pd.read_csv(copy.folder / scores)
+    alpha = table[table["synapse"] == "alpha"]
+    assert set(alpha["network"]) == {"LIF/alpha"} and set(alpha["tau_syn_s"]) == {0.0025}
+    pd.testing.assert_frame_equal(table[: len(before)].drop(columns="synapse"), before)
+    certificate = read_json(copy.results / "verification/LIF/alpha/seed-0/tau-0.0025.json")
+    assert certificate["largest_difference"] < 1e-9
+    assert not np.array_equal(
+        *(decisions.read(copy.results / f"{path}/seed-0/test-decisions.npz").leaders
+          for path in ("LIF/tau-0.005", "LIF/alpha/tau-0.0025"))
+    )  # fmt: skip
+
+
+def test_a_cnn_is_calibrated_and_its_history_says_how(finished, tmp_path):
+    copy = finished.copy(tmp_path / "copy")
+    variants = {"calibrated": {"calibrate": {"images": 200}}}
+    changes = {"cnn.variants": variants, "snn.networks": [{}, {"cnn": ["calibrated"], "neurons": ["LIF"]}]}
+    folder = "results/small/cnn/calibrated"
+    process = copy.run(f"{folder}/history.json", changes=changes)
+    assert "rule train_cnn" not in process.stdout + process.stderr
+    history = json.loads((copy.folder / folder / "history.json").read_text())["calibration"]
+    assert {key: history[key] for key in ("neuron", "method", "images", "held_out")} == {
+        "neuron": "LIF", "method": "least-squares", "images": 200, "held_out": 40,
+    }  # fmt: skip
+    assert all(set(layer) == {"layer", "ridge", "error_before", "error_after"} for layer in history["layers"])
+    assert len(history["layers"]) == 4
+    assert sum(layer["error_after"] for layer in history["layers"]) < sum(
+        layer["error_before"] for layer in history["layers"]
+    )
+
+
 @pytest.mark.parametrize("name", ["closing-the-gap", "robustness"])
 def test_experiments_are_accepted_and_list_their_jobs(tmp_path, name):
     config = yaml.safe_load((REPOSITORY / "experiments" / f"{name}.yaml").read_text())
@@ -168,7 +281,10 @@ def test_experiments_are_accepted_and_list_their_jobs(tmp_path, name):
             {"analyses": ["gap", "readouts"], "data.validation_images": 10},
             "readouts would show every configuration on the test images",
         ),
-        ({"analyses": ["all"]}, "config key analyses[0] is 'all'; it must be paper, readouts, claims, activity or gap"),
+        (
+            {"analyses": ["all"]},
+            "config key analyses[0] is 'all'; it must be paper, readouts, claims, activity, gap or corruptions",
+        ),
         ({"cnn.variants": {"RLR": {}}}, "config key cnn.variants has the name RLR, which stands for something else"),
         ({"cnn.variants": {"a": {"from": "b"}}}, "config key cnn.variants has no b; known are base, a"),
         (

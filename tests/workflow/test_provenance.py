@@ -26,7 +26,8 @@ class TestRecord:
         assert set(found["weights"]) == {"results/small/cnn/model.h5"}
         assert set(found["networks"]) == {f"results/small/{n}/networks/seed-0.npz" for n in ("RLR", "LIF")}
         assert {path.rpartition("/")[2] for path in found["tables"]} == {
-            "scores.csv", "table1.csv", "table1.md", "table2.csv", "table2.md", "health.csv", "findings.csv",
+            "scores.csv", "table1.csv", "table1.md", "table2.csv", "table2.md", "confidence.csv", "confidence.md",
+            "health.csv", "findings.csv",
             "neurobench.csv",
         }  # fmt: skip
         for files in found.values():

@@ -39,6 +39,7 @@ ITEMS = {
             "Accuracy and loss of RLR",
             "Accuracy and loss of every network",
             "Health check: what the layers of neurons do",
+            "How far probabilities can be trusted",
         },
     },
     "2 Responses": {

@@ -18,7 +18,7 @@ from csnn.evaluation import decisions
 
 OF_DECISIONS = {"accuracy_over_time", "settling_time", "confusion_matrices", "agreement_with_cnn"}
 FIGURES = {f"figure{i}" for i in range(1, 6)} | {"accuracy_vs_tau", "loss_vs_tau", "spikes_and_voltages"} | OF_DECISIONS
-PAGES = {"opening", "explorer", "provenance", "table1_page", "table2_page", "report"}
+PAGES = {"opening", "explorer", "provenance", "table1_page", "table2_page", "confidence_page", "report"}
 # what every change of a number ends in
 AGGREGATES = {"scores", "tables", "figure3", "figure5", "accuracy_vs_tau", "loss_vs_tau", "all"}
 AGGREGATES |= OF_DECISIONS | PAGES
@@ -138,6 +138,7 @@ class TestDryRun:
             "gather",
             "record",
             "record_activity",
+            "disturb_weights",
         }
         assert sent == training | simulation | {"decide"}
 
@@ -153,6 +154,8 @@ class TestRun:
             "table1.md",
             "table2.csv",
             "table2.md",
+            "confidence.csv",
+            "confidence.md",
             "health.csv",
             "findings.csv",
             "neurobench.csv",

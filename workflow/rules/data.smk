@@ -65,6 +65,8 @@ rule select_images:
         "<logs>/select_images/{images}.log",
     benchmark:
         "<benchmarks>/select_images/{images}.tsv"
+    wildcard_constraints:
+        images="test|validation|logit_image",
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -77,3 +79,26 @@ rule select_images:
         indices=sweep.indices,
     script:
         "../scripts/select_images.py"
+
+
+rule corrupt_images:  # a further set of images, of the test images at every strength of one kind of corruption
+    input:
+        "<results>/images/test.npz",
+    output:
+        "<results>/images/{corrupted}.npz",
+    log:
+        "<logs>/corrupt_images/{corrupted}.log",
+    benchmark:
+        "<benchmarks>/corrupt_images/{corrupted}.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        code=digest("corrupt_images.py"),
+        dataset=sweep.dataset,
+        corruption=sweep.corruption,
+    script:
+        "../scripts/corrupt_images.py"

@@ -9,12 +9,14 @@ SCORES = "<results>/tables/scores.csv"
 # on test images, all configurations, or what was chosen on validation images: no other network ever sees the test images
 choices = lambda: checkpoints.choose.get().output[0]
 reported = partial(sweep.reported, choices)
+disturbed = partial(sweep.disturbed, choices)
 
 
 rule decide:
     input:
         responses=f"{CONFIGURATION}/{{images}}.npz",
         cnn=sweep.cnn_outputs("logits"),
+        validation=sweep.validation_responses,
     output:
         f"{CONFIGURATION}/{{images}}-decisions.npz",
     log:
@@ -24,14 +26,14 @@ rule decide:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, 2 * TEST_IMAGES, SNN["steps"])),
-        runtime=scaled_by_attempt(10 + TEST_IMAGES / 1000),
+        mem_mb=scaled_by_attempt(megabytes(MOST_IMAGES, 2 * MOST_IMAGES, SNN["steps"])),
+        runtime=scaled_by_attempt(10 + MOST_IMAGES / 1000),
     params:
         code=digest("decide.py"),
         settings=sweep.simulation_settings,
         described=sweep.described,
         seed_matters=sweep.seed_matters,
-        readouts=config["readouts"],
+        readouts={name: value for name, value in config["readouts"].items() if value is not None},
     script:
         "../scripts/decide.py"
 
@@ -111,6 +113,30 @@ rule gap_table:
         "../scripts/gap.py"
 
 
+rule effort:  # not among TABLES: seconds differ from run to run
+    input:
+        gap="<results>/tables/gap.csv",
+    output:
+        csv="<results>/tables/effort.csv",
+        markdown="<results>/tables/effort.md",
+    log:
+        "<logs>/effort.log",
+    benchmark:
+        "<benchmarks>/effort.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest("effort.py"),
+        making=sweep.making,
+        benchmarks=f"results/{config['experiment']}/benchmarks",
+    script:
+        "../scripts/effort.py"
+
+
 rule tables:
     input:
         scores=SCORES,
@@ -120,7 +146,7 @@ rule tables:
     output:
         expand(
             "<results>/tables/{table}.{format}",
-            table=["table1", "table2"] + ["comparison"] * config["tables"]["compare_with_paper"],
+            table=["table1", "table2", "confidence"] + ["comparison"] * config["tables"]["compare_with_paper"],
             format=["csv", "md"],
         ),
     log:
@@ -271,13 +297,96 @@ if sweep.engine == "event":  # NengoDL keeps no record of single neurons here
             "../scripts/record.py"
 
 
+rule conformal:
+    input:
+        decisions=reported(DECISIONS),
+        certificates=CERTIFICATES,
+    output:
+        csv="<results>/tables/conformal.csv",
+        markdown="<results>/tables/conformal.md",
+    log:
+        "<logs>/conformal.log",
+    benchmark:
+        "<benchmarks>/conformal.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=digest("conformal.py"),
+        settings=lambda wildcards: list(map(sweep.hash_of_settings, sweep.reported_configurations(choices))),
+        validation_images=VALIDATION_IMAGES,
+    script:
+        "../scripts/conformal.py"
+
+
+rule disturb_weights:  # one job for all strengths: a few hundred images of each take seconds
+    input:
+        network="<results>/{network}/networks/seed-{seed}.npz",
+        images="<results>/images/test.npz",
+    output:
+        f"{CONFIGURATION}/disturbed-weights.npz",
+    log:
+        "<logs>/disturb_weights/{network}/tau-{tau}/seed-{seed}.log",
+    benchmark:
+        "<benchmarks>/disturb_weights/{network}/tau-{tau}/seed-{seed}.tsv"
+    conda:
+        "../../envs/simulate.yaml"
+    resources:
+        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, config["corruptions"]["images"], SNN["steps"])),
+        runtime=scaled_by_attempt(minutes(10 * config["corruptions"]["images"], SNN["steps"], "event")),
+    params:
+        code=digest("disturb_weights.py"),
+        settings=sweep.simulation_settings,
+        disturbances={key: config["corruptions"][key] for key in ("weight_noise", "weight_bits", "images", "seed")},
+    script:
+        "../scripts/disturb_weights.py"
+
+
+rule corruption_table:
+    input:
+        clean=disturbed(DECISIONS),
+        certificates=CERTIFICATES,
+        images=disturbed(*(f"{CONFIGURATION}/{images}-decisions.npz" for images in sweep.corrupted)),
+        weights=(
+            disturbed(f"{CONFIGURATION}/disturbed-weights.npz")
+            if config["corruptions"]["weight_noise"] or config["corruptions"]["weight_bits"]
+            else []
+        ),
+    output:
+        csv="<results>/tables/corruptions.csv",
+        markdown="<results>/tables/corruptions.md",
+    log:
+        "<logs>/corruption_table.log",
+    benchmark:
+        "<benchmarks>/corruption_table.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=scaled_by_attempt(4000),
+        runtime=20,
+    params:
+        code=digest("corruptions.py"),
+        settings=lambda wildcards: list(map(sweep.hash_of_settings, sweep.disturbed_configurations(choices))),
+        kinds=config["corruptions"]["kinds"],
+        strengths=config["corruptions"]["strengths"],
+        images=config["corruptions"]["images"],
+    script:
+        "../scripts/corruptions.py"
+
+
 # the tables that each analysis ends in, those that every one does, and all that the configured ones do
+EARLY = rules.conformal.output if config["readouts"]["conformal"] else []
 TABLES = {
-    "paper": [SCORES, rules.tables.output],
-    "readouts": SCORES,
-    "claims": [SCORES, rules.claims.output],
+    "paper": [SCORES, rules.tables.output, EARLY],
+    "readouts": [SCORES, EARLY],
+    "claims": [SCORES, rules.claims.output, EARLY],
     "activity": rules.cost_tables.output,
-    "gap": [rules.validation.output, rules.choose.output, rules.gap_table.output],
+    "gap": [rules.validation.output, rules.choose.output, rules.gap_table.output, EARLY],
+    "corruptions": rules.corruption_table.output,
 }
 HEALTH = rules.health.output if sweep.engine == "event" else []
 FINAL_TABLES = [*(TABLES[analysis] for analysis in ANALYSES), HEALTH]

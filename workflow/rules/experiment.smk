@@ -67,6 +67,7 @@ def digest(script):
 sweep = Sweep(config, digest)
 ANALYSES, SNN = config["analyses"], config["snn"]
 TEST_IMAGES, VALIDATION_IMAGES = config["data"]["test_images"], config["data"]["validation_images"]
+MOST_IMAGES = max(sweep.number_of_images.values())
 
 
 pathvars:
@@ -83,5 +84,6 @@ wildcard_constraints:
     rates=r"[0-9.ex+-]+(-at-[0-9.]+)?",
     seed=r"\d+",
     shard=r"\d+-of-\d+",
-    images="test|validation|logit_image",
+    images="|".join(["test", "validation", "logit_image", *sweep.corrupted]),
+    corrupted="|".join(sweep.corrupted) or "none",
     table="[a-z0-9]+",

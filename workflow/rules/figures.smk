@@ -4,6 +4,7 @@ A further figure is a function in csnn/figures and an entry here: the names unde
 (scripts/figure.py reads the files).
 """
 
+from csnn.evaluation import confidence, robustness
 from csnn.report.contents import Item, numbered
 from csnn.words import MOST_CURVES, tau
 
@@ -13,6 +14,12 @@ AS_PAPER = ", which is what the paper reports" if WITH_PAPER else ""
 OF_SEEDS = f"With several seeds (here: {', '.join(map(str, sweep.seeds))})"
 SHOWN_IMAGE = "image {index} of the {split} set".format(**config["figures"]["logit_image"])
 FIRST_CNN = f", the first of several ({sweep.cnns[0]})" if len(sweep.cnns) > 1 else ""
+DELAYS = (
+    " Kinds of synapse differ in their lines and stand at their mean delay: τ of a lowpass, 2 τ of an alpha, τ and the "
+    "rise together of a double exponential."
+    if len({str(network["synapse"]) for network in sweep.networks.values()}) > 1
+    else ""
+)
 TAUS = {tau_syn_s for network in sweep.networks.values() for tau_syn_s in network["tau_syn_s"]}
 CONVERSIONS = {
     (network["variant"], str(network["max_rate_hz"]), network["initial_voltage"]) for network in sweep.networks.values()
@@ -20,6 +27,11 @@ CONVERSIONS = {
 MANY_TAUS = " Each time constant is a row of colours, without interval." * (len(TAUS) > MOST_CURVES)
 MANY_NETWORKS = " Each network is a row of colours, without intervals." * (len(CONVERSIONS) > MOST_CURVES)
 EVERYWHERE = {"paper", "readouts", "claims", "gap"}
+DISTURBED = f"{config['corruptions']['images']} test images"
+STRENGTHS = (
+    "Strengths of the images' corruptions are levels, those of CIFAR-10-C but for pixel loss; docs/analyses.md has their "
+    "formulas. Weight noise is in shares of the largest weight of a connection; bits are those of each weight."
+)
 
 
 def of_paper(part):
@@ -58,7 +70,7 @@ FIGURES = {
         caption=f"Accuracy of every network against the synaptic time constant τ, on {IMAGES}. Left: time-averaged, "
         f"over all {SNN['steps']} time steps{AS_PAPER}. Right: at the final step. Bars, and the "
         "band of the CNN, are 95 % intervals over images: Wilson's where each image is right or wrong, otherwise the "
-        f"bootstrap's. {OF_SEEDS}, values and bounds are means over them.{MANY_NETWORKS}",
+        f"bootstrap's. {OF_SEEDS}, values and bounds are means over them.{MANY_NETWORKS or DELAYS}",
     ),
     "loss_vs_tau": Item(
         heading="Results",
@@ -71,7 +83,7 @@ FIGURES = {
         caption=f"Cross-entropy loss, in nats, of every network against the synaptic time constant τ, on {IMAGES}. "
         f"Left: time-averaged, over all {SNN['steps']} time steps{AS_PAPER}. Right: at the "
         "final step. Bars, and the band of the CNN, are 95 % bootstrap intervals over images. "
-        f"{OF_SEEDS}, values and bounds are means over them.{MANY_NETWORKS}",
+        f"{OF_SEEDS}, values and bounds are means over them.{MANY_NETWORKS or DELAYS}",
     ),
     "readouts_vs_tau": Item(
         heading="Results",
@@ -81,7 +93,7 @@ FIGURES = {
         draw="accuracy.readouts_vs_tau",
         input={"scores": f"<results>/tables/{'validation' if 'gap' in ANALYSES else 'scores'}.csv"},
         caption="Accuracy of each readout against the synaptic time constant; means over seeds, bars are 95 % "
-        "intervals over images, the dashed line is the CNN of each row.",
+        f"intervals over images, the dashed line is the CNN of each row.{DELAYS}",
     ),
     "gap": Item(
         heading="Results",
@@ -105,6 +117,40 @@ FIGURES = {
         "(Wilson's) over images at each step by itself; the dashed line is the CNN that the network was made from. "
         f"{OF_SEEDS}, their mean. Until spikes have passed every filter, the decision says nothing about the image."
         f"{MANY_TAUS}",
+    ),
+    "ece_over_time": Item(
+        heading="Results",
+        part="Confidence",
+        title="Calibration over time",
+        analyses={"readouts"},
+        draw="confidence.ece_over_time",
+        input={"decisions": reported(DECISIONS)},
+        labels={"measure": "ECE"},
+        caption=f"Expected calibration error of the decision at each time step, on {IMAGES}; the dashed line is the CNN "
+        f"that the network was made from. {OF_SEEDS}, their mean. {confidence.MEANING}",
+    ),
+    "brier_over_time": Item(
+        heading="Results",
+        part="Confidence",
+        title="Calibration over time",
+        analyses={"readouts"},
+        draw="confidence.brier_over_time",
+        input={"decisions": reported(DECISIONS)},
+        labels={"measure": "Brier score"},
+        caption=f"Brier score at each time step, on {IMAGES}; the dashed line is the CNN that the network was made from. "
+        f"{OF_SEEDS}, their mean. {confidence.MEANING}",
+    ),
+    "corruptions": Item(
+        heading="Results",
+        part="Robustness",
+        title="Accuracy with disturbed images and weights",
+        analyses={"corruptions"},
+        draw="robustness.corruptions",
+        input={"corruptions": "<results>/tables/corruptions.csv"},
+        labels={"of": "first seed"},
+        caption=f"Accuracy at the final step on {DISTURBED}, clean (0) and at each strength, one panel for each kind of "
+        f"disturbance; bars are 95 % intervals over images (Wilson's). The dashed line is the CNN on the same images; "
+        f"its weights are not disturbed. {STRENGTHS}",
     ),
     "settling_time": Item(
         heading="Results",

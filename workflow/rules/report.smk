@@ -29,12 +29,42 @@ PAGES = {
         caption=f"Accuracy and cross-entropy loss of the CNN and of every network, {AVERAGED}, on {IMAGES}; with several "
         f"seeds, mean ± standard deviation over the seeds. {ELSEWHERE}",
     ),
+    "confidence": Item(
+        heading="Results",
+        part="Tables",
+        title="How far probabilities can be trusted",
+        analyses={"paper"},
+        caption=f"Accuracy, confidence and calibration of the CNN, and of each network at the final step, on {IMAGES}; "
+        f"{OF_SEEDS[0].lower()}{OF_SEEDS[1:]}, their mean. {confidence.MEANING} A click on a column's head sorts by it.",
+    ),
+    "conformal": Item(
+        heading="Results",
+        part="Tables",
+        title="Early decisions with a guarantee",
+        analyses=EVERYWHERE if config["readouts"]["conformal"] else set(),
+        caption="Split conformal prediction: at each step the classes are left whose logit is at most a threshold below "
+        "the largest, and an image is decided at the first step at which one is left. Images that keep several end at "
+        f"the final step. The threshold is calibrated on {VALIDATION_IMAGES} images held out of training, such that the "
+        f"classes left at the end hold the true one with at least the wanted probability; covered is their share on "
+        f"{IMAGES}, with its 95 % interval. The promise is for the average over calibration and test images drawn "
+        "alike: not for the decided ones alone, nor for a class, nor for CNNs that have seen the validation images. "
+        "A click on a column's head sorts by it.",
+    ),
+    "corruptions": Item(
+        heading="Results",
+        part="Tables",
+        title="Accuracy with disturbed images and weights",
+        analyses={"corruptions"},
+        labels={"of": "first seed"},
+        caption=f"On {DISTURBED}. {robustness.NOTE} {STRENGTHS} A click on a column's head sorts by it.",
+    ),
     "scores": Item(
         heading="Results",
         part="Tables",
         title="Every configuration under every readout",
         analyses={"readouts", "claims"},
-        caption=f"All are shown on {IMAGES}; picking the best row would be choosing on the test set. {INTERVALS}",
+        caption=f"All are shown on {IMAGES}; picking the best row would be choosing on the test set. "
+        f"{confidence.MEANING} {INTERVALS}",
     ),
     "gap": Item(
         heading="Results",
@@ -45,6 +75,16 @@ PAGES = {
         f"{IMAGES}; accuracies are means over seeds, whose spread is seed_sd_points. gap_points is the CNN's accuracy "
         "minus the network's; p is McNemar's exact test, first seed, adjusted by Holm's method. A non-significant "
         f"difference does not prove equality; the interval shows how large it could be. {INTERVALS}",
+    ),
+    "effort": Item(
+        heading="Results",
+        part="Tables",
+        title="What was done to each CNN, and what it cost",
+        analyses={"gap"},
+        caption="Each CNN is made from the one in the column from. Seconds are those of its job, of which starting "
+        "TensorFlow takes some, while other jobs may have run beside it; images with labels are those that it was "
+        "trained or tuned with, images without labels those that set gains or calibrated it. Accuracies are those of "
+        f"the networks made from it, at the final step, on {IMAGES}. {INTERVALS}",
     ),
     "validation": Item(
         heading="Results",

@@ -77,7 +77,7 @@ rule simulate:
         "../../envs/simulate.yaml" if sweep.engine == "event" else "../../envs/tensorflow.yaml"
     resources:
         mem_mb=scaled_by_attempt(
-            megabytes(TEST_IMAGES, sweep.shard * sweep.taus_per_job, SNN["steps"]) if sweep.engine == "event" else 4000
+            megabytes(MOST_IMAGES, sweep.shard * sweep.taus_per_job, SNN["steps"]) if sweep.engine == "event" else 4000
         ),
         runtime=scaled_by_attempt(minutes(sweep.shard * sweep.taus_per_job, SNN["steps"], sweep.engine)),
     params:
@@ -102,8 +102,8 @@ rule gather:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=scaled_by_attempt(megabytes(TEST_IMAGES, TEST_IMAGES, SNN["steps"])),
-        runtime=scaled_by_attempt(10 + TEST_IMAGES / 1000),
+        mem_mb=scaled_by_attempt(megabytes(MOST_IMAGES, MOST_IMAGES, SNN["steps"])),
+        runtime=scaled_by_attempt(10 + MOST_IMAGES / 1000),
     params:
         code=digest("gather.py"),
         settings=sweep.simulation_settings,

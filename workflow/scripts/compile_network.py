@@ -1,6 +1,6 @@
 """Convert the CNN with NengoDL and compile the spiking network for the event-driven engine.
 
-The time constant of the synapses is not part of what is compiled: `simulate` sets it.
+The time constant of the synapses is not part of what is compiled: `simulate` sets it. Their kind is.
 """
 
 from csnn.job import logged
@@ -17,6 +17,7 @@ with logged(snakemake):
     from csnn.files import hash_of_file, read_json
     from csnn.model import cnn
     from csnn.nengodl_compat import use_threads
+    from csnn.synapses import LOWPASS
 
     conversion = snakemake.params.conversion
     use_threads(snakemake.threads)
@@ -28,6 +29,7 @@ with logged(snakemake):
         conversion["neuron_parameters"],
         max_rate_hz=verification.certified_rates(certificate, origin, conversion["max_rate_hz"]),
         initial_voltage=conversion["initial_voltage"],
+        synapse=conversion.get("synapse", LOWPASS),
         seed=int(snakemake.wildcards.seed),
     )
     made_from = {"model": origin, "settings": json.dumps(conversion, sort_keys=True)}

@@ -22,6 +22,11 @@ with logged(snakemake):
         "versions": answers.provenance["versions"],
         "logits_sha256": decisions.fingerprint(answers.logits),
     }
-    configured = readouts.configured(**params.readouts)
+    validation = None
+    if snakemake.input.validation:
+        others = responses.read(snakemake.input.validation)
+        check_settings(snakemake.input.validation, others.provenance, params.settings)
+        validation = others.logits, others.labels
+    configured = readouts.configured(**params.readouts, validation=validation)
     decided = decisions.decide(configuration, answers.logits, answers.labels, cnn["logits"], configured)
     decisions.write(snakemake.output[0], decided)

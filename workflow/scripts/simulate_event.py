@@ -12,7 +12,9 @@ with logged(snakemake):
     settings = snakemake.params.settings
     images = read_selection(snakemake.input.images, settings["cnn"]["dataset"])
     shard = slice(*snakemake.params.positions)
-    network = load_network(snakemake.input.network, {key: settings[key] for key in (*SETTINGS, "seed")})
+    network = load_network(
+        snakemake.input.network, {key: settings[key] for key in (*SETTINGS, "synapse", "seed") if key in settings}
+    )
     simulations = simulate_time_constants(
         network,
         images["images"][shard],

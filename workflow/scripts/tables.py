@@ -1,4 +1,4 @@
-"""Make the paper's two tables, and the comparison with its published numbers, as CSV and Markdown."""
+"""Make the paper's two tables, that of confidence, and the comparison with published numbers, as CSV and Markdown."""
 
 from csnn.job import logged
 
@@ -8,12 +8,16 @@ with logged(snakemake):
     import pandas as pd
 
     from csnn import words
-    from csnn.evaluation import tables
+    from csnn.evaluation import confidence, tables
     from csnn.files import write_table, write_text
 
     scores = tables.read(snakemake.input.scores)
     caption = tables.caption(scores)
-    made = {"table1": (tables.table1(scores), caption), "table2": (tables.table2(scores), caption)}
+    made = {
+        "table1": (tables.table1(scores), caption),
+        "table2": (tables.table2(scores), caption),
+        "confidence": (tables.confidence_table(scores), confidence.MEANING),
+    }
     if snakemake.input.published:
         table = tables.comparison(scores, pd.read_csv(snakemake.input.published))
         made["comparison"] = table, f"{caption} Differences are ours minus the paper's."

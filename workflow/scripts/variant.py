@@ -1,10 +1,11 @@
-"""Make a variant of a CNN: change its architecture, keep the weights that still fit, and tune what results."""
+"""Make a variant of a CNN: change its architecture, keep weights that still fit, tune and calibrate what results."""
 
 from csnn.job import logged, progress
 
 with logged(snakemake):
     from csnn.model import cnn
     from csnn.model import tuning
+    from csnn.model.calibration import calibrate
     from csnn.model.equivalent import CHECKED_IMAGES
     from csnn.model.graph import with_average_pooling
     from csnn.data.images import pixels, read_images, training_set
@@ -37,6 +38,11 @@ with logged(snakemake):
             model, history = tuning.tune_to_rate_curve(model, images, labels, **tune["rate_curve"], **options)
         else:
             history = tuning.tune(model, images, labels, **options)
+    if settings := snakemake.params.cnn.get("calibrate"):
+        images, _ = training_set(dataset, snakemake.params.held_out, settings["images"])
+        to = settings["rate_curve"] or {}
+        model, calibration = calibrate(model, images, method=settings["method"], progress=progress, **to)
+        history["calibration"] = {"neuron": settings["neuron"]} | calibration
     cnn.save(model, snakemake.output.model, snakemake.params.cnn)
     write_json(snakemake.output.architecture, {"layers": cnn.describe(model)})
     write_json(snakemake.output.history, history)

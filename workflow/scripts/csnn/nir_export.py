@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from csnn import synapses
 from csnn.event.network import IMAGE, LINEAR, READOUT, Connection, Convolution, Layer, Network, Pooling, Reshape, Shape
 from csnn.event.plan import lowpass
 from csnn.files import InputError, atomic_write
@@ -139,6 +140,11 @@ def _connection(
         else:
             raise InputError(f"layer {layer.name} reads another layer in a new shape, which NIR cannot say")
     if lowpass(connection.tau_syn_s, dt_s).decay:
+        if len(connection.time_constants_s) > 1:  # two leaky integrators in a row would delay twice
+            raise InputError(
+                f"layer {layer.name} is fed by synapses of the kind {synapses.text(connection.synapse)}; an exported "
+                "network can have lowpass synapses only"
+            )
         tau = np.full(now, connection.tau_syn_s)
         chain.append(("synapse", nir.LI(tau=tau, r=np.ones(now), v_leak=np.zeros(now))))
     linear = connection.linear

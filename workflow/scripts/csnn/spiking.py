@@ -18,8 +18,9 @@ import numpy as np
 
 from csnn import neurons, verification
 from csnn.event import simulator as event
-from csnn.event.network import Network, load_network
+from csnn.event.network import Network, load_network, with_synapse
 from csnn.files import InputError
+from csnn.synapses import LOWPASS, Synapse
 
 
 def with_legacy_keras(function: Callable) -> Callable:
@@ -86,6 +87,7 @@ def convert(
     neuron_parameters: Mapping[str, Any] | None = None,
     *,
     tau_syn_s: float | None = 0.005,
+    synapse: Synapse = LOWPASS,
     max_rate_hz: float | Sequence[float] = 415.0,
     initial_voltage: str = "random",
     seed: int = 0,
@@ -102,6 +104,9 @@ def convert(
         Parameters of the neuron type by their names in ``config.yaml``, times in seconds; by default those of its type.
     tau_syn_s
         Synaptic time constant in seconds; None for no filter. `csnn.simulate` can set another one.
+    synapse
+        Kind of synapse: ``lowpass``, ``alpha`` or ``{"rise_s": seconds}``, a double exponential that decays with
+        `tau_syn_s`. `csnn.simulate` can set another one.
     max_rate_hz
         Firing rate of a neuron whose activation in the CNN is 1, in Hz; a sequence has one for each layer of neurons.
     initial_voltage
@@ -126,11 +131,14 @@ def convert(
         "neuron_parameters": neurons.with_defaults(neuron, neuron_parameters or {}),
         "initial_voltage": initial_voltage,
         "max_rate_hz": max_rate_hz if isinstance(max_rate_hz, float | int) else list(max_rate_hz),
+        **({"synapse": synapse} if synapse != LOWPASS else {}),
     }
     converter = _converter(model, conversion, tau_syn_s, seed)
     network = compile_network(
         converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], seed
     )
+    if synapse != LOWPASS and network.with_synapses:  # from the coefficients of a filter its times follow inexactly
+        network = with_synapse(network, tau_syn_s, synapse)
     return dataclasses.replace(network, provenance={**network.provenance, "conversion": json.dumps(conversion)})
 
 
@@ -141,6 +149,7 @@ def verify(
     images: np.ndarray,
     *,
     tau_syn_s: float | None = 0.005,
+    synapse: Synapse | None = None,
     dt_s: float = 0.001,
     steps: int = 100,
 ) -> dict[str, Any]:
@@ -156,6 +165,8 @@ def verify(
         As the CNN takes them.
     tau_syn_s
         Synaptic time constant in seconds; None for no filter.
+    synapse
+        Kind of synapse; by default the network's.
     dt_s
         Length of a time step in seconds.
     steps
@@ -168,9 +179,11 @@ def verify(
     """
     from csnn.nengodl import simulator as nengodl
 
-    converter = _converter(model, json.loads(network.provenance["conversion"]), tau_syn_s, network.seed)
+    synapse = network.synapse if synapse is None else synapse
+    conversion = json.loads(network.provenance["conversion"]) | {"synapse": synapse}
+    converter = _converter(model, conversion, tau_syn_s, network.seed)
     reference = nengodl.simulate(converter, images, minibatch=len(images), dt_s=dt_s, steps=steps)
-    logits = event.simulate(network, images, tau_syn_s=tau_syn_s, dt_s=dt_s, steps=steps).logits
+    logits = event.simulate(network, images, tau_syn_s=tau_syn_s, synapse=synapse, dt_s=dt_s, steps=steps).logits
     return verification.certificate(reference, logits)
 
 

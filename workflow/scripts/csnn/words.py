@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from csnn.synapses import parse
+
 CNN = "CNN"
 """The neuron of a CNN itself in tables and figures."""
 
@@ -37,6 +39,12 @@ def tau(tau_syn_s: float | None) -> str:
 def at_tau(tau_syn_s: float | None) -> str:
     """Write a synaptic time constant within a sentence: "at τ = 5 ms", or "without filter"."""
     return "without filter" if pd.isna(tau_syn_s) else f"at {tau(tau_syn_s)}"
+
+
+def synapse(text: str) -> str:
+    """Write a kind of synapse, as tables hold it, in words: "lowpass", "alpha", "double exponential, rise 1 ms"."""
+    kind = parse(text)
+    return kind if isinstance(kind, str) else f"double exponential, rise {milliseconds(kind['rise_s'])} ms"
 
 
 def bounded(value: float, low: float, high: float) -> str:
@@ -84,6 +92,8 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
         if name == "tau_syn_s":
             is_cnn = frame.get("neuron", pd.Series("", frame.index)) == CNN
             shown["τ (ms)"] = values.map(milliseconds).mask(is_cnn, "").tolist()
+        elif name == "synapse":
+            shown[name] = ["" if pd.isna(value) else synapse(value) for value in values]
         elif pd.api.types.is_float_dtype(values):
             scale, form = 100 if name in PERCENT else 1, _form(name)
             shown[column(name)] = [_text(scale * value, form) for value in values]
@@ -94,7 +104,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
                     f"{low} to {high}" if low else "" for low, high in texts
                 ]
         else:
-            shown[column(name)] = ["" if value is None or value is pd.NA else str(value) for value in values]
+            shown[column(name)] = [str(value) for value in values.astype(object).where(values.notna(), "")]
     return pd.DataFrame(shown)
 
 
@@ -103,6 +113,11 @@ PERCENT = {
     "cnn_accuracy": "accuracy of its CNN (%)",
     "validation_accuracy": "validation accuracy (%)",
     "agreement": "agrees with its CNN (%)",
+    "confidence": "confidence (%)",
+    "ece": "ECE (%)",
+    "covered": "covered (%)",
+    "coverage": "coverage wanted (%)",
+    "single_share": "a single class (%)",
     "silent_share": "silent (%)",
     "never_active_share": "never active (%)",
     "saturated_share": "saturated (%)",
@@ -111,11 +126,16 @@ PERCENT = {
 
 COLUMNS = {
     "cnn": "CNN",
+    "brier": "Brier score",
     "max_rate_hz": "maximal rate (Hz)",
     "loss": "loss (nats)",
     "gap_points": "gap to its CNN (points)",
     "difference_points": "difference (points)",
     "latency_ms": "decides after (ms, mean)",
+    **{f"latency_{unit}_p{p}": f"{p} % have ended after ({unit})" for unit in ("steps", "ms") for p in (50, 90, 99)},
+    "lost_points": "lost against clean (points)",
+    "lost_more_points": "lost more than its CNN (points)",
+    "p_lost_more": "p of that",
     "latency_ms_median": "decides after (ms, median)",
     "settling_ms_median": "settles after (ms, median)",
     "seed_sd_points": "standard deviation over seeds (points)",
@@ -166,15 +186,17 @@ def column(name: str) -> str:
 
 def _form(name: str) -> str:
     """Return the format of a column's numbers."""
-    if name == "p":
+    if name in ("p", "p_lost_more"):
         return "p"
     if "difference" in name:
         return "+.2f"
+    if name == "brier":
+        return ".3f"
     if name.endswith("_share"):
         return ".1f"
     if name.startswith(("active_rate", "saturated_above")):
         return ".0f"
-    words = ("accuracy", "agreement", "points", "loss", "correlation")
+    words = ("accuracy", "agreement", "points", "loss", "correlation", "confidence", "ece", "covered", "set_size")
     return ".2f" if any(word in name for word in words) else ".4g"
 
 

@@ -17,7 +17,8 @@ from csnn.evaluation import metrics, statistics
 from csnn.evaluation.decisions import Decided, by_network
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.evaluation.readouts import CONFIDENCE, WINDOW
-from csnn.evaluation.tables import SETTINGS, settings
+from csnn.evaluation.tables import SYNAPSE, settings, settings_in, with_synapses
+from csnn.synapses import LOWPASS
 from csnn.words import CNN, milliseconds
 
 TOLERATED_POINTS = 0.5
@@ -65,7 +66,7 @@ def choose(validation: pd.DataFrame) -> pd.DataFrame:
     table["best"] = False
     if spiking.any():
         table.loc[table.loc[spiking, "validation_accuracy"].idxmax(), "best"] = True
-    return table[[*SETTINGS, "readout", "kind", "window", "margin", "hold", "validation_accuracy", "best"]]
+    return table[[*settings_in(table), "readout", "kind", "window", "margin", "hold", "validation_accuracy", "best"]]
 
 
 def _steady_accuracy(rows: pd.DataFrame) -> float:
@@ -119,10 +120,36 @@ def gap_table(choices: pd.DataFrame, test: Iterable[Decided]) -> pd.DataFrame:
             }
         )
         differences.append(right[0].mean() - first.cnn_right.mean())
-    table = pd.DataFrame(rows)
+    table = with_synapses(pd.DataFrame(rows))
     table["p"] = statistics.holm(table["p"])
     table["against_cnn"] = list(map(statistics.verdict, differences, table["p"]))
     return table.drop(columns="network")
+
+
+def effort_table(making: Mapping[str, Mapping], seconds: Mapping[str, float], gap: pd.DataFrame) -> pd.DataFrame:
+    """What was done to each CNN, what that cost, and how accurate its networks then are at the final step.
+
+    Parameters
+    ----------
+    making
+        By the CNN's name, from the first: ``from``, ``made_by``, ``labelled_images``, ``unlabelled_images``.
+    seconds
+        By the CNN's name how long that took, where it is known; without what it is made from.
+    gap : DataFrame
+        See `gap_table`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``cnn``, those of `making`, ``seconds``; and a row for each network, or one without network:
+        ``cnn_accuracy``, ``neuron``, ``max_rate_hz``, ``tau_syn_s``, ``accuracy`` with its interval.
+    """
+    rows = [{"cnn": cnn, **how, "seconds": seconds.get(cnn, np.nan)} for cnn, how in making.items()]
+    scores = ["accuracy", "accuracy_low", "accuracy_high"]
+    final = gap.loc[
+        gap["readout"] == FINAL_STEP, ["cnn", "cnn_accuracy", "neuron", "max_rate_hz", "tau_syn_s", *scores]
+    ]
+    return pd.DataFrame(rows).merge(final, on="cnn", how="left")
 
 
 def claims(configurations: Sequence[Decided]) -> pd.DataFrame:
@@ -134,16 +161,18 @@ def claims(configurations: Sequence[Decided]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``claim``, ``cnn``, ``max_rate_hz``, ``initial_voltage``, ``readout``, ``comparison``,
+        Columns ``claim``, ``cnn``, ``max_rate_hz``, ``initial_voltage``, ``synapse`` if any is not a lowpass,
+        ``readout``, ``comparison``,
         ``difference_points`` with its interval, ``p`` (of a paired test, adjusted by Holm's method within each claim
         and readout) and ``answer``.
     """
-    groups: dict[str, list[Decided]] = {}
+    keys = [*CONVERSION, SYNAPSE] if any(SYNAPSE in decided.configuration for decided in configurations) else CONVERSION
+    groups: dict[str, tuple[dict, list[Decided]]] = {}
     for decided in configurations:
-        groups.setdefault(str([decided.configuration[key] for key in CONVERSION]), []).append(decided)
+        conversion = {key: ({SYNAPSE: LOWPASS} | decided.configuration)[key] for key in keys}
+        groups.setdefault(str(conversion), (conversion, []))[1].append(decided)
     families = []
-    for members in groups.values():
-        conversion = {key: members[0].configuration[key] for key in CONVERSION}
+    for conversion, members in groups.values():
         for readout in (*members[0].readouts, TIME_AVERAGED):
             right = _right_by_configuration(members, readout)
             for claim, comparisons in (
@@ -155,7 +184,7 @@ def claims(configurations: Sequence[Decided]) -> pd.DataFrame:
                     for words, ours, theirs in comparisons
                 ]
                 families.append(_answered(claim, rows))
-    columns = ["claim", *CONVERSION, "readout", "comparison", "difference_points", "difference_points_low"]
+    columns = ["claim", *keys, "readout", "comparison", "difference_points", "difference_points_low"]
     columns += ["difference_points_high", "p", "answer"]
     return pd.DataFrame([row for rows in families for row in rows], columns=columns)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.evaluation import metrics, readouts, statistics
+from csnn.evaluation import confidence, conformal, metrics, readouts, statistics
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.files import ALL_AGAIN, InputError, read_npz_with_metadata, write_npz
 
@@ -36,6 +36,9 @@ class Decided(NamedTuple):
         What the CNN decides that the network was converted from.
     scores : list of dict
         One row of the table of scores for each readout, the time-averaged scores first; see `score_readouts`.
+    confidence : dict of str to list of float
+        How far probabilities can be trusted at each step, see `csnn.evaluation.confidence.over_time`; and of the CNN
+        that the network was converted from, under the same names with ``cnn_`` before them, its one value.
     """
 
     configuration: dict[str, Any]
@@ -46,6 +49,7 @@ class Decided(NamedTuple):
     labels: NDArray[np.int64]
     cnn_classes: NDArray[np.int64]
     scores: list[dict[str, Any]]
+    confidence: dict[str, list[float]]
 
     @property
     def network(self) -> tuple[str, float | None]:
@@ -104,8 +108,31 @@ def decide(
         labels=labels,
         cnn_classes=cnn_logits.argmax(axis=1),
         scores=[],
+        confidence=confidence.over_time(logits, labels)
+        | {f"cnn_{name}": values for name, values in confidence.over_time(cnn_logits, labels).items()},
     )
-    return decided._replace(scores=score_readouts(decided, configured, metrics.score(logits, labels)))
+    rows = score_readouts(decided, configured, metrics.score(logits, labels))
+    for row, readout in zip(rows[1:], configured, strict=True):
+        if readout.kind == readouts.CONFORMAL and readout.margin is not None:
+            sets = conformal.decide(logits, readout.margin).sets
+            row |= {"coverage": readout.coverage, **covered(sets, labels)}
+    return decided._replace(scores=rows)
+
+
+def covered(sets: NDArray[np.bool_], labels: NDArray) -> dict[str, float | None]:
+    """Describe the prediction sets (images, classes) in which a readout with a guarantee ended.
+
+    Returns
+    -------
+    dict
+        ``covered``, the share of images whose set holds the true class, with its 95 % interval; ``single_share`` of
+        sets with one class; and ``set_size``, their mean number of classes.
+    """
+    holds, sizes = np.take_along_axis(sets, labels[:, np.newaxis], axis=1)[:, 0], sets.sum(axis=1)
+    return metrics.with_interval("covered", holds.astype(float), metrics.accuracy_interval) | {
+        "single_share": float((sizes == 1).mean()),
+        "set_size": float(sizes.mean()),
+    }
 
 
 def score_readouts(
@@ -127,21 +154,23 @@ def score_readouts(
         Of the time-averaged scores, then of each readout: ``readout`` (its name), ``kind``, ``window``, ``margin``,
         ``hold``, ``accuracy`` and ``loss`` with their intervals, ``cnn_accuracy``, ``gap_points`` (CNN - network) with
         its interval, ``agreement`` (share of images on which both decide alike), ``latency_ms`` (mean, and
-        ``latency_ms_median``) and ``settling_ms_median``. Averages over time are no decisions, so they have neither
-        latency nor agreement; only the time-averaged and final-step losses are defined.
+        ``latency_ms_median``) and ``settling_ms_median``; of the final step ``confidence``, ``ece`` and ``brier`` (see
+        `csnn.evaluation.confidence`). Averages over time are no decisions, so they have neither latency nor agreement;
+        only the time-averaged and final-step losses are defined.
     """
     dt_ms = 1000 * decided.configuration["dt_s"]
     shared = {
         "cnn_accuracy": float(decided.cnn_right.mean()),
         "settling_ms_median": dt_ms * float(np.median(decided.settling_steps)),
     }
+    trusted = {name: values[-1] for name, values in decided.confidence.items() if not name.startswith("cnn_")}
     averaged = {"readout": TIME_AVERAGED, "kind": TIME_AVERAGED, **scored[TIME_AVERAGED]}
     rows = [averaged | statistics.gap_points(decided.cnn_right, decided.right(TIME_AVERAGED)) | shared]
     for readout, classes, steps in zip(configured, decided.classes, decided.steps, strict=True):
         right = classes == decided.labels
         rows.append(
-            {"readout": readout.name, **readout._asdict()}
-            | (dict(scored[FINAL_STEP]) if readout.kind == FINAL_STEP else metrics.accuracy(right))
+            {"readout": readout.name, **{key: getattr(readout, key) for key in ("kind", "window", "margin", "hold")}}
+            | (dict(scored[FINAL_STEP]) | trusted if readout.kind == FINAL_STEP else metrics.accuracy(right))
             | statistics.gap_points(decided.cnn_right, right)
             | {
                 "agreement": float((classes == decided.cnn_classes).mean()),

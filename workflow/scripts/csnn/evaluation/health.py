@@ -6,7 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from scipy.special import gammainc
+from scipy.integrate import quad
+from scipy.special import gammainc, gammaincinv
+
+from csnn import words
+from csnn.evaluation.tables import with_synapses
+from csnn.synapses import LOWPASS, parse, rise_s
 
 FOLLOWS = 0.9
 """Correlation of a layer's rates with the CNN's activations below which the layer has parted from the CNN."""
@@ -38,11 +43,13 @@ FEW_SPIKES = 2
 """Spike count below which a neuron cannot tell more than whether it is active."""
 
 
-def settled_share(synapses: int, tau_syn_s: float | None, duration_s: float) -> float:
-    """Return how much of a constant signal a chain of equal lowpass filters passes after some time.
+def settled_share(synapses: int, tau_syn_s: float | None, duration_s: float, synapse: str = LOWPASS) -> float:
+    """Return how much of a constant signal a chain of equal synapses passes after some time.
 
     The step response of ``k`` first-order lowpasses in a row is the regularised lower incomplete gamma function
-    ``P(k, t / tau)``: the impulse response of such a chain is the density of the Erlang distribution.
+    ``P(k, t / tau)``: the impulse response of such a chain is the density of the Erlang distribution. Of two such
+    chains in a row, those of the rises and of the decays, it is the mean of the second's step response over the delays
+    of the first.
 
     Parameters
     ----------
@@ -52,10 +59,20 @@ def settled_share(synapses: int, tau_syn_s: float | None, duration_s: float) -> 
         Time constant of each in seconds; None for no filter.
     duration_s
         Time since the signal began, in seconds.
+    synapse
+        Kind of synapse as tables hold it, see `csnn.synapses.text`.
     """
     if not tau_syn_s or not synapses:
         return 1.0
-    return float(gammainc(synapses, duration_s / tau_syn_s))
+    rise = rise_s(parse(synapse), tau_syn_s)
+    if rise is None or rise == tau_syn_s:
+        return float(gammainc(synapses if rise is None else 2 * synapses, duration_s / tau_syn_s))
+
+    def after_rises(quantile: float) -> float:
+        left_s = duration_s - rise * gammaincinv(synapses, quantile)
+        return float(gammainc(synapses, max(left_s, 0.0) / tau_syn_s))
+
+    return float(quad(after_rises, 0, gammainc(synapses, duration_s / rise))[0])
 
 
 def findings(
@@ -67,6 +84,7 @@ def findings(
     tau_syn_s: float | None,
     duration_s: float,
     max_pooling: bool,
+    synapse: str = LOWPASS,
 ) -> list[tuple[int, str]]:
     """Say in sentences what could explain a loss of accuracy.
 
@@ -86,6 +104,8 @@ def findings(
         For how long each image is shown, in seconds.
     max_pooling
         Whether the CNN has max pooling, which the network replaces by average pooling.
+    synapse
+        Kind of synapse as tables hold it.
 
     Returns
     -------
@@ -110,11 +130,13 @@ def findings(
         if layer["rate_correlation"] is not None and layer["rate_correlation"] < FOLLOWS
     ]
     causes += parted[:1]
-    share = settled_share(synapses, tau_syn_s, duration_s)
+    share = settled_share(synapses, tau_syn_s, duration_s, synapse)
     if tau_syn_s is not None and share < SETTLED:
+        kind = "" if synapse == LOWPASS else f" ({words.synapse(synapse)})"
         sentence = (
-            f"The {synapses} synapses in a row, of {1000 * tau_syn_s:g} ms each, pass only {100 * share:.0f} % of a "
-            f"constant signal within {1000 * duration_s:g} ms; take more steps or a shorter synaptic time constant."
+            f"The {synapses} synapses in a row, of {1000 * tau_syn_s:g} ms each{kind}, pass only "
+            f"{100 * share:.0f} % of a constant signal within {1000 * duration_s:g} ms; take more steps or a shorter "
+            "synaptic time constant."
         )
         causes.append((len(layers), sentence))
     return causes
@@ -128,7 +150,7 @@ def _impairment(number: int, layer: Mapping[str, Any], neuron: str, spiking: boo
         return (
             f"{neuron} neurons of layer {number} are saturated: {100 * layer['saturated_share']:.0f} % of the active "
             f"ones fire above {layer['saturated_above_hz']:.0f} Hz; tune the CNN to the neurons' rate curve "
-            "(activation: LIF) or lower snn.max_rate_hz."
+            "(activation: LIF), calibrate it, or lower snn.max_rate_hz."
         )
     if spiking and layer["active_rate_hz_p50"] * duration_s < FEW_SPIKES:
         return (
@@ -153,14 +175,15 @@ def tables(
     Returns
     -------
     layers : DataFrame
-        One row for each network and layer of neurons: ``network``, ``cnn``, ``neuron``, ``tau_syn_s``, ``layer``,
-        ``neurons``, and see `csnn.evaluation.activity.layer_health`.
+        One row for each network and layer of neurons: ``network``, ``cnn``, ``neuron``, ``tau_syn_s``, ``synapse`` if
+        any is not a lowpass, ``layer``, ``neurons``, and see `csnn.evaluation.activity.layer_health`.
     causes : DataFrame
         One row for each of `findings`: ``network``, ``layer`` and ``finding``.
     """
     layers, causes = [], []
     for activity in activities:
-        network = {key: activity["configuration"][key] for key in ("network", "cnn", "neuron", "tau_syn_s")}
+        named = ("network", "cnn", "neuron", "tau_syn_s", "synapse")
+        network = {key: activity["configuration"][key] for key in named if key in activity["configuration"]}
         layers += [network | {key: layer[key] for key in COLUMNS} for layer in activity["layers"]]
         causes += [
             {"network": network["network"], "layer": number, "finding": sentence}
@@ -172,9 +195,10 @@ def tables(
                 tau_syn_s=network["tau_syn_s"],
                 duration_s=activity["steps"] * activity["dt_s"],
                 max_pooling=max_pooling[network["cnn"]],
+                synapse=network.get("synapse", LOWPASS),
             )
         ]
-    return pd.DataFrame(layers), pd.DataFrame(causes, columns=["network", "layer", "finding"])
+    return with_synapses(pd.DataFrame(layers)), pd.DataFrame(causes, columns=["network", "layer", "finding"])
 
 
 def summary(causes: pd.DataFrame) -> list[str]:

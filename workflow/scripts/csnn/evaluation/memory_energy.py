@@ -68,7 +68,7 @@ class Energy(NamedTuple):
         """Sum of all."""
         return sum(self)
 
-    def __add__(self, other: tuple) -> Energy:  # type: ignore[override]
+    def __add__(self, other: tuple) -> Energy:
         """Add part by part."""
         return Energy(*(mine + others for mine, others in zip(self, other, strict=True)))
 
@@ -78,7 +78,8 @@ NOTHING = Energy(0.0, 0.0, 0.0, 0.0, 0.0)
 
 def access_j(values: float, bits: int) -> float:
     """Return the energy of one access to a memory for so many values: the least-squares line through `SRAM`."""
-    slope, intercept = np.polyfit(*zip(*SRAM, strict=True), 1)
+    sizes, joules = np.array(SRAM).T
+    slope, intercept = np.polyfit(sizes, joules, 1)
     return float(intercept + slope * values * bits / 8)
 
 
@@ -185,7 +186,7 @@ def of_network(network: Network, counts: Sequence[NDArray], steps: int, bits: in
     total = NOTHING
     for index, layer in enumerate(network.layers):
         events = synaptic_events = 0.0
-        weights, convolution, filtered = 0, False, False
+        weights, convolution, filtered = 0, False, 0
         for connection in layer.connections:
             if connection.source == IMAGE:
                 total += of_connection(network, index, connection, bits)
@@ -195,7 +196,7 @@ def of_network(network: Network, counts: Sequence[NDArray], steps: int, bits: in
             synaptic_events += float(spikes @ cost.fan_out(network, index, connection).ravel())
             weights += cost.weight_count(connection)
             convolution |= _kernel(connection) is not None
-            filtered |= bool(connection.tau_syn_s)
+            filtered = max(filtered, len(connection.time_constants_s) if connection.tau_syn_s else 0)
         total += spiking_layer(
             events,
             synaptic_events,

@@ -101,7 +101,7 @@ def connection_sparsity(network: Network) -> float:
 def footprint(network: Network) -> int:
     """Return the bytes of parameters, state variables of neurons and values of filters (Footprint)."""
     states = sum(values.size for layer in network.layers for values in layer.state.values())
-    filters = sum(fan_out.size for connection, fan_out in synapses(network) if connection.tau_syn_s is not None)
+    filters = sum(len(connection.time_constants_s) * fan_out.size for connection, fan_out in synapses(network))
     return BYTES * int(parameter_count(network) + states + filters)
 
 

@@ -6,16 +6,18 @@ decides for and the step, from 1, at which it does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from csnn.evaluation import conformal
 from csnn.evaluation.metrics import FINAL_STEP
 
 WINDOW = "window"
 CONFIDENCE = "confidence"
+CONFORMAL = "conformal"
 
 
 class Decisions(NamedTuple):
@@ -31,19 +33,22 @@ class Readout(NamedTuple):
     Attributes
     ----------
     kind : str
-        `FINAL_STEP`, `WINDOW` or `CONFIDENCE`.
+        `FINAL_STEP`, `WINDOW`, `CONFIDENCE` or `CONFORMAL`.
     window : int or None
         Of `WINDOW`: number of last steps over which logits are averaged.
     margin : float or None
-        Of `CONFIDENCE`: by how much the largest logit must exceed the second largest.
+        Of `CONFIDENCE` and `CONFORMAL`: by how much the largest logit must exceed the second largest.
     hold : int or None
         Of `CONFIDENCE`: for how many steps in a row.
+    coverage : float or None
+        Of `CONFORMAL`: the coverage for which the margin was calibrated.
     """
 
     kind: str
     window: int | None = None
     margin: float | None = None
     hold: int | None = None
+    coverage: float | None = None
 
     @property
     def name(self) -> str:
@@ -52,22 +57,50 @@ class Readout(NamedTuple):
             return f"mean of last {self.window}"
         if self.kind == CONFIDENCE:
             return f"margin {self.margin:g} for {self.hold}"
+        if self.kind == CONFORMAL:
+            return f"conformal, coverage {self.coverage:g}"
         return self.kind
 
     def decide(self, logits: NDArray) -> Decisions:
         """Decide from logits (images, steps, classes)."""
         if self.margin is not None and self.hold is not None:
             return first_confidence(logits, self.margin, self.hold)
+        if self.margin is not None:
+            ended = conformal.decide(logits, self.margin)
+            return Decisions(ended.classes, ended.steps)
         return mean_over_window(logits, self.window or 1)
 
 
-def configured(windows: Iterable[int], margins: Iterable[float], hold: int) -> list[Readout]:
-    """Return the readout of the final step, and one for each configured window and margin."""
-    return [
+def configured(
+    windows: Iterable[int],
+    margins: Iterable[float],
+    hold: int,
+    conformal: Mapping[str, float] | None = None,
+    validation: tuple[NDArray, NDArray] | None = None,
+) -> list[Readout]:
+    """Return the readout of the final step, and one for each configured window and margin.
+
+    Parameters
+    ----------
+    windows, margins, hold, conformal
+        The configuration's ``readouts``.
+    validation
+        Logits (images, steps, classes) and labels (images,) of the validation images, on which the readout with a
+        guarantee is calibrated; None leaves it out.
+    """
+    readouts = [
         Readout(FINAL_STEP),
         *(Readout(WINDOW, window=window) for window in windows),
         *(Readout(CONFIDENCE, margin=margin, hold=hold) for margin in margins),
     ]
+    if conformal and validation:
+        readouts.append(calibrated(*validation, conformal["coverage"]))
+    return readouts
+
+
+def calibrated(logits: NDArray, labels: NDArray, coverage: float) -> Readout:
+    """Return the readout that is calibrated on images, with logits (images, steps, classes), for a coverage."""
+    return Readout(CONFORMAL, margin=conformal.threshold(logits, labels, coverage), coverage=coverage)
 
 
 def mean_over_window(logits: NDArray, window: int) -> Decisions:

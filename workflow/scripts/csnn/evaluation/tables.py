@@ -9,22 +9,28 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from csnn.evaluation import metrics
+from csnn.evaluation import confidence, metrics
 from csnn.evaluation.decisions import Decided
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
+from csnn.evaluation.readouts import CONFORMAL
 from csnn.experiment.sweep import BASE
 from csnn.files import read_table
+from csnn.synapses import LOWPASS
 from csnn.words import CNN, milliseconds
 
+SYNAPSE = "synapse"
+"""The column of the kind of synapse, which is there if any is not a lowpass; see `csnn.synapses.text`."""
 SETTINGS = ["network", "cnn", "neuron", "max_rate_hz", "initial_voltage", "tau_syn_s", "spiking"]
 COLUMNS = [
     *SETTINGS, "seed", "images", "readout", "kind", "window", "margin", "hold",
     "accuracy", "accuracy_low", "accuracy_high", "loss", "loss_low", "loss_high",
     "cnn_accuracy", "gap_points", "gap_points_low", "gap_points_high", "agreement",
     "latency_ms", "latency_ms_median", "settling_ms_median",
+    "confidence", "ece", "brier",
 ]  # fmt: skip
 MEASURES = ["accuracy", "loss"]
 VALUES = [f"{measure}{bound}" for measure in MEASURES for bound in ("", "_low", "_high")]
@@ -32,7 +38,21 @@ VALUES = [f"{measure}{bound}" for measure in MEASURES for bound in ("", "_low", 
 
 def settings(decided: Decided) -> dict:
     """Return the columns that name a configuration, without its seed."""
-    return {key: decided.configuration[key] for key in SETTINGS}
+    named = [*SETTINGS, SYNAPSE] if SYNAPSE in decided.configuration else SETTINGS
+    return {key: decided.configuration[key] for key in named}
+
+
+def settings_in(table: pd.DataFrame) -> list[str]:
+    """Return which columns of a table name configurations."""
+    return [*SETTINGS, SYNAPSE] if SYNAPSE in table else SETTINGS
+
+
+def with_synapses(table: pd.DataFrame) -> pd.DataFrame:
+    """Say lowpass in rows of networks that do not name their synapse, if others do."""
+    if SYNAPSE in table:
+        of_networks = table["neuron"] != CNN
+        table[SYNAPSE] = table[SYNAPSE].mask(of_networks & table[SYNAPSE].isna(), LOWPASS)
+    return table
 
 
 def cnn_name(cnn: str) -> str:
@@ -53,17 +73,20 @@ def scores(cnns: Mapping[str, tuple[NDArray, NDArray]], configurations: Iterable
     Returns
     -------
     DataFrame
-        With `COLUMNS`: each CNN first, with its accuracy as ``cnn_accuracy`` too.
+        With `COLUMNS`, and with `SYNAPSE` if any is not a lowpass: each CNN first, with its accuracy as
+        ``cnn_accuracy`` too.
     """
     rows = []
     for cnn, (logits, labels) in cnns.items():
         scored = metrics.score(logits, labels)[FINAL_STEP]
         model = {"network": cnn_name(cnn), "cnn": cnn, "neuron": CNN, "images": len(labels)}
-        rows.append(model | scored | {"cnn_accuracy": scored["accuracy"]})
+        trusted = {name: values[-1] for name, values in confidence.over_time(logits, labels).items()}
+        rows.append(model | scored | {"cnn_accuracy": scored["accuracy"]} | trusted)
     for decided in configurations:
         model = settings(decided) | {"seed": decided.configuration["seed"], "images": len(decided.labels)}
         rows += [model | row for row in decided.scores]
-    return typed(pd.DataFrame(rows, columns=COLUMNS))
+    extra = [SYNAPSE] if any(SYNAPSE in row for row in rows) else []
+    return typed(with_synapses(pd.DataFrame(rows, columns=[*SETTINGS, *extra, *COLUMNS[len(SETTINGS) :]])))
 
 
 def typed(table: pd.DataFrame) -> pd.DataFrame:
@@ -132,6 +155,64 @@ def table1(scores: pd.DataFrame, network: str = "RLR") -> pd.DataFrame:
     chosen = chosen if len(chosen) else networks[networks["network"] == networks["network"].iloc[0]]
     own_cnn = scores[(scores["neuron"] == CNN) & (scores["cnn"] == chosen["cnn"].iloc[0])]
     return table2(pd.concat([own_cnn, chosen]))
+
+
+def confidence_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """How far the probabilities of CNNs, and of networks at the final step, can be trusted; means over seeds.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``network``, ``neuron``, ``tau_syn_s``, ``accuracy``, ``confidence``, ``ece`` and ``brier`` (see
+        `csnn.evaluation.confidence`), in the order of `scores`.
+    """
+    rows = scores[(scores["neuron"] == CNN) | (scores["readout"] == FINAL_STEP)]
+    groups = rows.groupby(["network", "neuron", "tau_syn_s"], dropna=False, sort=False)
+    return groups[["accuracy", "confidence", "ece", "brier"]].mean().reset_index()
+
+
+def brief(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of networks without the settings that need not be said, being the same for all of them."""
+    networks = table[table["neuron"] != CNN]
+    same = [name for name in (*SETTINGS[1:], "seed", "images") if networks[name].astype(str).nunique() <= 1]
+    hidden = {*same, "spiking"} | ({"neuron"} if (table["neuron"] == table["network"]).all() else set())
+    return table.drop(columns=list(hidden - {"tau_syn_s"}))
+
+
+PERCENTILES = (50, 90, 99)
+"""Of the latency of early decisions."""
+
+
+def conformal(configurations: Iterable[Decided]) -> pd.DataFrame:
+    """Early decisions with a guarantee: their coverage and latency on the test images.
+
+    Returns
+    -------
+    DataFrame
+        One row for each configuration: columns network to spiking of the scores, ``seed``, ``images``, ``coverage``
+        (what was asked for), ``covered`` (the share of images whose prediction set holds the true class, with its
+        interval), ``accuracy``, ``single_share`` and ``set_size`` (see `csnn.evaluation.decisions.covered`),
+        ``threshold`` (in units of the logits), and ``latency_steps_p*`` and ``latency_ms_p*``: until which step so many
+        percent of the images have ended. Images whose set never is a single class end at the final step.
+    """
+    rows = []
+    for decided in configurations:
+        scored = next(row for row in decided.scores if row["kind"] == CONFORMAL)
+        steps = decided.steps[decided.readouts.index(scored["readout"])]
+        latencies = np.percentile(steps, PERCENTILES, method="inverted_cdf")
+        taken = ("coverage", "covered", "covered_low", "covered_high", "accuracy", "single_share", "set_size")
+        rows.append(
+            settings(decided)
+            | {"seed": decided.configuration["seed"], "images": len(decided.labels)}
+            | {name: scored[name] for name in taken}
+            | {"threshold": scored["margin"]}
+            | {f"latency_steps_p{p}": int(steps) for p, steps in zip(PERCENTILES, latencies, strict=True)}
+            | {
+                f"latency_ms_p{p}": 1000 * decided.configuration["dt_s"] * steps
+                for p, steps in zip(PERCENTILES, latencies, strict=True)
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def comparison(scores: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:

@@ -38,6 +38,7 @@ from csnn.event.network import (
 )
 from csnn.files import InputError
 from csnn.neurons import NENGO_NEURONS, nengo_name
+from csnn.synapses import ALPHA, LOWPASS, Synapse
 
 MAX_SPARSE_ENTRIES = 50_000_000
 """Largest linear map without a structure of its own, in weights: 600 MB."""
@@ -60,6 +61,7 @@ class _Term:
     tau_syn_s: float | None
     has_synapse: bool
     steps: list[Step]
+    synapse: Synapse = LOWPASS
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ def compile_network(net: nengo.Network, input: nengo.Node, output: nengo.Probe, 
                     *linear.connection_of(term.steps, shapes[term.source], shapes[index]),
                     term.tau_syn_s,
                     term.has_synapse,
+                    term.synapse,
                 )
                 for term in draft.signal.terms
             ),
@@ -209,7 +212,7 @@ class _Drafts:
             else:
                 self._add_node(obj)
         read = self.signals[output.target]
-        read = replace(read, terms=_with_tau(read.terms, output.synapse))
+        read = replace(read, terms=_with_synapse(read.terms, output.synapse))
         self.layers.append(_Draft(str(output.target), read, READOUT))
 
     def _add_population(self, neurons: Neurons) -> None:
@@ -246,7 +249,7 @@ class _Drafts:
         for connection in self.incoming.get(target, []):
             signal = self._through(connection.pre_obj, list(_steps(connection, self.model)))
             constant += signal.constant
-            terms += _with_tau(signal.terms, connection.synapse)
+            terms += _with_synapse(signal.terms, connection.synapse)
         return _Signal(constant, terms)
 
     def _through(self, source: Object, steps: list[Step]) -> _Signal:
@@ -274,11 +277,31 @@ class _Drafts:
         return _Signal(np.zeros(draft.size), [_Term(len(self.layers) - 1, None, False, [])])
 
 
-def _with_tau(terms: list[_Term], synapse: nengo.Lowpass | None) -> list[_Term]:
+def _with_synapse(terms: list[_Term], synapse: nengo.synapses.Synapse | None) -> list[_Term]:
     """Put a synapse on terms, if there is one."""
-    if synapse is None:
+    if synapse is None or (known := _kind_and_tau(synapse)) is None:
         return terms
-    return [replace(term, tau_syn_s=float(synapse.tau), has_synapse=True) for term in terms]
+    kind, tau_syn_s = known
+    return [replace(term, tau_syn_s=tau_syn_s, has_synapse=True, synapse=kind) for term in terms]
+
+
+def _kind_and_tau(synapse: nengo.synapses.Synapse) -> tuple[Synapse, float] | None:
+    """The kind of a synapse (see `csnn.synapses`) and its time constant in seconds; None if it is of no such kind.
+
+    A `LinearFilter` is a double exponential if its transfer function is ``1 / ((rise s + 1) (tau s + 1))``.
+    """
+    if not isinstance(synapse, nengo.LinearFilter) or not synapse.analog or synapse.method != "zoh":
+        return None
+    if type(synapse) in (nengo.Lowpass, nengo.Alpha):
+        return ALPHA if type(synapse) is nengo.Alpha else LOWPASS, float(synapse.tau)
+    if type(synapse) is not nengo.LinearFilter or synapse.num.tolist() != [1] or synapse.den.shape != (3,):
+        return None
+    product, total, constant = map(float, synapse.den)
+    discriminant = total**2 - 4 * product
+    if constant != 1 or product <= 0 or total <= 0 or discriminant < 0:
+        return None
+    tau_syn_s = (total + math.sqrt(discriminant)) / 2
+    return {"rise_s": product / tau_syn_s}, tau_syn_s
 
 
 def _followed(terms: list[_Term], step: Step) -> list[_Term]:
@@ -304,13 +327,13 @@ def _check_probe(output: nengo.Probe) -> None:
 
 
 def _check_synapse(synapse: nengo.synapses.Synapse | None, where: object) -> None:
-    """Refuse every synapse but a lowpass."""
-    if synapse is not None and not (type(synapse) is nengo.Lowpass and synapse.analog):
+    """Refuse every synapse but those of `csnn.synapses`."""
+    if synapse is not None and _kind_and_tau(synapse) is None:
         raise NotCompilable(f"the synapse {synapse} on {where}")
 
 
 def _check_connection(connection: nengo.Connection, input: nengo.Node) -> None:
-    """Refuse connections that are not a fixed linear map with a lowpass filter."""
+    """Refuse connections that are not a fixed linear map with a synapse of `csnn.synapses`."""
     source = connection.pre_obj
     _check_synapse(connection.synapse, connection)
     if isinstance(source, nengo.Ensemble):

@@ -72,7 +72,8 @@ class ConvolutionWeights(NamedTuple):
 class Synapses(NamedTuple):
     """A connection with the events that it carries and the states of its filters, one for each time constant.
 
-    A filter is ``y[t] = decay y[t-1] + gain x[t]`` for the convolution ``x``, which all of them share.
+    A filter is ``y[t] = decay y[t-1] + gain x[t]`` for the convolution ``x``, which all of them share, or one of
+    two lowpasses in a row, see `csnn.event.plan.rise`.
 
     Attributes
     ----------
@@ -84,10 +85,12 @@ class Synapses(NamedTuple):
         Whether ``y`` arrives one step later.
     gain : float array, shape (time constants, n)
         For each output channel, or for each unit of a row of outputs.
+    rise : float array, shape (time constants, 3) or (time constants, 0)
+        Of two lowpasses in a row the decay of the first, ``coupling`` and ``passed``; ``gain`` is then the first's.
     channel, stride : int
         The i-th n of the outputs feed as many units from ``i * stride + channel`` on.
-    filtered : float array, shape (time constants, outputs)
-        ``y``, changed in place; of any size where there is neither filter nor delay.
+    filtered : float array, shape (time constants, 1 or 2, outputs)
+        ``y`` and, of two lowpasses, ``z``; changed in place; of any size where there is neither filter nor delay.
     """
 
     events: Events
@@ -95,6 +98,7 @@ class Synapses(NamedTuple):
     decay: NDArray
     delayed: bool
     gain: NDArray
+    rise: NDArray
     channel: int
     stride: int
     filtered: NDArray
@@ -153,7 +157,7 @@ def add_by_channel(first, unit, value, image_columns, weights, kernel_row, left,
 
 
 @_compiled
-def add_filtered(base_current, drive, decay, delayed, gain, filtered, stride, channel, current):
+def add_filtered(base_current, drive, decay, delayed, gain, filtered, rise, risen, stride, channel, current):
     """Take one step of a connection's filter: ``current = base_current + y``, where `drive` is filtered into ``y``.
 
     Parameters
@@ -161,13 +165,18 @@ def add_filtered(base_current, drive, decay, delayed, gain, filtered, stride, ch
     base_current : float array
         The current from elsewhere; may be `current`.
     drive : float array, shape (n * gain.size,)
-    decay, delayed, gain, filtered
-        See `Synapses`, for one time constant; `filtered` is of the shape of `drive`.
+    decay, delayed, gain, filtered, rise
+        See `Synapses`, for one time constant; `filtered` is ``y``, of the shape of `drive`.
+    risen : float array of the shape of `drive`
+        ``z``; anything if there is no `rise`.
     stride, channel : int
         See `Synapses`.
     current : float array
         Where the drive feeds it, it is overwritten with the sum.
     """
+    if rise.size > 0:
+        add_risen(base_current, drive, decay, gain, filtered, rise, risen, stride, channel, current)
+        return
     if decay == 0 and not delayed:
         add_unfiltered(base_current, drive, gain, stride, channel, current)
         return
@@ -187,6 +196,23 @@ def add_filtered(base_current, drive, decay, delayed, gain, filtered, stride, ch
                 total[i] = base[i] + y[i]
 
 
+@_compiled
+def add_risen(base_current, drive, decay, gain, filtered, rise, risen, stride, channel, current):
+    """`add_filtered` for two lowpasses in a row, which are always delayed."""
+    decay_of_rise, coupling, passed = rise[0], rise[1], rise[2]
+    count = gain.size
+    for segment in range(drive.size // count):
+        at, to = segment * count, segment * stride + channel
+        base, total = base_current[to : to + count], current[to : to + count]
+        y, z, x = filtered[at : at + count], risen[at : at + count], drive[at : at + count]
+        for i in range(count):
+            total[i] = base[i] + y[i]
+        for i in range(count):
+            arriving = gain[i] * x[i]
+            y[i] = decay * y[i] + (coupling * z[i] + passed * arriving)
+            z[i] = decay_of_rise * z[i] + arriving
+
+
 @njit(fastmath=False, **ALLOCATES_NOTHING)
 def add_unfiltered(base_current, drive, gain, stride, channel, current):
     """`add_filtered` for neither filter nor delay."""
@@ -199,7 +225,7 @@ def add_unfiltered(base_current, drive, gain, stride, channel, current):
 
 
 @kernel
-def add_sparse(events, channels, first, target, weight, decay, delayed, gain, filtered, current):
+def add_sparse(events, channels, first, target, weight, decay, delayed, gain, rise, filtered, current):
     """Add a filtered sparse linear map to the input current of a whole layer, for every step of `current`.
 
     Parameters
@@ -209,8 +235,8 @@ def add_sparse(events, channels, first, target, weight, decay, delayed, gain, fi
         Channels of the source, needed to number its units.
     first, target, weight
         As in `csnn.event.network.SparseMatrix`.
-    decay, delayed, gain, filtered
-        See `Synapses`, for one time constant; `gain` and `filtered` are of shape (neurons,).
+    decay, delayed, gain, rise, filtered
+        See `Synapses`, for one time constant; `gain` is of shape (neurons,), `filtered` of shape (1 or 2, neurons).
     current : float array, shape (steps, neurons)
     """
     drive = np.zeros(current.shape[1], current.dtype)
@@ -224,7 +250,9 @@ def add_sparse(events, channels, first, target, weight, decay, delayed, gain, fi
                     value = events.value[row, event]
                     for entry in range(first[unit], first[unit + 1]):
                         drive[target[entry]] += weight[entry] * value
-        add_filtered(current[step], drive, decay, delayed, gain, filtered, drive.size, 0, current[step])
+        add_filtered(
+            current[step], drive, decay, delayed, gain, filtered[0], rise, filtered[-1], drive.size, 0, current[step]
+        )
 
 
 @kernel
@@ -246,8 +274,8 @@ def add_whole_convolution(synapses, rows, columns, drive, current):
         if step < events.first.shape[1]:  # else the outputs, and with them the drive, stay as they are
             convolve(events, step, weights, 0, rows, columns, 0, weights.outputs, drive)
         add_filtered(
-            current[step], drive, synapses.decay[0], synapses.delayed, synapses.gain[0], synapses.filtered[0],
-            synapses.stride, synapses.channel, current[step],
+            current[step], drive, synapses.decay[0], synapses.delayed, synapses.gain[0], synapses.filtered[0, 0],
+            synapses.rise[0], synapses.filtered[0, -1], synapses.stride, synapses.channel, current[step],
         )  # fmt: skip
 
 
@@ -449,7 +477,7 @@ class WorkSpace(NamedTuple):
     listed : int64 array, shape (time constants,)
     tile : float array, shape (4, at least the neurons of a tile)
     drive : float array, shape (connections, at least the neurons of a tile)
-    filtered : float array, shape (time constants, at least the neurons of a tile)
+    filtered : float array, shape (time constants, 1 or 2, at least the neurons of a tile)
     state : float array, shape (time constants, state variables, at least the neurons of a tile)
     leaving : float array, shape (time constants, steps, pooled outputs of a tile)
         Of any shape if tiles have all channels.
@@ -551,8 +579,9 @@ def advance_layer(
             for tau in range(taus):
                 for variable in range(state.shape[1]):
                     take_channels(state[tau, variable, first:last], channels, low, width, work.state[tau, variable])
-                if not whole:
-                    take_channels(synapses[0].filtered[tau, first:last], channels, low, width, work.filtered[tau])
+                for part in range(0 if whole else work.filtered.shape[1]):
+                    filtered = synapses[0].filtered[tau, part, first:last]
+                    take_channels(filtered, channels, low, width, work.filtered[tau, part])
             for step in range(steps):
                 for i in range(fused):
                     path = synapses[i]
@@ -570,14 +599,16 @@ def advance_layer(
                     for i in range(fused):
                         path = synapses[i]
                         fed, stride = width, width
-                        filtered, gain = work.filtered[tau, :size], path.gain[tau, low : low + width]
+                        filtered, gain = work.filtered[tau, 0, :size], path.gain[tau, low : low + width]
+                        risen = work.filtered[tau, -1, :size]
                         if whole:
                             fed, gain, stride = path.weights.outputs, path.gain[tau], path.stride
                             fed_before, fed_size = first_row * columns * fed, tile_rows * columns * fed
-                            filtered = path.filtered[tau, fed_before : fed_before + fed_size]
+                            filtered = path.filtered[tau, 0, fed_before : fed_before + fed_size]
+                            risen = path.filtered[tau, -1, fed_before : fed_before + fed_size]
                         add_filtered(
                             current, work.drive[i, : tile_rows * columns * fed], path.decay[tau], path.delayed, gain,
-                            filtered, stride, path.channel, summed[:size],
+                            filtered, path.rise[tau], risen, stride, path.channel, summed[:size],
                         )  # fmt: skip
                         current = summed[:size]  # what the first path feeds is all of the tile
                     take_step(number, current, work.state[tau], outputs[:size], constant)
@@ -599,8 +630,9 @@ def advance_layer(
             for tau in range(taus):
                 for variable in range(state.shape[1]):
                     put_channels(work.state[tau, variable], channels, low, width, state[tau, variable, first:last])
-                if not whole:
-                    put_channels(work.filtered[tau], channels, low, width, synapses[0].filtered[tau, first:last])
+                for part in range(0 if whole else work.filtered.shape[1]):
+                    filtered = synapses[0].filtered[tau, part, first:last]
+                    put_channels(work.filtered[tau, part], channels, low, width, filtered)
         if emits and block < channels:
             for tau in range(taus):
                 for step in range(steps):

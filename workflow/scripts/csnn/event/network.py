@@ -21,8 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from csnn import synapses
 from csnn.files import AGAIN, InputError, check_settings, read_npz, write_npz
 from csnn.neurons import NENGO_NEURONS
+from csnn.synapses import LOWPASS, Synapse
 
 FORMAT = "csnn-network"
 FORMAT_VERSION = 5
@@ -139,7 +141,7 @@ class SparseMatrix:
 
 @dataclass(frozen=True)
 class Connection:
-    """A linear path from the image or a layer to a layer: views, then a linear map, with at most one lowpass filter.
+    """A linear path from the image or a layer to a layer: views, then a linear map, with at most one synaptic filter.
 
     Attributes
     ----------
@@ -153,6 +155,8 @@ class Connection:
     has_synapse : bool
         Whether the converted network has its synapse here: only then `with_synapse` changes the time constant. NengoDL
         puts it on connections that leave neurons, except those of upsampling.
+    synapse : str or mapping
+        Kind of synapse, see `csnn.synapses`.
     """
 
     source: int
@@ -160,6 +164,15 @@ class Connection:
     linear: Convolution | SparseMatrix
     tau_syn_s: float | None
     has_synapse: bool
+    synapse: Synapse = LOWPASS
+
+    @property
+    def time_constants_s(self) -> tuple[float, ...]:
+        """Of the lowpasses in a row that its filter is, in seconds; none if there is no filter."""
+        if self.tau_syn_s is None:
+            return ()
+        rise_s = synapses.rise_s(self.synapse, self.tau_syn_s)
+        return (self.tau_syn_s,) if rise_s is None else (rise_s, self.tau_syn_s)
 
 
 @dataclass(frozen=True)
@@ -242,6 +255,21 @@ class Network:
         return depths[-1]
 
     @property
+    def with_synapses(self) -> list[Connection]:
+        """The connections that have the converted network's synapse."""
+        return [connection for layer in self.layers for connection in layer.connections if connection.has_synapse]
+
+    @property
+    def synapse(self) -> Synapse:
+        """Kind of synapse of the converted network."""
+        return self.with_synapses[0].synapse if self.with_synapses else LOWPASS
+
+    @property
+    def tau_syn_s(self) -> float | None:
+        """Synaptic time constant of the converted network in seconds; None for no filter."""
+        return self.with_synapses[0].tau_syn_s if self.with_synapses else None
+
+    @property
     def classes(self) -> int:
         """Number of logits."""
         return self.layers[-1].size
@@ -278,29 +306,28 @@ def check_numbers(network: Network, real: type = np.float64) -> None:
                 )
 
 
-def with_synapse(network: Network, tau_syn_s: float | None) -> Network:
-    """Return the network with another time constant on every connection that has the converted network's synapse.
+def with_synapse(network: Network, tau_syn_s: float | None, synapse: Synapse | None = None) -> Network:
+    """Return the network with another synapse on every connection that has the converted network's.
 
-    Nothing else depends on the synaptic time constant, the initial state least of all, so one compiled network serves a
-    whole sweep.
+    Nothing else depends on the synapse, the initial state least of all, so one compiled network serves a whole sweep.
 
     Parameters
     ----------
     network : Network
     tau_syn_s : float or None
         Synaptic time constant in seconds (0 or more), or None for neither filter nor delay.
+    synapse : str or mapping, optional
+        Kind of synapse, see `csnn.synapses`; by default the network's own.
 
     Raises
     ------
     ValueError
-        If the time constant is negative or not finite, or the network was compiled without a synapse, so that it does
-        not say which connections would have it.
+        If the time constant or the kind of synapse is not allowed, or the network was compiled without a synapse, so
+        that it does not say which connections would have it.
     """
-    if tau_syn_s is not None and not (math.isfinite(tau_syn_s) and tau_syn_s >= 0):
-        raise ValueError(
-            f"tau_syn_s is {tau_syn_s!r}; it must be a time in seconds of at least 0, or None for no filter"
-        )
-    if tau_syn_s is not None and not any(c.has_synapse for layer in network.layers for c in layer.connections):
+    synapse = network.synapse if synapse is None else synapse
+    synapses.check(synapse, tau_syn_s)
+    if tau_syn_s is not None and not network.with_synapses:
         raise ValueError(
             "the network was compiled without a synapse and has no place for one; convert it with any time constant"
         )
@@ -308,7 +335,9 @@ def with_synapse(network: Network, tau_syn_s: float | None) -> Network:
         dataclasses.replace(
             layer,
             connections=tuple(
-                dataclasses.replace(connection, tau_syn_s=tau_syn_s) if connection.has_synapse else connection
+                dataclasses.replace(connection, tau_syn_s=tau_syn_s, synapse=synapse)
+                if connection.has_synapse
+                else connection
                 for connection in layer.connections
             ),
         )
@@ -341,7 +370,8 @@ def load_network(
     ----------
     path
     settings
-        What it must have been compiled with: keys of its ``settings``, and ``seed``. None to accept any.
+        What it must have been compiled with: keys of its ``settings``, ``synapse`` if it is not lowpass, and ``seed``.
+        None to accept any.
     renamed
         Whether the file may have been written to another path.
 
@@ -363,7 +393,8 @@ def load_network(
     network = _restore(json.loads(str(header["description"])), arrays)
     if settings is not None:
         compiled_with = json.loads(network.provenance.get("settings", "{}"))
-        check_settings(path, compiled_with | {"seed": network.seed}, settings)
+        known = compiled_with | {"seed": network.seed, "synapse": network.synapse}
+        check_settings(path, known, {"synapse": LOWPASS} | dict(settings))
     return network
 
 
@@ -378,6 +409,8 @@ def _describe(value: Any, arrays: dict[str, NDArray]) -> Any:
         return {"array": name}
     if dataclasses.is_dataclass(value):
         fields = {item.name: _describe(getattr(value, item.name), arrays) for item in dataclasses.fields(value)}
+        if fields.get("synapse") == LOWPASS:  # left out, as before there were others
+            del fields["synapse"]
         return {"kind": type(value).__name__, "fields": fields}
     if isinstance(value, Mapping):
         return {"mapping": {key: _describe(item, arrays) for key, item in value.items()}}

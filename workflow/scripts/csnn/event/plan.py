@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from csnn import synapses
 from csnn.event import kernels
 from csnn.event.neuron_steps import NUMBERS
 from csnn.event.network import (
@@ -85,6 +86,41 @@ def lowpass(tau_syn_s: float | None, dt_s: float) -> Lowpass:
     return Lowpass(math.exp(-dt_s / tau_syn_s), -math.expm1(-dt_s / tau_syn_s), True)
 
 
+class Rise(NamedTuple):
+    """A lowpass before that of the decay: ``z[t] = decay z[t-1] + gain x[t]``, and ``y`` follows ``z``, see `rise`."""
+
+    decay: float
+    gain: float
+    coupling: float
+    passed: float
+
+
+def rise(rise_s: float, tau_syn_s: float, dt_s: float) -> Rise:
+    """The filter of a synapse that rises before it decays: two lowpasses in a row, with the input held over each step.
+
+    ``z[t] = decay z[t-1] + gain x[t]`` and ``y[t] = d y[t-1] + coupling z[t-1] + passed gain x[t]``, where ``d`` is the
+    decay of `lowpass`. This is the exact solution of ``rise_s z' = x - z`` and ``tau_syn_s y' = z - y`` over a step:
+    what Nengo computes with matrix exponentials (nengo/synapses.py, LinearFilter, zero-order hold), in other
+    coordinates. ``coupling`` is the integral of ``exp(-(dt - s) / tau_syn_s) exp(-s / rise_s) / tau_syn_s`` over ``s``
+    from 0 to dt, in a form that holds for equal time constants too.
+
+    Parameters
+    ----------
+    rise_s, tau_syn_s : float
+        Time constants in seconds.
+    dt_s : float
+        Length of a step in seconds.
+    """
+    decay = math.exp(-dt_s / rise_s) if rise_s else 0.0
+    gain = -math.expm1(-dt_s / rise_s) if rise_s else 1.0
+    if tau_syn_s == 0:
+        return Rise(decay, gain, decay, 1.0)
+    difference = abs(dt_s / tau_syn_s - dt_s / rise_s)
+    ratio = -math.expm1(-difference) / difference if difference else 1.0
+    coupling = dt_s / tau_syn_s * math.exp(-dt_s / max(rise_s, tau_syn_s)) * ratio
+    return Rise(decay, gain, coupling, (-math.expm1(-dt_s / tau_syn_s) - coupling) / gain)
+
+
 @dataclass(frozen=True, eq=False)
 class Path:
     """A connection made ready for the kernels.
@@ -95,7 +131,7 @@ class Path:
         See `csnn.event.network.Connection`.
     shape : (rows, columns, channels)
         What is computed of the layer that it feeds: its first rows and columns, and some channels.
-    decay, delayed, gain, channel, stride
+    decay, delayed, gain, rise, channel, stride
         See `csnn.event.kernels.Synapses`.
     weights : ConvolutionWeights or None
     sparse : tuple of ndarray, or None
@@ -110,6 +146,7 @@ class Path:
     decay: NDArray
     delayed: bool
     gain: NDArray
+    rise: NDArray
     channel: int
     stride: int
     weights: kernels.ConvolutionWeights | None
@@ -128,9 +165,14 @@ class Path:
         return self.delayed or bool(self.decay.any())
 
     @property
-    def state_size(self) -> int:
-        """Number of values of the filter's state, for one time constant."""
-        return math.prod(self.shape) if self.has_memory else 0
+    def same_at_all_taus(self) -> bool:
+        """Whether the filter is the same at every time constant."""
+        return bool((self.decay == self.decay[0]).all() and (self.rise == self.rise[0]).all())
+
+    @property
+    def state_shape(self) -> tuple[int, int]:
+        """Number of state variables of the filter, and of their values, for one time constant."""
+        return (2 if self.rise.size else 1, math.prod(self.shape) if self.has_memory else 0)
 
 
 @dataclass(frozen=True)
@@ -255,8 +297,19 @@ def _prepare_connection(connections: Sequence[Connection], layer: Layer, used: S
     """
     connection = connections[0]
     decays, filter_gains, delays = zip(*(lowpass(other.tau_syn_s, dt_s) for other in connections), strict=True)
+    rises = [
+        rise(first_s, tau_syn_s, dt_s)
+        for other in connections
+        if (tau_syn_s := other.tau_syn_s) is not None
+        and (first_s := synapses.rise_s(other.synapse, tau_syn_s)) is not None
+    ]
+    if rises:
+        filter_gains = tuple(filtered.gain for filtered in rises)
     decay: NDArray = np.array(decays, real)
     gain, delayed = np.array(filter_gains)[:, np.newaxis], delays[0]
+    of_rise: NDArray = np.array(
+        [[r.decay, r.coupling, r.passed] for r in rises] or np.zeros((len(connections), 0)), real
+    )
     linear = connection.linear
     if isinstance(linear, SparseMatrix):
         return Path(
@@ -266,6 +319,7 @@ def _prepare_connection(connections: Sequence[Connection], layer: Layer, used: S
             decay=decay,
             delayed=delayed,
             gain=np.repeat(gain, layer.size, axis=1).astype(real),
+            rise=of_rise,
             channel=0,
             stride=layer.size,
             weights=None,
@@ -299,6 +353,7 @@ def _prepare_connection(connections: Sequence[Connection], layer: Layer, used: S
         decay=decay,
         delayed=delayed,
         gain=gains.astype(real),
+        rise=of_rise,
         channel=low,
         stride=channels if is_slice else gains.shape[1],
         weights=weights,
@@ -382,7 +437,7 @@ def prepare(
             block = layer.shape[2]
         constant_current = not any(changes for path, changes in zip(paths, changing, strict=True) if path not in fused)
         fed_alike = all(path.source == IMAGE or stages[path.source].shared for path in paths)
-        shared = fed_alike and all((path.decay == path.decay[0]).all() for path in paths)
+        shared = fed_alike and all(path.same_at_all_taus for path in paths)
         together = [slice(tau, tau + 1) for tau in range(1 if shared else len(networks))]
         if fed_alike and not shared and len(fused) == len(paths):
             together = [slice(0, len(networks))]

@@ -37,6 +37,7 @@ from csnn.event.network import (
     with_synapse,
 )
 from csnn.files import check_pixels
+from csnn.synapses import Synapse
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,8 @@ class _Signals:
         """Give a connection its events and the states of its filters, at some time constants."""
         events, _ = self.seen(path.source, taus.start, path.views)
         return kernels.Synapses(
-            events, path.convolution, path.decay[taus], path.delayed, path.gain[taus], path.channel, path.stride,
-            filtered[taus],
+            events, path.convolution, path.decay[taus], path.delayed, path.gain[taus], path.rise[taus], path.channel,
+            path.stride, filtered[taus],
         )  # fmt: skip
 
 
@@ -163,8 +164,8 @@ def _base_current(stage: Stage, signals: _Signals, taus: slice, filters: Mapping
             tau = taus.start
             events, shape = signals.seen(path.source, tau, path.views)
             kernels.add_sparse(
-                events, shape[2], *path.sparse, path.decay[tau], path.delayed, path.gain[tau], filters[number][tau],
-                current,
+                events, shape[2], *path.sparse, path.decay[tau], path.delayed, path.gain[tau], path.rise[tau],
+                filters[number][tau], current,
             )  # fmt: skip
         else:
             drive = workspace.array("drive", (math.prod(path.shape),), workspace.real)
@@ -179,7 +180,7 @@ def _no_synapses(real: type) -> kernels.Synapses:
     events = kernels.Events(np.zeros((1, 1), np.int32), np.zeros((1, 1), real), np.zeros((1, 1, 2), np.int32))
     weights = kernels.ConvolutionWeights(np.zeros(0, real), np.zeros(0, np.int32), *(0,) * 9)
     nothing: NDArray = np.zeros((1, 0), real)
-    return kernels.Synapses(events, weights, np.zeros(1, real), False, nothing, 0, 0, nothing)
+    return kernels.Synapses(events, weights, np.zeros(1, real), False, nothing, nothing, 0, 0, nothing[np.newaxis])
 
 
 def _advance(
@@ -231,7 +232,7 @@ def _advance(
         np.zeros(count, np.int64),
         workspace.array("tile", (4, tile), real),
         workspace.array("tile drive", (FUSED, tile), real),
-        workspace.array("tile filters", (count, tile), real),
+        workspace.array("tile filters", (count, max((p.state_shape[0] for p in stage.fused), default=1), tile), real),
         workspace.array("tile state", (count, len(stage.state), tile), real),
         workspace.array("leaving", (count, block, leaving), real),
     )
@@ -271,7 +272,7 @@ def _simulate_image(
         states.append(workspace.array((index, "state"), (taus, *stage.state.shape), real))
         filters.append(
             {
-                number: workspace.array((index, "filter", number), (taus, path.state_size), real)
+                number: workspace.array((index, "filter", number), (taus, *path.state_shape), real)
                 for number, path in enumerate(stage.paths)
             }
         )
@@ -311,6 +312,7 @@ def simulate(
     images: ArrayLike,
     *,
     tau_syn_s: float | Literal["as compiled"] | None = AS_COMPILED,
+    synapse: Synapse | None = None,
     dt_s: float = 0.001,
     steps: int = 100,
     precision: str = "double",
@@ -328,6 +330,9 @@ def simulate(
     tau_syn_s : float or None, optional
         Synaptic time constant in seconds of every connection that leaves neurons, None for no filter; by default what
         the network was compiled with.
+    synapse : str or mapping, optional
+        Kind of synapse: ``lowpass``, ``alpha`` or ``{"rise_s": seconds}``, a double exponential that decays with
+        `tau_syn_s` (see `csnn.synapses`); by default what the network was compiled with.
     dt_s : float
         Length of a step in seconds.
     steps : int
@@ -351,7 +356,7 @@ def simulate(
         If an argument is out of range, the images do not fit the network, or numbers are not finite.
     """
     return simulate_time_constants(
-        network, images, [tau_syn_s], dt_s=dt_s, steps=steps, precision=precision, threads=threads,
+        network, images, [tau_syn_s], synapse=synapse, dt_s=dt_s, steps=steps, precision=precision, threads=threads,
         on_images_done=on_images_done, record=record,
     )[0]  # fmt: skip
 
@@ -361,6 +366,7 @@ def simulate_time_constants(
     images: ArrayLike,
     taus_syn_s: Sequence[float | Literal["as compiled"] | None],
     *,
+    synapse: Synapse | None = None,
     dt_s: float = 0.001,
     steps: int = 100,
     precision: str = "double",
@@ -372,7 +378,7 @@ def simulate_time_constants(
 
     Parameters
     ----------
-    network, images, dt_s, steps, precision, threads, record
+    network, images, synapse, dt_s, steps, precision, threads, record
         As for `simulate`.
     taus_syn_s : sequence of float or None
         Synaptic time constants, each as for `simulate`.
@@ -389,7 +395,7 @@ def simulate_time_constants(
     ValueError
         As `simulate`.
     """
-    networks = [network if tau == AS_COMPILED else with_synapse(network, tau) for tau in taus_syn_s]
+    networks = [_with_synapse(network, tau_syn_s, synapse) for tau_syn_s in taus_syn_s]
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}; it must be {' or '.join(PRECISIONS)}")
     for name, value in (("steps", steps), ("threads", threads)):
@@ -467,6 +473,17 @@ def simulate_time_constants(
         )
         for position in np.argsort(order)
     ]
+
+
+def _with_synapse(
+    network: Network, tau_syn_s: float | Literal["as compiled"] | None, synapse: Synapse | None
+) -> Network:
+    """Return the network with the synapse that `simulate` is asked for."""
+    if tau_syn_s != AS_COMPILED:
+        return with_synapse(network, tau_syn_s, synapse)
+    if synapse is None or synapse == network.synapse:
+        return network
+    return with_synapse(network, network.tau_syn_s, synapse)
 
 
 @cache

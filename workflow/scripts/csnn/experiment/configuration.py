@@ -24,7 +24,7 @@ from csnn.data.images import PREPARED, Overview
 from csnn.experiment import schema, sweep, timing
 from csnn.experiment.messages import one_line, sentence, shortened, shown
 from csnn.files import InputError
-from csnn.neurons import with_defaults
+from csnn.neurons import neuron_type, with_defaults
 
 MAX_SIMULATIONS = 1_000_000
 """Largest number of simulations that are planned: beyond, Snakemake would take hours to say what it will do."""
@@ -95,6 +95,8 @@ def _checked(raw: Mapping) -> dict[str, Any]:
     config = _shortest(model.model_dump(by_alias=True))
     if "windows" not in model.readouts.model_fields_set:
         config["readouts"]["windows"] = [n for n in config["readouts"]["windows"] if n <= config["snn"]["steps"]]
+    if "images" not in model.corruptions.model_fields_set:
+        config["corruptions"]["images"] = min(config["corruptions"]["images"], config["data"]["test_images"])
     check(config)
     return config
 
@@ -210,8 +212,12 @@ def check(config: dict[str, Any]) -> None:
     networks = sweep.networks(snn, config["cnn"]["variants"])
     _check_paths([*networks, *config["cnn"]["variants"]])
     _check_rates(config, networks)
+    _check_synapses(networks, snn["dt_s"])
     _check_number_of_simulations(config, networks)
     _check_analyses(config)
+    _check_conformal(config)
+    if "corruptions" in config["analyses"]:
+        _check_corruptions(config, networks)
     for i, window in enumerate(config["readouts"]["windows"]):
         if window > snn["steps"]:
             raise InputError(
@@ -243,6 +249,11 @@ def warnings(config: Mapping) -> Iterator[str]:
         )
     if config["cnn"]["architecture"]["builder"] is None and config["cnn"]["model"] is None:
         yield from _timing_warnings(config)
+    if config["readouts"]["conformal"] and (config["cnn"]["weights"] or config["cnn"]["model"]):
+        yield (
+            "readouts.conformal promises its coverage only if the CNN has not seen the validation images, the last of "
+            "the training set; cnn.weights or cnn.model may have been trained on them"
+        )
     yield from sources.warnings(config["data"]["source"], config["data"]["test_images"])
 
 
@@ -392,16 +403,21 @@ def _check_images(config: dict[str, Any]) -> None:
         ("data.validation_images", held_out, "train", sizes["train"] - 1, ", of which one must be left to train with"),
         ("figures.logit_image.index", figure["index"], figure["split"], sizes[figure["split"]] - 1, ", counted from 0"),
     ]
+    if "corruptions" in config["analyses"] and config["corruptions"]["kinds"] and len(overview.shape) != 3:
+        raise InputError(
+            f"config key corruptions.kinds is {shown(config['corruptions']['kinds'])}, but {source} holds samples of "
+            f"shape {overview.shape}; only images can be corrupted, so it must be []"
+        )
     for name, variant in config["cnn"]["variants"].items():
         if variant["tune"]["mirror"] and len(overview.shape) != 3:
             raise InputError(
                 f"config key cnn.variants.{name}.tune.mirror is true, but {source} holds samples of shape "
                 f"{overview.shape}; only images can be mirrored, so it must be false"
             )
-        if variant["tune"]["images"] is not None:
-            key = f"cnn.variants.{name}.tune.images"
-            kept = f", of which data.validation_images keeps {held_out} out"
-            wanted.append((key, variant["tune"]["images"], "train", left, kept))
+        for step in ("tune", "calibrate"):
+            if variant[step] and variant[step]["images"] is not None:
+                kept = f", of which data.validation_images keeps {held_out} out"
+                wanted.append((f"cnn.variants.{name}.{step}.images", variant[step]["images"], "train", left, kept))
     for key, value, split, largest, note in wanted:
         if value > largest:
             raise InputError(
@@ -442,6 +458,24 @@ def _check_rates(config: Mapping, networks: Mapping[str, Mapping]) -> None:
                 )
 
 
+def _check_synapses(networks: Mapping[str, Mapping], dt_s: float) -> None:
+    """Check that the rise of double exponentials smooths something and is not longer than any decay."""
+    for name, network in networks.items():
+        if not isinstance(synapse := network["synapse"], Mapping):
+            continue
+        rise_s, decays_s = synapse["rise_s"], [tau for tau in network["tau_syn_s"] if tau is not None]
+        if rise_s <= NO_FILTER_BELOW * dt_s:
+            raise InputError(
+                f"config key snn.synapse has rise_s {rise_s} for the network {name}, so short for steps of {dt_s} s "
+                f"that it would smooth nothing; it must be above {NO_FILTER_BELOW} * snn.dt_s, or the synapse lowpass"
+            )
+        if decays_s and rise_s > min(decays_s):
+            raise InputError(
+                f"config key snn.synapse has rise_s {rise_s} for the network {name}, longer than its decay, tau_syn_s "
+                f"{min(decays_s)}; it must be at most as long"
+            )
+
+
 def _check_number_of_simulations(config: Mapping, networks: Mapping[str, Mapping]) -> None:
     """Check that Snakemake can plan the sweep."""
     images = config["data"]["test_images"] + config["data"]["validation_images"]
@@ -472,7 +506,32 @@ def _check_variants(config: Mapping, neurons: Mapping) -> None:
                 f"config key cnn.variants.{name}.tune.activation is {variant['tune']['activation']}, whose rate curve "
                 "needs snn.max_rate_hz as rates in Hz; it must be a number or a list, not a percentile"
             )
+        if variant["calibrate"]:
+            _check_calibration(config, name)
     _check_changes(config["cnn"])
+
+
+def _check_calibration(config: Mapping, name: str) -> None:
+    """Check that a variant is calibrated from a ReLU network, and to neurons whose rate curve is known."""
+    key, snn, variants = f"cnn.variants.{name}.calibrate", config["snn"], config["cnn"]["variants"]
+    neuron = variants[name]["calibrate"]["neuron"]
+    types = {known: neuron_type(known, parameters) for known, parameters in snn["neurons"].items()}
+    allowed = [known for known, kind in types.items() if kind in sweep.LIF_CURVE | sweep.RECTIFIED]
+    if neuron not in allowed:
+        raise InputError(
+            f"config key {key}.neuron is {neuron!r}; it must be {schema.listed(allowed, 'or')} of snn.neurons"
+        )
+    if types[neuron] in sweep.LIF_CURVE and isinstance(snn["max_rate_hz"], Mapping):
+        raise InputError(
+            f"config key {key}.neuron is {neuron}, whose rate curve needs snn.max_rate_hz as rates in Hz; it must be a "
+            "number or a list, not a percentile"
+        )
+    before = sweep.activation(variants | {name: variants[name] | {"calibrate": None}}, name)
+    if before != "relu" and types[before] not in sweep.RECTIFIED:
+        raise InputError(
+            f"config key {key} is there, but what it starts from is adapted to the neuron {before} already; it must be "
+            "a CNN with ReLU"
+        )
 
 
 def _check_changes(cnn: Mapping) -> None:
@@ -513,6 +572,55 @@ def _check_analyses(config: Mapping) -> None:
             f"config key analyses is {analyses}; {', '.join(sorted(others))} would show every configuration on the "
             "test images, from which gap reports what was chosen without them: it must stand in another experiment"
         )
+
+
+def _check_conformal(config: Mapping) -> None:
+    """Check that there are images enough to calibrate on: with fewer, a guarantee would decide for nothing."""
+    conformal, images = config["readouts"]["conformal"], config["data"]["validation_images"]
+    if conformal and round((images + 1) * conformal["coverage"], 9) > images:
+        fewest = math.ceil(round(conformal["coverage"] / (1 - conformal["coverage"]), 9))
+        raise InputError(
+            f"config key data.validation_images is {images}; it must be at least {fewest} for readouts.conformal with "
+            f"a coverage of {conformal['coverage']}, which is calibrated on them"
+        )
+
+
+def _check_corruptions(config: Mapping, networks: Mapping[str, Mapping]) -> None:
+    """Check that what is disturbed is there."""
+    asked, test_images = config["corruptions"], config["data"]["test_images"]
+    if asked["images"] > test_images:
+        raise InputError(
+            f"config key corruptions.images is {asked['images']}, but data.test_images is {test_images}; it must be at "
+            "most as many"
+        )
+    weights = [key for key in ("weight_noise", "weight_bits") if asked[key]]
+    if weights and config["simulation"]["engine"] != "event":
+        raise InputError(
+            f"config key corruptions.{weights[0]} is {shown(asked[weights[0]])}, but the engine event alone simulates "
+            "disturbed weights; it must be [], or simulation.engine event"
+        )
+    if not (asked["kinds"] or weights):
+        raise InputError(
+            "config keys corruptions.kinds, weight_noise and weight_bits are all []; the analysis corruptions needs one"
+        )
+    if unknown := [name for name in asked["networks"] or [] if name not in networks]:
+        raise InputError(
+            f"config key corruptions.networks names {shortened(unknown[0])}, which is no network of this experiment; "
+            f"known are {', '.join(networks)}"
+        )
+    if asked["tau_syn_s"] is None:
+        return
+    if "gap" in config["analyses"]:
+        raise InputError(
+            f"config key corruptions.tau_syn_s is {shown(asked['tau_syn_s'])}, but the analysis gap chooses the time "
+            "constants; it must be null"
+        )
+    for name in asked["networks"] or networks:
+        if missing := [tau for tau in asked["tau_syn_s"] if tau not in networks[name]["tau_syn_s"]]:
+            raise InputError(
+                f"config key corruptions.tau_syn_s has {shown(missing[0])}, which the network {name} has not; it has "
+                f"{shown(networks[name]['tau_syn_s'])}"
+            )
 
 
 def named_files(config: Mapping) -> Iterator[tuple[str, str | None]]:

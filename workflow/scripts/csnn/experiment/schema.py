@@ -16,8 +16,10 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import DictSchema, WithDefaultSchema
 from typing_extensions import TypedDict
 
+from csnn.data.corruptions import CORRUPTIONS, LEVELS
 from csnn.data.sources import SOURCES
 from csnn.neurons import NEURONS
+from csnn.synapses import ALLOWED as SYNAPSES
 
 LARGEST = 1_000_000
 T = TypeVar("T")
@@ -71,6 +73,7 @@ NengoSeed = Annotated[int, Field(ge=0, le=2**31 - 1), _FROM_TEXT]
 FiniteNumber = Annotated[float, Field(allow_inf_nan=False), _FROM_TEXT]
 Margin = Annotated[float, Field(ge=0, le=LARGEST), _FROM_TEXT]
 LearningRate = Annotated[float, Field(gt=0, le=1000), _FROM_TEXT]
+Coverage = Annotated[float, Field(gt=0, le=0.999), _FROM_TEXT]
 Tolerance = Annotated[float, Field(gt=0, le=1), _FROM_TEXT]
 RateHz = Annotated[float, Field(ge=0.001, le=LARGEST), _unit("Hz"), _FROM_TEXT]
 TimeConstant = Annotated[float, Field(gt=0, le=1000), _unit("seconds"), _FROM_TEXT]
@@ -117,6 +120,15 @@ Rates = Annotated[
         "{percentile: ..., hz: ...}"
     ),
 ]
+
+
+class DoubleExponential(Section):
+    """A synapse that rises with one time constant and decays with another, `tau_syn_s`."""
+
+    rise_s: TimeConstant = Field(description="Time constant of the rise, at most as long as tau_syn_s.")
+
+
+Synapse = Annotated[Literal["lowpass", "alpha"] | DoubleExponential, _allowed(SYNAPSES)]
 
 
 class Data(Section):
@@ -204,6 +216,25 @@ class Tuning(Section):
     seed: Seed = Field(0, description="Of new weights and of the order of the images.")
 
 
+class Calibration(Section):
+    """How it is adapted to neurons then, from images without labels and by forward passes alone."""
+
+    method: Literal["bias", "least-squares"] = Field(
+        "least-squares",
+        description="What is set, layer by layer, so that each reproduces what it puts out in the ReLU network: bias "
+        "(of each output channel) or, by ridge regression, all weights (least-squares).",
+    )
+    neuron: Annotated[str, _allowed("a name of snn.neurons")] = Field(
+        "LIF",
+        description="The neuron of snn.neurons that it is adapted to: what is set is folded into weights that convert "
+        "to that neuron at snn.max_rate_hz.",
+    )
+    images: Annotated[int, Field(ge=2, le=LARGEST), _FROM_TEXT] = Field(
+        4000,
+        description="How many images of the training set, from the first; the ridge is chosen on a fifth of them.",
+    )
+
+
 class Variant(Section):
     """A CNN made from another."""
 
@@ -215,6 +246,9 @@ class Variant(Section):
     )
     architecture: ChangedArchitecture = ChangedArchitecture()
     tune: Tuning = Tuning()
+    calibrate: OrNull[Calibration] = Field(
+        None, description="Calibration to other neurons, behind tuning with ReLU; null leaves it out."
+    )
 
 
 class Cnn(Section):
@@ -243,7 +277,7 @@ class Cnn(Section):
     ] = Field(
         {},
         description="Further CNNs by their name, each made from another: its architecture is changed, weights whose "
-        "shapes still fit are kept, and what results is tuned.",
+        "shapes still fit are kept, and what results is tuned or calibrated.",
     )
 
 
@@ -290,6 +324,11 @@ class Row(TypedDict, total=False):
         Field(min_length=1, description="Membrane potentials at the start."),
         _allowed("a list of random, zero and half"),
     ]
+    synapse: Annotated[
+        list[Synapse],
+        Field(min_length=1, description="Kinds of synapse."),
+        _allowed(f"a list of {SYNAPSES}"),
+    ]
     tau_syn_s: Annotated[TimeConstants, Field(description="Synaptic time constants, in seconds.")]
     seeds: Annotated[Seeds, Field(description="Seeds of the initial membrane potentials.")]
 
@@ -307,6 +346,11 @@ class Snn(Section):
     )
     tau_syn_s: TimeConstants = Field(
         [0.005, 0.010, 0.015, 0.020], description="Synaptic time constants, in seconds; null for no filter."
+    )
+    synapse: Synapse = Field(
+        "lowpass",
+        description="Kind of synapse: lowpass (first order), alpha (two lowpasses of tau_syn_s in a row), or "
+        "{rise_s: ...} (double exponential: rises with rise_s and decays with tau_syn_s).",
     )
     max_rate_hz: Rates = Field(
         415,
@@ -326,7 +370,8 @@ class Snn(Section):
         [{}],
         min_length=1,
         description="The sweep as a table: each row crosses the lists that it names (cnn: variants, neurons, "
-        "max_rate_hz, initial_voltage, tau_syn_s, seeds); what a row leaves out is as under snn, the CNN is base.",
+        "max_rate_hz, initial_voltage, synapse, tau_syn_s, seeds); what a row leaves out is as under snn, the CNN is "
+        "base.",
     )
 
 
@@ -352,6 +397,14 @@ class Verification(Section):
     tolerance: Tolerance = Field(1e-9, description="Largest difference of a logit that is accepted.")
 
 
+class Conformal(Section):
+    """Decisions as early as a guarantee allows, by split conformal prediction on the validation images."""
+
+    coverage: Coverage = Field(
+        0.9, description="Share of images for which the classes that are left at the decision hold the true one."
+    )
+
+
 class Readouts(Section):
     """How decisions are read from the logits, beside the last step."""
 
@@ -366,12 +419,53 @@ class Readouts(Section):
         description="By how much the largest logit must exceed the second largest for a decision before the last step.",
     )
     hold: Count = Field(5, description="For how many steps in a row it must do so.")
+    conformal: Annotated[OrNull[Conformal], _allowed("{coverage: ...}, or null")] = Field(
+        None,
+        description="Decisions before the last step with a guarantee, calibrated on data.validation_images, which are "
+        "simulated for it; null leaves them out.",
+    )
 
 
 class Activity(Section):
     """How activity and its cost are measured (analyses, activity)."""
 
     images: Count = Field(50, description="On how many images, from the first of those that are evaluated.")
+
+
+_KINDS = ", ".join(CORRUPTIONS)
+
+
+class Corruptions(Section):
+    """What is disturbed, and how much (analyses, corruptions)."""
+
+    kinds: Annotated[
+        Different[Annotated[str, Field(pattern=f"^({'|'.join(CORRUPTIONS)})$"), _allowed(f"one of {_KINDS}")]],
+        _allowed(f"a list of different ones of {_KINDS}"),
+    ] = Field(list(CORRUPTIONS), description="Kinds of corruption of the images.")
+    strengths: Different[Annotated[int, Field(ge=1, le=LEVELS), _FROM_TEXT]] = Field(
+        [1, 2, 3, 4, 5], min_length=1, description="Levels of each, from the weakest (docs/analyses.md)."
+    )
+    images: Count = Field(
+        500,
+        description="How many of the test images, from the first; the default is at most as many as data.test_images.",
+    )
+    networks: OrNull[Annotated[list[str], Field(min_length=1), _allowed("a list of names of networks, or null")]] = (
+        Field(None, description="Networks, as results/<experiment>/ names their folders; null takes all.")
+    )
+    tau_syn_s: OrNull[TimeConstants] = Field(
+        None,
+        description="Synaptic time constants, in seconds; null takes the first of each network. The analysis gap takes "
+        "those that were chosen.",
+    )
+    weight_noise: Different[Annotated[float, Field(gt=0, le=1), _FROM_TEXT]] = Field(
+        [0.01, 0.02, 0.05, 0.1, 0.2],
+        description="Standard deviations of noise on the converted networks' weights, as shares of the largest weight "
+        "of each connection.",
+    )
+    weight_bits: Different[Annotated[int, Field(ge=2, le=16), _FROM_TEXT]] = Field(
+        [8, 6, 4], description="Numbers of bits to which the converted networks' weights are rounded."
+    )
+    seed: Seed = Field(0, description="Of all noise.")
 
 
 class Tables(Section):
@@ -426,16 +520,17 @@ class Configuration(Section):
     snn: Snn = Snn()
     simulation: Simulation = Simulation()
     verification: Verification = Verification()
-    analyses: Different[Literal["paper", "readouts", "claims", "activity", "gap"]] = Field(
+    analyses: Different[Literal["paper", "readouts", "claims", "activity", "gap", "corruptions"]] = Field(
         ["paper"],
         min_length=1,
         description="What is made of the sweep. paper: the paper's tables and figures. readouts: accuracy, latency and "
         "agreement with the CNN under every readout. claims: the paper's claims, tested. activity: firing rates, "
         "synaptic operations and energy. gap: time constants and readouts chosen on validation images, then reported "
-        "once on the test images.",
+        "once on the test images. corruptions: accuracy with disturbed images and weights.",
     )
     readouts: Readouts = Readouts()
     activity: Activity = Activity()
+    corruptions: Corruptions = Corruptions()
     tables: Tables = Tables()
     figures: Figures = Figures()
     report: Report = Report()

@@ -1,8 +1,9 @@
 """The sweep that a configuration spans: which networks there are, and where each one's results lie.
 
 A network is a CNN with neurons and with the settings of its conversion. Its name is a path that spells these: the
-variant of the CNN (left out for the one of ``cnn.architecture``), the neuron, and each setting that differs from that
-under ``snn``. So a further value of a setting adds a folder and touches no other.
+variant of the CNN (left out for the one of ``cnn.architecture``), the neuron, each setting that differs from that
+under ``snn``, and the kind of synapse if it is not a lowpass. So a further value of a setting adds a folder and touches
+no other.
 """
 
 from __future__ import annotations
@@ -18,14 +19,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from csnn import neurons
-from csnn.data.sources import SOURCES, identity
+from csnn import neurons, synapses
+from csnn.data.sources import SOURCES, identity, overview
 from csnn.experiment import content
 from csnn.experiment.code import digest, digest_of_builder
 from csnn.files import InputError, exit_on_input_error, hash_of_json, read_text
+from csnn.synapses import LOWPASS
 
 BASE = "base"
 """Name of the CNN of ``cnn.architecture``, from which variants are made."""
+
+LIF_CURVE, RECTIFIED = {"LIF", "A-LIF"}, {"RLR", "SRL", "RSRL"}
+"""Neuron types whose rate at a constant current is that of LIF neurons, and those where it is a multiple of a ReLU."""
 
 RESERVED = {"cnn", "images", "tables", "figures", "logs", "benchmarks", "verification", "report", BASE}
 """Folders of an experiment, after which no variant and no neuron can be named."""
@@ -69,12 +74,43 @@ def lineage(variants: Mapping[str, Mapping], name: str) -> list[str]:
 
 
 def activation(variants: Mapping[str, Mapping], name: str) -> str:
-    """Return the activation that a CNN has: that of the last step of how it is made that tuned it, else ReLU."""
+    """Return the activation that a CNN has, relu or the name of a neuron: that of the last step that set it."""
     for variant in lineage(variants, name):
+        if calibrate := variants[variant]["calibrate"]:
+            return calibrate["neuron"]
         tune = variants[variant]["tune"]
         if tune["epochs"] or tune["activation"] != "relu":
             return tune["activation"]
     return "relu"
+
+
+def making(variant: Mapping) -> dict[str, Any]:
+    """Say how a variant is made, for a table.
+
+    Returns
+    -------
+    dict
+        ``from``; ``made_by`` in words; ``labelled_images`` and ``unlabelled_images``, of which None means all that are
+        there, and 0 none.
+    """
+    tune, calibrate = variant["tune"], variant["calibrate"]
+    words = [f"{key} {value}" for key, value in variant["architecture"].items()]
+    neuron = tune["activation"]
+    if tune["epochs"]:
+        curve = "" if neuron == "relu" else f" with the rate curve of {neuron}"
+        words.append(f"{tune['epochs']} epochs of tuning{curve}")
+    elif neuron != "relu":
+        words.append(f"gains of {neuron} folded in")
+    if calibrate:
+        means = {"bias": "biases alone", "least-squares": "least squares"}[calibrate["method"]]
+        words.append(f"calibration to {calibrate['neuron']}, {means}")
+    unlabelled = calibrate["images"] if calibrate else tune["images"] if neuron != "relu" and not tune["epochs"] else 0
+    return {
+        "from": variant["from"],
+        "made_by": "; ".join(words) or "nothing changed",
+        "labelled_images": tune["images"] if tune["epochs"] else 0,
+        "unlabelled_images": unlabelled,
+    }
 
 
 def architecture(variants: Mapping[str, Mapping], base: Mapping, name: str) -> dict:
@@ -100,7 +136,7 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
     -------
     dict
         Of each network ``variant``, ``neuron``, ``neuron_parameters``, ``max_rate_hz`` (one, or one for each layer),
-        ``initial_voltage``, ``tau_syn_s`` (list) and ``seeds`` (list).
+        ``initial_voltage``, ``synapse``, ``tau_syn_s`` (list) and ``seeds`` (list).
 
     Raises
     ------
@@ -109,11 +145,12 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
     """
     networks_by_name: dict[str, dict] = {}
     for row in snn["networks"]:
-        for variant, neuron, max_rate_hz, initial_voltage in product(
+        for variant, neuron, max_rate_hz, initial_voltage, synapse in product(
             row.get("cnn", [BASE]),
             row.get("neurons", snn["neurons"]),
             row.get("max_rate_hz", [snn["max_rate_hz"]]),
             row.get("initial_voltage", [snn["initial_voltage"]]),
+            row.get("synapse", [snn["synapse"]]),
         ):
             lineage(variants, variant)
             if neuron not in snn["neurons"]:
@@ -126,6 +163,8 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
                 parts.append(f"rate-{rates_text(max_rate_hz)}")
             if initial_voltage != snn["initial_voltage"]:
                 parts.append(f"start-{initial_voltage}")
+            if synapse != LOWPASS:
+                parts.append(synapses.text(synapse))
             name = "/".join(parts)
             if name in networks_by_name:
                 raise InputError(f"config key snn.networks has the network {name} twice; each must stand in it once")
@@ -135,6 +174,7 @@ def networks(snn: Mapping, variants: Mapping[str, Mapping]) -> dict[str, dict]:
                 "neuron_parameters": snn["neurons"][neuron],
                 "max_rate_hz": max_rate_hz,
                 "initial_voltage": initial_voltage,
+                "synapse": synapse,
                 "tau_syn_s": row.get("tau_syn_s", snn["tau_syn_s"]),
                 "seeds": row.get("seeds", snn["seeds"]),
             }
@@ -159,6 +199,9 @@ def configurations(networks: Mapping[str, Mapping], seeds: int | None = None) ->
         for tau_syn_s, seed in product(network["tau_syn_s"], network["seeds"][:seeds]):
             yield name, tau_text(tau_syn_s), seed
 
+
+CORRUPTED = "corrupted-"
+"""What the names of sets of disturbed images begin with."""
 
 CONFIGURATION = "<results>/{network}/tau-{tau}/seed-{seed}"
 """Folder of a configuration: a network at one time constant and with one seed."""
@@ -268,7 +311,24 @@ class Sweep:
     @property
     def number_of_images(self) -> dict[str, int]:
         """How many images each set has that the spiking networks see in shards."""
-        return {name: self.config["data"][f"{name}_images"] for name in ("test", "validation")}
+        of_data = {name: self.config["data"][f"{name}_images"] for name in ("test", "validation")}
+        return of_data | dict.fromkeys(self.corrupted, self.corrupted_images)
+
+    @property
+    def corrupted(self) -> list[str]:
+        """The sets of disturbed images, one for each kind of corruption."""
+        asked = "corruptions" in self.config["analyses"]
+        return [f"{CORRUPTED}{kind}" for kind in self.config["corruptions"]["kinds"]] if asked else []
+
+    @property
+    def corrupted_images(self) -> int:
+        """How many images each of these sets has: the first test images, at one strength after another."""
+        return self.config["corruptions"]["images"] * len(self.config["corruptions"]["strengths"])
+
+    def corruption(self, wildcards: Any) -> dict[str, Any]:
+        """How a set of images is disturbed."""
+        settings = {key: self.config["corruptions"][key] for key in ("strengths", "images", "seed")}
+        return {"kind": wildcards.corrupted.removeprefix(CORRUPTED), **settings}
 
     @property
     def shard(self) -> int:
@@ -286,8 +346,8 @@ class Sweep:
     def simulated_together(self, name: str, seed: int | str, images: str) -> list[str]:
         """Which time constants of a network one job simulates together on a set of images; see `together`.
 
-        They share what does not depend on the time constant. On the test images only what was chosen is simulated
-        where choices are made, so there each time constant has jobs of its own.
+        They share what does not depend on the time constant. On the test images, disturbed or not, only what was chosen
+        is simulated where choices are made, so there each time constant has jobs of its own.
         """
         key = name, str(seed), images
         if key not in self._simulated_together:
@@ -295,10 +355,11 @@ class Sweep:
             there = [
                 folder.parent.name.removeprefix("tau-") for folder in folders if any(folder.glob(f"{images}-*-of-*"))
             ]
-            taus = list(map(tau_text, self.networks[name]["tau_syn_s"]))
+            disturbed = images in self.corrupted
+            taus = list(map(tau_text, self.disturbed_taus(name) if disturbed else self.networks[name]["tau_syn_s"]))
             if images == "logit_image":  # of which all that a file holds is shown
                 there = [joined for joined in there if set(joined.split("+")) <= set(taus)]
-            chosen = images == "test" and "gap" in self.config["analyses"]
+            chosen = (disturbed or images == "test") and "gap" in self.config["analyses"]
             at_most = 1 if chosen or self.engine != "event" else TAUS_PER_JOB
             self._simulated_together[key] = together(taus, there, at_most)
         return self._simulated_together[key]
@@ -328,6 +389,12 @@ class Sweep:
             return [0, 1]
         position = int(wildcards.shard.partition("-of-")[0])
         return [(position - 1) * self.shard, min(position * self.shard, self.number_of_images[wildcards.images])]
+
+    def validation_responses(self, wildcards: Any) -> str | list[str]:
+        """Responses to the validation images, where decisions on the test images are calibrated on them."""
+        if wildcards.images != "test" or not self.config["readouts"]["conformal"]:
+            return []
+        return f"{CONFIGURATION}/validation.npz"
 
     # ---- the CNN -----------------------------------------------------------------------------------------------------
 
@@ -371,6 +438,7 @@ class Sweep:
             "dataset": self.dataset,
             "architecture": architecture(self.variants, self.architecture, name),
             "tune": self._tuning(name),
+            **self._calibration(name),
             "held_out": self.number_of_images["validation"],
             "from": self.cnn_settings(parent) if parent else None,
         }
@@ -380,11 +448,16 @@ class Sweep:
         tune = self.variants[name]["tune"]
         return tune | {"rate_curve": self._rate_curve(tune["activation"])}
 
+    def _calibration(self, name: str) -> dict[str, Any]:
+        """How a variant is calibrated, with the neuron's rate curve; nothing if it is not."""
+        calibrate = self.variants[name]["calibrate"]
+        return {"calibrate": calibrate | {"rate_curve": self._rate_curve(calibrate["neuron"])}} if calibrate else {}
+
     def _rate_curve(self, activation: str) -> dict[str, Any] | None:
         """The neuron whose rate curve is an activation, and its rate in Hz at an activation of 1; None for ReLU."""
-        if activation == "relu":
-            return None
         snn = self.config["snn"]
+        if activation == "relu" or neurons.neuron_type(activation, snn["neurons"][activation]) in RECTIFIED:
+            return None
         return {"neuron": snn["neurons"][activation], "max_rate_hz": snn["max_rate_hz"]}
 
     def variant_settings(self, wildcards: Any) -> dict[str, Any]:
@@ -427,7 +500,7 @@ class Sweep:
         Snakemake does not compare parameters from a function that takes ``threads``: a further network is no reason to
         train anew.
         """
-        settings = ("neuron", "neuron_parameters", "initial_voltage", "max_rate_hz", "tau_syn_s")
+        settings = ("neuron", "neuron_parameters", "initial_voltage", "max_rate_hz", "synapse", "tau_syn_s")
         variant = variant_in(wildcards.cnn)
         return [
             {key: network[key] for key in settings}
@@ -461,6 +534,28 @@ class Sweep:
         return list(dict.fromkeys(network["variant"] for network in self.networks.values()))
 
     @property
+    def making(self) -> dict[str, dict[str, Any]]:
+        """How each CNN is made that a network is converted from, and each that such a CNN is made from: see `making`.
+
+        With the number of images in place of None, and ``benchmark``: what measured the job, below the benchmarks.
+        """
+        everything = overview(self.config["data"]["source"]).train - self.number_of_images["validation"]
+        names = dict.fromkeys(name for cnn in self.cnns for name in reversed([*lineage(self.variants, cnn), BASE]))
+        base = {"from": None, "made_by": "training", "labelled_images": None, "unlabelled_images": 0}
+        if not self.trains:
+            base |= {"made_by": "given weights", "labelled_images": 0}
+        job = "train_cnn" if self.trains else "load_cnn"
+        made = {
+            name: (making(self.variants[name]) if name != BASE else base)
+            | {"benchmark": f"variant/{name}.tsv" if name != BASE else f"{job}.tsv"}
+            for name in names
+        }
+        return {
+            name: {key: everything if value is None and key.endswith("images") else value for key, value in how.items()}
+            for name, how in made.items()
+        }
+
+    @property
     def models(self) -> list[str]:
         """The files of these CNNs."""
         return list(map(model_file, self.cnns))
@@ -470,7 +565,8 @@ class Sweep:
     def conversion(self, wildcards: Any) -> dict[str, Any]:
         """How a network is converted, and from which CNN; its time constants and seeds have jobs of their own."""
         network = self.networks[wildcards.network]
-        settings = ("neuron", "neuron_parameters", "max_rate_hz", "initial_voltage")
+        settings = ["neuron", "neuron_parameters", "max_rate_hz", "initial_voltage"]
+        settings += ["synapse"] if network["synapse"] != LOWPASS else []
         return {"cnn": self.cnn_settings(network["variant"]), **{key: network[key] for key in settings}}
 
     def model_of_network(self, wildcards: Any) -> str:
@@ -492,6 +588,7 @@ class Sweep:
         return {
             "cnn": network["variant"],
             **{key: network[key] for key in ("neuron", "max_rate_hz", "initial_voltage")},
+            **({"synapse": synapses.text(network["synapse"])} if network["synapse"] != LOWPASS else {}),
             "spiking": neurons.spikes(network["neuron"], network["neuron_parameters"]),
         }
 
@@ -616,6 +713,40 @@ class Sweep:
             return self.each_configuration(pattern, seeds)
         return lambda wildcards: [
             pattern.format(network=network, tau=tau, seed=seed) for network, tau, seed in self.chosen(choices(), seeds)
+        ]
+
+    def reported_configurations(self, choices: Callable[[], str | os.PathLike]) -> list[tuple[str, str, int]]:
+        """Network, time constant and seed of each file of `reported`; with ``gap``, when the choices are there."""
+        if "gap" not in self.config["analyses"]:
+            return list(configurations(self.networks))
+        return self.chosen(choices())
+
+    def disturbed_configurations(self, choices: Callable[[], str | os.PathLike]) -> list[tuple[str, str, int]]:
+        """Network, time constant and seed of each configuration that is disturbed: of each network its first seed.
+
+        With the analysis ``gap`` those that were chosen; otherwise those at `disturbed_taus`.
+        """
+        asked = self.config["corruptions"]
+        names = self.networks if asked["networks"] is None else asked["networks"]
+        if "gap" in self.config["analyses"]:
+            return [chosen for chosen in self.chosen(choices(), seeds=1) if chosen[0] in names]
+        return [
+            (name, tau_text(tau_syn_s), self.networks[name]["seeds"][0])
+            for name in names
+            for tau_syn_s in self.disturbed_taus(name)
+        ]
+
+    def disturbed_taus(self, name: str) -> Sequence[float | None]:
+        """Time constants (s) of a network that may be disturbed: with ``gap`` all, else the configured or the first."""
+        taus = self.networks[name]["tau_syn_s"]
+        return taus if "gap" in self.config["analyses"] else self.config["corruptions"]["tau_syn_s"] or taus[:1]
+
+    def disturbed(self, choices: Callable[[], str | os.PathLike], *patterns: str) -> Callable[[Any], list[str]]:
+        """A function of the wildcards that names files of `disturbed_configurations`, of one pattern after another."""
+        return lambda wildcards: [
+            pattern.format(network=network, tau=tau, seed=seed)
+            for pattern in patterns
+            for network, tau, seed in self.disturbed_configurations(choices)
         ]
 
     def hashes_of_settings(self, seeds: int | None = None) -> list[str]:

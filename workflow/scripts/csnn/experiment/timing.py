@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from csnn.neurons import spikes
+from csnn.synapses import mean_delay_s
 
 
 def warnings(networks: Iterable[Mapping[str, Any]], depth: int, steps: int, dt_s: float) -> Iterator[str]:
@@ -14,7 +15,8 @@ def warnings(networks: Iterable[Mapping[str, Any]], depth: int, steps: int, dt_s
     Parameters
     ----------
     networks
-        Each with ``neuron``, ``neuron_parameters``, ``max_rate_hz`` and the list ``tau_syn_s``, in seconds.
+        Each with ``neuron``, ``neuron_parameters``, ``max_rate_hz``, ``synapse`` and the list ``tau_syn_s``, in
+        seconds.
     depth
         Number of layers of neurons between image and logits.
     steps, dt_s
@@ -22,11 +24,17 @@ def warnings(networks: Iterable[Mapping[str, Any]], depth: int, steps: int, dt_s
     """
     networks = list(networks)
     shown_s = steps * dt_s
-    taus = sorted({tau for network in networks for tau in network["tau_syn_s"] if tau and tau <= shown_s < depth * tau})
-    if taus:
+    slow = {
+        (tau, delay_s)
+        for network in networks
+        for tau in network["tau_syn_s"]
+        if tau and tau <= shown_s < depth * (delay_s := mean_delay_s(network["synapse"], tau))
+    }
+    if slow:
+        taus, delays_s = (sorted(set(values)) for values in zip(*slow, strict=True))
         yield (
             f"config key snn.tau_syn_s has {', '.join(f'{tau:g} s' for tau in taus)}, which delays a signal through "
-            f"{depth} layers of neurons by {depth * taus[0]:g} s or more, more than the {shown_s:g} s of an image; "
+            f"{depth} layers of neurons by {depth * delays_s[0]:g} s or more, more than the {shown_s:g} s of an image; "
             "take a shorter time constant or more snn.steps"
         )
     waiting_s = [_waiting_s(network["max_rate_hz"], depth) for network in networks if _spikes(network)]

@@ -25,6 +25,7 @@ from csnn.figures.style import (
     NAMED_TAUS,
     PAGE_HEIGHT,
     PAGE_WIDTH,
+    along_tau,
     conversion_titles,
     evenly_chosen,
     laid_out,
@@ -34,9 +35,11 @@ from csnn.figures.style import (
     panels,
     short,
     styled,
+    synapse_looks,
     tau_positions,
 )
-from csnn.words import CNN, MOST_CURVES, milliseconds, tau
+from csnn.synapses import LOWPASS
+from csnn.words import CNN, MOST_CURVES, milliseconds, synapse, tau
 
 
 @styled
@@ -60,16 +63,19 @@ def loss_vs_tau(scores: pd.DataFrame) -> Figure:
 def _measure_vs_tau(scores: pd.DataFrame, measure: str, label: str, scale: float) -> Figure:
     """Draw a measure time-averaged and at the final step side by side; a row for each CNN and conversion."""
     means = over_seeds(scores)
-    networks, cnns = means[means["neuron"] != CNN], means[means["neuron"] == CNN].set_index("cnn")
+    networks, cnns = means[means["neuron"] != CNN].copy(), means[means["neuron"] == CNN].set_index("cnn")
     spiking = scores[scores["neuron"] != CNN]
-    titles = dict(zip(spiking["network"], conversion_titles(spiking), strict=True))
+    titles = dict(zip(spiking["network"], conversion_titles(spiking, with_synapse=False), strict=True))
     rows = list(dict.fromkeys(titles.values()))
     if len(rows) > MOST_CURVES:
-        names = dict(zip(spiking["network"], network_titles(spiking), strict=True))
-        return _measure_map(networks, names, label, measure, scale)
-    of_neuron = looks(networks["neuron"])
-    many = networks["tau_syn_s"].nunique() > 3 * NAMED_TAUS
-    positions, ticks = tau_positions(networks["tau_syn_s"], nearest=0.2 if many else 0.1)
+        of_network = dict(zip(spiking["network"], network_titles(spiking), strict=True))
+        return _measure_map(networks, of_network, label, measure, scale)
+    kind_of = dict(zip(spiking["network"], _synapses(spiking), strict=True))
+    networks["synapse"] = networks["network"].map(kind_of)
+    networks["along"], xlabel = along_tau(networks)
+    of_neuron, of_synapse = looks(networks["neuron"]), synapse_looks(networks["synapse"])
+    many = networks["along"].nunique() > 3 * NAMED_TAUS
+    positions, ticks = tau_positions(networks["along"], nearest=0.2 if many else 0.1)
     # Neurons with nearly the same scores stand side by side instead of hiding each other's intervals.
     places = np.unique(list(positions.values()))
     spacing = np.diff(places).min() if len(places) > 1 else 1.0
@@ -86,15 +92,17 @@ def _measure_vs_tau(scores: pd.DataFrame, measure: str, label: str, scale: float
                 axes.axhspan(low, high, color="0.9", linewidth=0, zorder=0.5)
                 axes.axhline(value, zorder=1.5, **CNN_LINE)
         for nudge, (neuron, look) in zip(nudges, of_neuron.items(), strict=True):
-            drawn = here[(here["neuron"] == neuron) & (here["readout"] == [TIME_AVERAGED, FINAL_STEP][column])]
-            x = np.array([positions[milliseconds(tau_syn_s)] for tau_syn_s in drawn["tau_syn_s"]])
-            values = scale * drawn[measure].to_numpy()
-            bars = np.abs(scale * drawn[[f"{measure}_low", f"{measure}_high"]].to_numpy().T - values)
-            axes.errorbar(x + nudge, values, bars, linestyle="-", **look, **size)
+            of_this = here[(here["neuron"] == neuron) & (here["readout"] == [TIME_AVERAGED, FINAL_STEP][column])]
+            for kind, line in of_synapse.items():
+                drawn = of_this[of_this["synapse"] == kind]
+                x = np.array([positions[milliseconds(along)] for along in drawn["along"]])
+                values = scale * drawn[measure].to_numpy()
+                bars = np.abs(scale * drawn[[f"{measure}_low", f"{measure}_high"]].to_numpy().T - values)
+                axes.errorbar(x + nudge, values, bars, **line, **look, **size)
         axes.set_title(["Time-averaged", "At the final step"][column] if row == 0 else "")
         axes.set_xticks(list(ticks.values()), list(ticks))
         axes.tick_params(labelleft=True)
-        axes.set_xlabel("Synaptic time constant τ (ms)" if row == len(rows) - 1 else "")
+        axes.set_xlabel(xlabel if row == len(rows) - 1 else "")
         if len(rows) > 1 and column == 0:
             axes.set_ylabel(rows[row], fontweight="bold")
     axes.set_ylim(bottom=0)
@@ -105,9 +113,23 @@ def _measure_vs_tau(scores: pd.DataFrame, measure: str, label: str, scale: float
     handles: list[Any] = [(Patch(color="0.9"), Line2D([], [], **CNN_LINE))] * bool(len(cnns))
     handles += [Line2D([], [], **look) for look in of_neuron.values()]
     names = [CNN if len(rows) == 1 else "its own CNN"] * bool(len(cnns)) + list(map(str, of_neuron))
-    figure.legend(handles, names, loc="outside lower center", ncols=6, title=note)
+    for_synapses, kinds = _synapse_legend(of_synapse)
+    figure.legend(handles + for_synapses, names + kinds, loc="outside lower center", ncols=6, title=note)
     figure.supylabel(label)
     return laid_out(figure)
+
+
+def _synapses(rows: pd.DataFrame) -> pd.Series:
+    """Return the kind of synapse of each row of a table of scores."""
+    return rows["synapse"] if "synapse" in rows else pd.Series(LOWPASS, rows.index)
+
+
+def _synapse_legend(of_synapse: Mapping[str, dict[str, Any]]) -> tuple[list[Line2D], list[str]]:
+    """Return handles and labels of the kinds of synapse, if there are several."""
+    if len(of_synapse) == 1:
+        return [], []
+    lines = [Line2D([], [], color="black", marker="o", **look) for look in of_synapse.values()]
+    return lines, list(map(synapse, of_synapse))
 
 
 def _measure_map(means: pd.DataFrame, names: Mapping[str, str], label: str, measure: str, scale: float) -> Figure:
@@ -225,21 +247,24 @@ def readouts_vs_tau(scores: pd.DataFrame) -> Figure:
         See `csnn.evaluation.tables.scores`; several seeds are averaged.
     """
     table = scores[scores["kind"].isin([FINAL_STEP, WINDOW, TIME_AVERAGED])].copy()
-    table["row"] = conversion_titles(table)
-    of_neuron = looks(table["neuron"])
+    table["row"] = conversion_titles(table, with_synapse=False)
+    table["synapse"] = _synapses(table)
+    table["along"], xlabel = along_tau(table)
+    of_neuron, of_synapse = looks(table["neuron"]), synapse_looks(table["synapse"])
     readouts = [FINAL_STEP, *table.loc[table["kind"] == WINDOW, "readout"].unique(), TIME_AVERAGED]
     everything = list(dict.fromkeys(table["row"]))
     rows = evenly_chosen(everything)
-    positions, ticks = tau_positions(table["tau_syn_s"], nearest=0.05 * len(readouts))
+    positions, ticks = tau_positions(table["along"], nearest=0.05 * len(readouts))
     figure = Figure(figsize=(PAGE_WIDTH, 1.5 * len(rows) + 0.9), layout="constrained")
     grid = figure.subplots(len(rows), len(readouts), sharex=True, sharey=True, squeeze=False)
     for (row, column), axes in np.ndenumerate(grid):
         here = table[(table["row"] == rows[row]) & (table["readout"] == readouts[column])]
-        for neuron, seeds in here.groupby("neuron", sort=False):
-            means = 100 * seeds.groupby("tau_syn_s", dropna=False)[["accuracy", "accuracy_low", "accuracy_high"]].mean()
-            x = [positions[milliseconds(tau_syn_s)] for tau_syn_s in means.index]
+        for (neuron, kind), seeds in here.groupby(["neuron", "synapse"], sort=False):
+            means = 100 * seeds.groupby("along", dropna=False)[["accuracy", "accuracy_low", "accuracy_high"]].mean()
+            x = [positions[milliseconds(along)] for along in means.index]
             bars = np.abs(means[["accuracy_low", "accuracy_high"]].to_numpy().T - means["accuracy"].to_numpy())
-            axes.errorbar(x, means["accuracy"], bars, markersize=3, linewidth=0.8, **of_neuron[neuron])
+            line = of_synapse[kind] | of_neuron[neuron]
+            axes.errorbar(x, means["accuracy"], bars, markersize=3, linewidth=0.8, **line)
         axes.axhline(100 * here["cnn_accuracy"].mean(), **CNN_LINE, zorder=1.5)
         axes.set_xticks(list(ticks.values()), list(ticks))
         if row == 0:
@@ -249,8 +274,10 @@ def readouts_vs_tau(scores: pd.DataFrame) -> Figure:
     handles = [*(Line2D([], [], **look) for look in of_neuron.values()), Line2D([], [], **CNN_LINE)]
     note = f"{table['images'].iloc[0]} images; bars: 95 % intervals over images"
     note += f"; {len(rows)} of {len(everything)} rows, evenly chosen" if len(rows) < len(everything) else ""
-    figure.legend(handles, [*map(str, of_neuron), "its own CNN"], loc="outside upper center", ncols=7, title=note)
-    figure.supxlabel("Synaptic time constant τ (ms)")
+    for_synapses, kinds = _synapse_legend(of_synapse)
+    names = [*map(str, of_neuron), "its own CNN", *kinds]
+    figure.legend(handles + for_synapses, names, loc="outside upper center", ncols=7, title=note)
+    figure.supxlabel(xlabel)
     figure.supylabel("Accuracy (%)")
     return laid_out(figure)
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from csnn.evaluation.decisions import Decided, by_network
 from csnn.experiment.sweep import BASE
 from csnn.files import atomic_write
-from csnn.words import CNN, MOST_CURVES, milliseconds, tau
+from csnn.synapses import LOWPASS, mean_delay_s, parse
+from csnn.words import CNN, MOST_CURVES, milliseconds, synapse, tau
 
 # Also while saving, since matplotlib makes some ticks only when it draws; nobody's own matplotlibrc changes the
 # figures.
@@ -142,14 +143,21 @@ def evenly_chosen(items: Iterable[Any], most: int = MOST_PANELS) -> list[Any]:
     return items if len(items) <= most else [items[k] for k in np.linspace(0, len(items) - 1, most).round().astype(int)]
 
 
-def conversion_titles(rows: pd.DataFrame) -> pd.Series:
-    """Say in words which CNN and conversion each row is of, leaving out the settings that all rows share."""
-    parts = {
+def conversion_titles(rows: pd.DataFrame, with_synapse: bool = True) -> pd.Series:
+    """Say in words which CNN and conversion each row is of, leaving out the settings that all rows share.
+
+    The kind of synapse is named wherever any is not a lowpass.
+    """
+    parts: dict[str, Callable[[Any], str]] = {
         "cnn": lambda name: "CNN itself" if name == BASE else str(name),
         "max_rate_hz": lambda rate: f"{rate} Hz",
         "initial_voltage": lambda voltage: f"start {voltage}",
     }
-    shown = [key for key in parts if rows[key].astype(str).nunique() > 1] or ["cnn"]
+    shown = [key for key in parts if rows[key].astype(str).nunique() > 1]
+    if with_synapse and "synapse" in rows:
+        parts["synapse"] = lambda kind: synapse(LOWPASS if pd.isna(kind) else kind)
+        shown.append("synapse")
+    shown = shown or ["cnn"]
     return rows[shown].apply(lambda row: ", ".join(parts[key](row[key]) for key in shown), axis=1)
 
 
@@ -159,9 +167,32 @@ def network_titles(rows: pd.DataFrame) -> pd.Series:
     Networks of one conversion of the base CNN are named by their neurons alone.
     """
     conversions = conversion_titles(rows)
-    if conversions.nunique() == 1 and (rows["cnn"] == BASE).all():
+    if conversions.nunique() == 1 and (rows["cnn"] == BASE).all() and "synapse" not in rows:
         return rows["neuron"].astype(str)
     return conversions + ", " + rows["neuron"]
+
+
+def synapse_looks(kinds: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return how lines of each kind of synapse are drawn, a lowpass first: solid, others dashed with open markers."""
+    kinds = sorted(dict.fromkeys(kinds), key=lambda kind: kind != LOWPASS)
+    return {
+        kind: {"linestyle": DASHES[rank % len(DASHES)], **({"markerfacecolor": "white"} if rank else {})}
+        for rank, kind in enumerate(kinds)
+    }
+
+
+def along_tau(rows: pd.DataFrame) -> tuple[pd.Series, str]:
+    """Return where rows of a table of scores stand along an axis of time constants, in seconds, and its label.
+
+    This is the synaptic time constant or, where there are several kinds of synapse, the mean delay of a synapse.
+    """
+    kinds = rows["synapse"].unique()
+    if len(kinds) == 1:
+        of_kind = "" if kinds[0] == LOWPASS else f", {synapse(kinds[0])}"
+        return rows["tau_syn_s"], f"Synaptic time constant τ (ms){of_kind}"
+    pairs = zip(rows["synapse"], rows["tau_syn_s"], strict=True)
+    delays_s = [float("nan") if pd.isna(tau_s) else mean_delay_s(parse(kind), tau_s) for kind, tau_s in pairs]
+    return pd.Series(delays_s, rows.index), "Mean delay of a synapse (ms)"
 
 
 def tau_positions(taus_s: Iterable[float | None], nearest: float = 0.1) -> tuple[dict[str, float], dict[str, float]]:
@@ -207,7 +238,7 @@ def titled(decisions: Sequence[Decided]) -> dict[str, dict[float | None, list[De
 
 
 Values = Callable[[Sequence[Decided]], NDArray]
-"""Returns what a figure shows at each step, in percent, of the seeds of one configuration."""
+"""Returns what a figure shows at each step of the seeds of one configuration."""
 Draw = Callable[[Axes, NDArray, Sequence[Decided], dict[str, Any]], None]
 """Draws it on axes, over times (ms), in the given style."""
 
@@ -218,6 +249,7 @@ def over_time(
     values: Values,
     draw: Draw,
     of_cnn: Callable[[Decided], float] | None = None,
+    largest: float = 100,
 ) -> Figure:
     """Draw something of each configuration over time, in one panel for each network.
 
@@ -230,7 +262,9 @@ def over_time(
         What is drawn, with its unit.
     values, draw
     of_cnn
-        The same of the CNN that a network was made from, in percent, if there is such a thing.
+        The same of the CNN that a network was made from, if there is such a thing.
+    largest
+        Where the scale ends; by default that of a percentage.
     """
     networks = titled(decisions)
     taus = sorted({decided.configuration["tau_syn_s"] for decided in decisions}, key=lambda tau_syn_s: tau_syn_s or 0)
@@ -241,10 +275,11 @@ def over_time(
     times_ms = 1000 * decisions[0].configuration["dt_s"] * np.arange(1, decisions[0].leaders.shape[1] + 1)
     if len(taus) > MOST_CURVES:
         for title, axes in panel.items():
-            image = _draw_rows(axes, times_ms, taus, {tau: values(seeds) for tau, seeds in networks[title].items()})
+            of_tau = {tau: values(seeds) for tau, seeds in networks[title].items()}
+            image = _draw_rows(axes, times_ms, taus, of_tau, largest)
             if of_cnn:
-                cnn = of_cnn(next(iter(networks[title].values()))[0])
-                axes.set_title(f"{axes.get_title()}\n(CNN: {cnn:.1f})", fontweight="bold")
+                cnn, digits = of_cnn(next(iter(networks[title].values()))[0]), 1 if largest > 10 else 3
+                axes.set_title(f"{axes.get_title()}\n(CNN: {cnn:.{digits}f})", fontweight="bold")
         figure.colorbar(image, ax=list(panel.values()), label=label).outline.set_visible(False)
         figure.supylabel("Synaptic time constant τ (ms)")
         return laid_out(figure)
@@ -262,21 +297,25 @@ def over_time(
     named = {name: lines[name] for name in order if name in lines and not name.startswith("_")}
     side = "lower" if few else "upper"
     figure.legend(list(named.values()), list(named), loc=f"outside {side} center", ncols=5)
-    axes.set(xlim=(0, times_ms[-1]), ylim=(0, 100))
+    axes.set(xlim=(0, times_ms[-1]), ylim=(0, largest))
     figure.supylabel(label)
     return laid_out(figure)
 
 
 def _draw_rows(
-    axes: Axes, times_ms: NDArray, taus: Sequence[float | None], of_tau: Mapping[float | None, NDArray]
+    axes: Axes,
+    times_ms: NDArray,
+    taus: Sequence[float | None],
+    of_tau: Mapping[float | None, NDArray],
+    largest: float,
 ) -> AxesImage:
-    """Draw percentages over time (ms) as colours, with a row for each synaptic time constant, empty where unknown."""
+    """Draw values over time (ms) as colours, with a row for each synaptic time constant, empty where unknown."""
     unknown = np.full(len(times_ms), np.nan)
     image = axes.imshow(
         [of_tau.get(tau_syn_s, unknown) for tau_syn_s in taus],
         cmap=HEAT,
         vmin=0,
-        vmax=100,
+        vmax=largest,
         aspect="auto",
         origin="lower",
         extent=(0, times_ms[-1], -0.5, len(taus) - 0.5),

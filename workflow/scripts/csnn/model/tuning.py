@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,15 +34,19 @@ ABOVE_THRESHOLD = 19.0
 LARGE_PERCENTILE = 99.5
 """Which of the positive activations of a layer is called large."""
 
+GAIN_IMAGES = 2000
+"""Images, from the first, that set gains."""
+
 SMOOTHING = 0.3
 """Width of the soft threshold in the gradient, in units of the threshold."""
 
 
-def lif_rate(current: tf.Tensor, tau_rc_s: float, tau_ref_s: float) -> tf.Tensor:
+def lif_rate(current: tf.Tensor, tau_rc_s: float, tau_ref_s: float, gradient: bool = True) -> tf.Tensor:
     """Firing rate in Hz of LIF neurons at a constant input current (`nengo.LIFRate`), with a gradient everywhere.
 
     Forwards this is the exact curve, which is steep at the threshold and flat below it; backwards it is NengoDL's
-    `SoftLIFRate` (Hunsberger and Eliasmith 2015, "Spiking deep networks with LIF neurons").
+    `SoftLIFRate` (Hunsberger and Eliasmith 2015, "Spiking deep networks with LIF neurons"). Without gradient it takes
+    half the time.
     """
 
     def rate(above: tf.Tensor) -> tf.Tensor:
@@ -49,6 +54,8 @@ def lif_rate(current: tf.Tensor, tau_rc_s: float, tau_ref_s: float) -> tf.Tensor
 
     above = current - 1
     exact = tf.where(above > 0, rate(tf.maximum(above, 1e-7)), tf.zeros_like(above))
+    if not gradient:
+        return exact
     soft = rate(tf.maximum(SMOOTHING * tf.nn.softplus(above / SMOOTHING), 1e-4))
     return soft + tf.stop_gradient(exact - soft)
 
@@ -69,11 +76,13 @@ def with_rate_curve(model: tf.keras.Model, max_rate_hz: float | Sequence[float],
     return _with_activations(model, [_curve(float(f), 0.0, float(f), neuron) for f in rates])
 
 
-def _curve(gain: float, bias: float, scale: float, neuron: Mapping) -> Callable[[tf.Tensor], tf.Tensor]:
+def _curve(
+    gain: float, bias: float, scale: float, neuron: Mapping, gradient: bool = True
+) -> Callable[[tf.Tensor], tf.Tensor]:
     """Return the activation ``rate(gain x + bias) / scale``."""
 
     def activation(x: tf.Tensor) -> tf.Tensor:
-        return lif_rate(gain * x + bias, neuron["tau_rc_s"], neuron["tau_ref_s"]) / scale
+        return lif_rate(gain * x + bias, neuron["tau_rc_s"], neuron["tau_ref_s"], gradient) / scale
 
     return activation
 
@@ -192,14 +201,12 @@ def tune_to_rate_curve(
     *,
     neuron: Mapping,
     max_rate_hz: float | Sequence[float],
-    calibration_images: int = 2000,
     **tuning,
 ) -> tuple[tf.keras.Model, dict[str, list[float]]]:
     """Tune a ReLU network to the rate curve of LIF neurons.
 
-    Each layer's activation becomes ``rate(1 + g x) / k``: zero is at the neurons' threshold; a large activation drives
-    them at `ABOVE_THRESHOLD`; and ``k`` is the slope with which the curve is nearest to the ReLU that it replaces, so
-    that tuning starts close to the network that was given.
+    Each layer's activation becomes ``rate(1 + g x) / k`` (see `gains_and_slopes`), so that tuning starts close to the
+    network that was given.
 
     Parameters
     ----------
@@ -211,8 +218,6 @@ def tune_to_rate_curve(
         ``tau_rc_s`` and ``tau_ref_s``.
     max_rate_hz
         Of the conversion to come, into which gains are folded.
-    calibration_images
-        How many images, from the first, set ``g`` and ``k``.
     tuning
         See `tune`.
 
@@ -222,9 +227,42 @@ def tune_to_rate_curve(
         The model folded for conversion (see `fold`), and what `tune` returns.
     """
     model = without_batch_normalization(model)
+    gains, slopes = gains_and_slopes(model, images, neuron)
+    curved = _with_activations(model, activations_of(gains, slopes, neuron))
+    history = tune(curved, images, labels, **tuning)
+    # the copy that was tuned has the same layers
+    model.set_weights(curved.get_weights())
+    return fold(model, gains, slopes, max_rate_hz), history
+
+
+def gains_and_slopes(model: tf.keras.Model, images: np.ndarray, neuron: Mapping) -> tuple[list[float], list[float]]:
+    """Choose for each layer of LIF neurons the curve ``rate(1 + g x) / k`` that takes the place of a ReLU.
+
+    Zero is at the neurons' threshold; a large activation drives them at `ABOVE_THRESHOLD`; and ``k`` is the slope with
+    which the curve is nearest to the ReLU.
+
+    Parameters
+    ----------
+    model
+        In the form of `csnn.model.equivalent.equivalent`.
+    images : (n, ...)
+        The first `GAIN_IMAGES` count.
+    neuron
+        ``tau_rc_s`` and ``tau_ref_s``.
+
+    Returns
+    -------
+    gains, slopes
+        ``g`` and ``k`` of each layer, in the order of `neuron_layers`.
+
+    Raises
+    ------
+    InputError
+        If a layer is silent.
+    """
     gains, slopes = [], []
     for layer in neuron_layers(model):
-        (outputs,) = activations(model, images[:calibration_images], [layer.name])
+        (outputs,) = activations(model, images[:GAIN_IMAGES], [layer.name])
         positive = outputs[outputs > 0].astype(float)
         if not positive.size:
             raise InputError(
@@ -233,16 +271,24 @@ def tune_to_rate_curve(
         gains.append(ABOVE_THRESHOLD / np.percentile(positive, LARGE_PERCENTILE))
         rates = lif_rate(tf.constant(1 + gains[-1] * positive), neuron["tau_rc_s"], neuron["tau_ref_s"]).numpy()
         slopes.append((rates @ positive) / (positive @ positive))
-    curves = [_curve(float(g), 1.0, float(k), neuron) for g, k in zip(gains, slopes, strict=True)]
-    curved = _with_activations(model, curves)
-    history = tune(curved, images, labels, **tuning)
-    # the copy that was tuned has the same layers
-    model.set_weights(curved.get_weights())
-    return fold(model, gains, slopes, max_rate_hz), history
+    return gains, slopes
+
+
+def activations_of(
+    gains: Sequence[float], slopes: Sequence[float], neuron: Mapping, gradient: bool = True
+) -> list[Callable]:
+    """Return the activation ``rate(1 + g x) / k`` of each layer."""
+    return [_curve(float(g), 1.0, float(k), neuron, gradient) for g, k in zip(gains, slopes, strict=True)]
 
 
 def fold(
-    model: tf.keras.Model, gains: Sequence[float], slopes: Sequence[float], max_rate_hz: float | Sequence[float]
+    model: tf.keras.Model,
+    gains: Sequence[float],
+    slopes: Sequence[float],
+    max_rate_hz: float | Sequence[float],
+    *,
+    threshold: float = 1.0,
+    offsets: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> tf.keras.Model:
     """Fold gains into weights, so that ``rate(f x) / f`` in the folded network is what ``rate(1 + g x) / k`` was.
 
@@ -258,6 +304,10 @@ def fold(
         ``g`` and ``k`` of each layer of neurons, in the order of `neuron_layers`.
     max_rate_hz
         ``f``, one for all layers or one for each.
+    threshold
+        Input current of a neuron at ``x = 0``, in units of its threshold: 1, or 0 for neurons that have none.
+    offsets
+        By the name of a ReLU without weights what is added to its ``x``, for each channel.
     """
     rates = np.broadcast_to(np.asarray(max_rate_hz, float), len(gains))
     names = [layer.name for layer in neuron_layers(model)]
@@ -277,9 +327,10 @@ def fold(
             gain, slope, rate = curves[layer.name]
             if hasattr(layer, "activation"):
                 kernel, bias = kernel_and_bias(layer)
-                weights = [kernel * (gain / rate * factor), bias * (gain / rate) + 1 / rate]
+                weights = [kernel * (gain / rate * factor), bias * (gain / rate) + threshold / rate]
                 return rebuilt.add(layer, tensors, weights=weights, use_bias=True), rate / slope
-            current = rebuilt.affine(f"{layer.name}_gain", tensors[0], gain / rate * factor, 1 / rate)
+            offset = (threshold + gain * offsets.get(layer.name, 0.0)) / rate
+            current = rebuilt.affine(f"{layer.name}_gain", tensors[0], gain / rate * factor, offset)
             return rebuilt.add(layer, [current]), rate / slope
         if hasattr(layer, "activation"):
             kernel, *bias = layer.get_weights()

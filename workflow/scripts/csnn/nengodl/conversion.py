@@ -9,13 +9,14 @@ from typing import Any
 import nengo
 import numpy as np
 
-from csnn import neurons
+from csnn import neurons, synapses
 from csnn.files import InputError
 from csnn.model.equivalent import equivalent
 from csnn.model.graph import activations, neuron_layers, with_average_pooling
 from csnn.nengodl_compat import nengo_dl, tf
 from csnn.nengodl.converter import converter
 from csnn.nengodl.simulator import simulate
+from csnn.synapses import ALPHA, LOWPASS, Synapse
 
 
 def convert(
@@ -25,6 +26,7 @@ def convert(
     tau_syn_s: float | None,
     max_rate_hz: float | Sequence[float],
     seed: int,
+    synapse: Synapse = LOWPASS,
     precision: str = "double",
     divided_by_amplitude: Collection[str] = (),
 ) -> nengo_dl.Converter:
@@ -39,12 +41,14 @@ def convert(
     neuron
         What takes the place of each rectified linear unit.
     tau_syn_s
-        Time constant of the lowpass filter on every connection from neurons, in seconds; None for no filter.
+        Time constant of the synapse on every connection from neurons, in seconds; None for no filter.
     max_rate_hz
         Firing rate of a neuron whose activation in the CNN is 1, in Hz (``scale_firing_rates`` of NengoDL); a sequence
         has one for each layer of neurons, in the order of `csnn.model.equivalent.neuron_layers`.
     seed
         Seed of the initial membrane potentials.
+    synapse
+        Kind of synapse, see `csnn.synapses`.
     precision
         ``double`` or ``single``: what NengoDL computes in.
     divided_by_amplitude
@@ -59,11 +63,13 @@ def convert(
     Raises
     ------
     InputError
-        If a layer has no native Nengo form, a weight, a rate or the time constant is out of range, or there are not as
+        If a layer has no native Nengo form, a weight, a rate or the synapse is out of range, or there are not as
         many rates as layers of neurons.
     """
-    if tau_syn_s is not None and not (math.isfinite(tau_syn_s) and tau_syn_s >= 0):
-        raise InputError(f"tau_syn_s is {tau_syn_s}; it must be a finite time in seconds of at least 0, or None")
+    try:
+        synapses.check(synapse, tau_syn_s)
+    except ValueError as error:
+        raise InputError(str(error)) from error
     for weights in model.weights:
         if not np.isfinite(weights.numpy()).all():
             raise InputError(f"{weights.name} of the CNN holds NaN or infinite weights; all must be finite")
@@ -75,7 +81,7 @@ def convert(
         scale_firing_rates=dict(zip(layers, rates, strict=True)),
         # NengoDL first maps every spelling of ReLU to this neuron type, then applies the swap
         swap_activations={nengo.RectifiedLinear(): neuron},
-        synapse=tau_syn_s,
+        synapse=nengo_synapse(synapse, tau_syn_s),
     )
     for ensemble in converted.net.all_ensembles:
         scaled = ensemble.neuron_type  # the Converter made one for each ensemble, with its amplitude
@@ -87,6 +93,18 @@ def convert(
     return converted
 
 
+def nengo_synapse(synapse: Synapse, tau_syn_s: float | None) -> nengo.synapses.Synapse | None:
+    """Return Nengo's synapse of a kind (see `csnn.synapses`) and a time constant in seconds; None for no filter."""
+    if tau_syn_s is None:
+        return None
+    rise_s = synapses.rise_s(synapse, tau_syn_s)
+    if rise_s is None or tau_syn_s == 0:
+        return nengo.Lowpass(rise_s or tau_syn_s)
+    if synapse == ALPHA:
+        return nengo.Alpha(tau_syn_s)
+    return nengo.LinearFilter([1], [rise_s * tau_syn_s, rise_s + tau_syn_s, 1])
+
+
 def convert_to(model: tf.keras.Model, settings: Mapping[str, Any], **options: Any) -> nengo_dl.Converter:
     """Convert a CNN to the neurons of a network of the sweep.
 
@@ -94,13 +112,14 @@ def convert_to(model: tf.keras.Model, settings: Mapping[str, Any], **options: An
     ----------
     model
     settings
-        ``neuron``, ``neuron_parameters`` and ``initial_voltage`` of the network.
+        ``neuron``, ``neuron_parameters`` and ``initial_voltage`` of the network, and ``synapse`` if it is not lowpass.
     options
         What else `convert` takes.
     """
     return convert(
         model,
         neurons.build(settings["neuron"], settings["neuron_parameters"], settings["initial_voltage"]),
+        synapse=settings.get("synapse", LOWPASS),
         divided_by_amplitude=neurons.divided_by_amplitude(settings["neuron"], settings["neuron_parameters"]),
         **options,
     )

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from csnn import words
 from csnn.evaluation import health, metrics, tables
 from csnn.evaluation.decisions import Decided, by_network
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED
 from csnn.evaluation.statistics import paired_difference
+from csnn.synapses import LOWPASS
 from csnn.words import PAPER, SAME_IMAGES, at_tau, bounded, millions, milliseconds, points, tau
 
 QUESTION = (
@@ -186,6 +188,7 @@ def gap_table(gap: pd.DataFrame) -> pd.DataFrame:
         {
             "Network": rows["neuron"].where(rows["spiking"].astype(bool), rows["neuron"] + ", rate neurons"),
             "Made from the CNN": rows["cnn"],
+            **({"Synapse": rows["synapse"].map(words.synapse)} if "synapse" in rows else {}),
             "τ (ms)": rows["tau_syn_s"].map(milliseconds),
             "Readout": rows["readout"],
             "Accuracy (%)": [bounded(*values) for values in percent.to_numpy()],
@@ -201,12 +204,18 @@ def gap_table(gap: pd.DataFrame) -> pd.DataFrame:
 def gap_meaning(gap: pd.DataFrame) -> str:
     """Say how near to its CNN the spiking network comes that was best on validation images."""
     return " ".join(
-        f"Best on validation images of the networks that spike is {row['neuron']} {at_tau(row['tau_syn_s'])} "
+        f"Best on validation images of the networks that spike is {_with_synapse(row)} {at_tau(row['tau_syn_s'])} "
         f"({row['readout']}), made from the CNN {row['cnn']}: on {row['images']} test images it classifies "
         f"{100 * row['accuracy']:.1f} % correctly, its CNN {100 * row['cnn_accuracy']:.1f} %; McNemar's test "
         f"says: {row['against_cnn']}."
         for _, row in gap[gap["best"]].iterrows()
     )
+
+
+def _with_synapse(row: pd.Series) -> str:
+    """Name the neuron of a row, and its synapses where they are not lowpasses."""
+    kind = row.get("synapse", LOWPASS)
+    return row["neuron"] + ("" if kind == LOWPASS else f" with synapses of the kind {words.synapse(kind)}")
 
 
 def claims_meaning(claims: pd.DataFrame) -> str:
