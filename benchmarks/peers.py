@@ -2,11 +2,13 @@
 
 The paper's CNN on scikit-learn's digits, with average pooling and integrate-and-fire neurons (SRL); the same images and
 steps, all cores. The other libraries compute in single precision, each with the batch size that suits it best. They
-leave out parts of NengoDL's model, which `PEERS` names and the table repeats. All take turns. What torch needs is no
-part of the project's environment, so this takes two commands, in two environments:
+leave out parts of NengoDL's model, which `PEERS` names and the table repeats. All take turns. They need torch, which
+is no part of the project's environment: the first command writes what the project's environment knows (weights, images,
+the compiled network), the last one measures in an environment of its own, with Python 3.11.
 
-    .venv/bin/python benchmarks/peers.py --prepare FOLDER   # weights, images and the compiled network
-    PEERS/bin/python benchmarks/peers.py FOLDER             # where `pip install -r peers-requirements.txt` was done
+    .venv/bin/python benchmarks/peers.py --prepare build/peers
+    python3.11 -m venv peers-venv && peers-venv/bin/pip install -r benchmarks/peers-requirements.txt
+    peers-venv/bin/python benchmarks/peers.py build/peers
 """
 
 from __future__ import annotations
