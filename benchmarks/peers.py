@@ -227,6 +227,13 @@ def run(peer: Peer, maps: Sequence[nn.Module], images: Tensor, decay: float | No
     return together if decay is None else lfilter([1 - decay], [1, -decay], together, axis=1)
 
 
+def best_batch_size(peer: Peer, maps: Sequence[nn.Module], images: Tensor, decay: float | None) -> int:
+    """Return the batch size at which a library takes least time for each image."""
+    batches = {str(size): partial(run, peer, maps, images[:size], decay, size) for size in BATCH_SIZES}
+    seconds = measure.take_turns(batches, rounds=2)
+    return min(BATCH_SIZES, key=lambda size: min(seconds[str(size)]) / size)
+
+
 def main(folder: Path) -> None:
     """Measure, in an environment with torch."""
     import torch
@@ -250,10 +257,9 @@ def main(folder: Path) -> None:
         for name, (build, _) in PEERS.items():
             peer = build(len(weights) // 2 - 1, decay)
             maps = linear_maps(weights, spikes, peer.gain)
-            sizes = {str(size): partial(run, peer, maps, shown, decay, size) for size in BATCH_SIZES}
-            seconds = measure.take_turns(sizes, rounds=2)
-            best = min(sizes, key=lambda size: min(seconds[size]))
-            functions[synapses, name], batch_sizes[synapses, name] = sizes[best], int(best)
+            size = best_batch_size(peer, maps, shown, decay)
+            functions[synapses, name] = partial(run, peer, maps, shown, decay, size)
+            batch_sizes[synapses, name] = size
 
     logits: dict[str, NDArray] = {}
 
