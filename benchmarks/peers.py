@@ -2,11 +2,13 @@
 
 The paper's CNN on scikit-learn's digits, with average pooling and integrate-and-fire neurons (SRL); the same images and
 steps, all cores. The other libraries compute in single precision, each with the batch size that suits it best. They
-leave out parts of NengoDL's model, which `PEERS` names and the table repeats. All take turns. What torch needs is no
-part of the project's environment, so this takes two commands, in two environments:
+leave out parts of NengoDL's model, which `PEERS` names and the table repeats. All take turns. They need torch, which
+is no part of the project's environment: the first command writes what the project's environment knows (weights, images,
+the compiled network), the last one measures in an environment of its own, with Python 3.11.
 
-    .venv/bin/python benchmarks/peers.py --prepare FOLDER   # weights, images and the compiled network
-    PEERS/bin/python benchmarks/peers.py FOLDER             # where `pip install -r peers-requirements.txt` was done
+    .venv/bin/python benchmarks/peers.py --prepare build/peers
+    python3.11 -m venv peers-venv && peers-venv/bin/pip install -r benchmarks/peers-requirements.txt
+    peers-venv/bin/python benchmarks/peers.py build/peers
 """
 
 from __future__ import annotations
@@ -225,6 +227,13 @@ def run(peer: Peer, maps: Sequence[nn.Module], images: Tensor, decay: float | No
     return together if decay is None else lfilter([1 - decay], [1, -decay], together, axis=1)
 
 
+def best_batch_size(peer: Peer, maps: Sequence[nn.Module], images: Tensor, decay: float | None) -> int:
+    """Return the batch size at which a library takes least time for each image."""
+    batches = {str(size): partial(run, peer, maps, images[:size], decay, size) for size in BATCH_SIZES}
+    seconds = measure.take_turns(batches, rounds=2)
+    return min(BATCH_SIZES, key=lambda size: min(seconds[str(size)]) / size)
+
+
 def main(folder: Path) -> None:
     """Measure, in an environment with torch."""
     import torch
@@ -248,10 +257,9 @@ def main(folder: Path) -> None:
         for name, (build, _) in PEERS.items():
             peer = build(len(weights) // 2 - 1, decay)
             maps = linear_maps(weights, spikes, peer.gain)
-            sizes = {str(size): partial(run, peer, maps, shown, decay, size) for size in BATCH_SIZES}
-            seconds = measure.take_turns(sizes, rounds=2)
-            best = min(sizes, key=lambda size: min(seconds[size]))
-            functions[synapses, name], batch_sizes[synapses, name] = sizes[best], int(best)
+            size = best_batch_size(peer, maps, shown, decay)
+            functions[synapses, name] = partial(run, peer, maps, shown, decay, size)
+            batch_sizes[synapses, name] = size
 
     logits: dict[str, NDArray] = {}
 
