@@ -13,6 +13,7 @@ import functools
 import multiprocessing
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import measure
@@ -75,11 +76,11 @@ def run_nengo(name: str, neuron: str, image: int) -> None:
 
 def best_minibatch(model, images: np.ndarray) -> int:
     """Return the minibatch at which NengoDL takes least time for each image and step."""
-    simulators = {size: NengoDL(model, "SRL", "single", images[:size], NENGODL_STEPS) for size in MINIBATCHES}
+    simulators = {str(size): NengoDL(model, "SRL", "single", images[:size], NENGODL_STEPS) for size in MINIBATCHES}
     seconds = measure.take_turns(simulators, rounds=2)
     for simulator in simulators.values():
         simulator.close()
-    return min(MINIBATCHES, key=lambda size: min(seconds[size]) / size)
+    return min(MINIBATCHES, key=lambda size: min(seconds[str(size)]) / size)
 
 
 def times(name: str, neuron: str, minibatch: int, pool) -> dict[str, dict[str, float]]:
@@ -89,7 +90,7 @@ def times(name: str, neuron: str, minibatch: int, pool) -> dict[str, dict[str, f
     options: dict[str, Any] = {"steps": STEPS, "threads": CORES}
     single = NengoDL(model, neuron, "single", images[:minibatch], NENGODL_STEPS)
     double = NengoDL(model, neuron, "double", images[:minibatch], NENGODL_STEPS)
-    runs = {
+    runs: dict[str, tuple[Callable[[], Any], int]] = {
         NENGODL: (single, single.image_steps),
         "NengoDL double": (double, double.image_steps),
         NENGO: (

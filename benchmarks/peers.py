@@ -68,11 +68,11 @@ def spikingjelly(layers: int, decay: float | None) -> Peer:
 
     nodes = [neuron.IFNode(v_reset=None, step_mode="m").eval() for _ in range(layers)]
 
-    def after_synapse(node: nn.Module) -> Callable[[Tensor], Tensor]:
+    def after_synapse(node: nn.Module, decay: float) -> Callable[[Tensor], Tensor]:
         synapse = neuron.NonSpikingLIFNode(1 / (1 - decay))
         return lambda current: node(torch.stack(synapse(current)))
 
-    neurons = nodes if decay is None else [nodes[0], *map(after_synapse, nodes[1:])]
+    neurons = nodes if decay is None else [nodes[0], *(after_synapse(node, decay) for node in nodes[1:])]
     return Peer(neurons, lambda: [node.reset() for node in nodes], 0, 1)
 
 
@@ -251,8 +251,9 @@ def main(folder: Path) -> None:
     for synapses, tau in (("no synapses", None), (f"synapses of {1e3 * tau_syn_s:g} ms", tau_syn_s)):
         options: dict[str, Any] = {"tau_syn_s": tau, "dt_s": DT_S, "steps": STEPS, "threads": CORES}
         for precision in ("double", "single"):
-            event = partial(simulate, network, images, precision=precision, **options)
-            functions[synapses, f"event {precision}"] = lambda event=event: event().logits
+            functions[synapses, f"event {precision}"] = partial(
+                lambda options: simulate(network, images, **options).logits, options | {"precision": precision}
+            )
         decay = None if tau is None else math.exp(-DT_S / tau)
         for name, (build, _) in PEERS.items():
             peer = build(len(weights) // 2 - 1, decay)

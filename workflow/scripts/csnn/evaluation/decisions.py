@@ -170,7 +170,7 @@ def score_readouts(
         right = classes == decided.labels
         rows.append(
             {"readout": readout.name, **{key: getattr(readout, key) for key in ("kind", "window", "margin", "hold")}}
-            | (dict(scored[FINAL_STEP]) | trusted if readout.kind == FINAL_STEP else metrics.accuracy(right))
+            | ({**scored[FINAL_STEP], **trusted} if readout.kind == FINAL_STEP else metrics.accuracy(right))
             | statistics.gap_points(decided.cnn_right, right)
             | {
                 "agreement": float((classes == decided.cnn_classes).mean()),

@@ -111,8 +111,16 @@ def table(
                 row |= _lost_more(kind, before, (right, cnn_right))
             of_networks.append(row)
         rows += [*of_cnns.values(), *of_networks]
-    named = settings_in(pd.DataFrame(rows))
-    columns = ["corruption", "strength", *named, "seed", "images", "accuracy", "accuracy_low", "accuracy_high"]
+    columns = [
+        "corruption",
+        "strength",
+        *settings_in(pd.DataFrame(rows)),
+        "seed",
+        "images",
+        "accuracy",
+        "accuracy_low",
+        "accuracy_high",
+    ]
     columns += ["cnn_accuracy", "lost_points", "lost_points_low", "lost_points_high", "p", "against_clean"]
     columns += ["lost_more_points", "lost_more_points_low", "lost_more_points_high", "p_lost_more", "against_cnn"]
     made = with_synapses(pd.DataFrame(rows, columns=columns).astype({"seed": "Int64"}))

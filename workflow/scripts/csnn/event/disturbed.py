@@ -38,7 +38,7 @@ def noisy(weights: Weights, share: float, rng: np.random.Generator) -> NDArray[n
     of exactly 0, which need not be stored, stay.
     """
     noise = rng.normal(scale=share * float(np.abs(weights).max(initial=0)), size=weights.shape)
-    return weights + np.where(weights != 0, noise, 0)
+    return weights.astype(np.float64) + np.where(weights != 0, noise, 0)
 
 
 def quantise(network: Network, bits: int) -> Network:
@@ -59,8 +59,11 @@ def _with_weights(network: Network, disturb: Callable[[Weights], NDArray[np.floa
         connections = []
         for connection in layer.connections:
             linear = connection.linear
-            name = "kernel" if isinstance(linear, Convolution) else "weight"
-            changed = dataclasses.replace(linear, **{name: disturb(getattr(linear, name))})
+            changed = (
+                dataclasses.replace(linear, kernel=disturb(linear.kernel))
+                if isinstance(linear, Convolution)
+                else dataclasses.replace(linear, weight=disturb(linear.weight))
+            )
             connections.append(dataclasses.replace(connection, linear=changed))
         layers.append(dataclasses.replace(layer, connections=tuple(connections)))
     return dataclasses.replace(network, layers=tuple(layers))

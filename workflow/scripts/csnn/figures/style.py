@@ -296,7 +296,7 @@ def over_time(
     order = [look["label"] for look in looks.values()] + [CNN]
     named = {name: lines[name] for name in order if name in lines and not name.startswith("_")}
     side = "lower" if few else "upper"
-    figure.legend(list(named.values()), list(named), loc=f"outside {side} center", ncols=5)
+    figure.legend(list(named.values()), list(named), loc=f"outside {side} center", ncols=5)  # type: ignore[call-overload]
     axes.set(xlim=(0, times_ms[-1]), ylim=(0, largest))
     figure.supylabel(label)
     return laid_out(figure)

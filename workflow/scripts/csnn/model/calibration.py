@@ -92,7 +92,7 @@ def calibrate(
     """
     model = _with_biases(without_batch_normalization(model))
     number = len(neuron_layers(model))
-    gains, slopes = gains_and_slopes(model, images, neuron) if neuron else (np.ones(number), np.ones(number))
+    gains, slopes = gains_and_slopes(model, images, neuron) if neuron else ([1.0] * number, [1.0] * number)
     relu = _separated(model, [tf.nn.relu] * number)
     model = with_average_pooling(model)
     rated = _separated(
@@ -116,8 +116,8 @@ def calibrate(
         ridge = None
         if inputs.number:
             ridge = min(RIDGES, key=lambda ridge: checked.error(fitted.solution(ridge)))
-        errors = {"error_before": checked.error(), "error_after": checked.error(fitted.solution(ridge))}
-        layers.append({"layer": name, "ridge": ridge} | errors)
+        before, after = checked.error(), checked.error(fitted.solution(ridge))
+        layers.append({"layer": name, "ridge": ridge, "error_before": before, "error_after": after})
         change = (fitted + checked).solution(ridge)
         kernel, bias, *statistics = layer.get_weights()  # gamma and beta, where the layer is an offset
         weights = [kernel + inputs.kernel(change), bias + change[:, -1].ravel()]
@@ -294,7 +294,7 @@ class _Moments:
             diagonal = np.arange(penalty.shape[1] - 1)
             mean_square = self.inputs[:, diagonal, diagonal].mean(axis=1, keepdims=True)
             penalty[:, diagonal, diagonal] = ridge * np.where(mean_square > 0, mean_square, 1.0)
-        return np.linalg.solve(self.inputs + penalty, self.products)
+        return np.linalg.solve(self.inputs + penalty, self.products).astype(np.float64)
 
     def error(self, solution: NDArray[np.float64] | float = 0.0) -> float:
         """Return the root mean square of the error that is left, in standard deviations of what should be there."""
@@ -326,7 +326,7 @@ def _moments(inputs: _Inputs, rated: tf.keras.Model, relu: tf.keras.Model, image
     """
     bytes_per_image = 8 * _positions(relu) * inputs.groups * (inputs.number + 1)
     batch = int(np.clip(BYTES // bytes_per_image, 1, LARGEST_BATCH))
-    total = None
+    total: _Moments | None = None
     for start in range(0, len(images), batch):
         values, now = rated(images[start : start + batch], training=False)
         target = relu(images[start : start + batch], training=False).numpy().astype(float)
@@ -337,4 +337,5 @@ def _moments(inputs: _Inputs, rated: tf.keras.Model, relu: tf.keras.Model, image
         targets = np.array([target.size, target.sum(), np.sum(target**2)])
         moments = _Moments(turned @ rows, turned @ error, squares, targets)
         total = moments if total is None else total + moments
+    assert total is not None, "there is at least one image"
     return total
