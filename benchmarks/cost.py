@@ -57,8 +57,7 @@ def measure(network: Path, images: np.ndarray) -> dict:
         milliseconds.append(1000 * (time.process_time() - start) / (len(images) * STEPS))
     sizes = []
     for shard in network.parent.parent.glob("tau-*/seed-*/test-*-of-*.npz"):
-        images_in_shard, steps, _ = read_npz(shard)["logits"].shape
-        sizes.append(shard.stat().st_size / (images_in_shard * steps))
+        sizes.append(shard.stat().st_size / np.prod(read_npz(shard)["logits"].shape[:-1]))
     return {
         "neuron": network.parent.parent.name,
         "milliseconds_per_image_step": round(min(milliseconds), 4),

@@ -1,4 +1,7 @@
-"""How long Snakemake plans sweeps of 100, 1000 and 10,000 shards, and how much memory that takes: `make bench-dag`."""
+"""How long Snakemake plans sweeps of 100, 1000 and 10,000 simulations, and how much memory that takes: `make bench-dag`.
+
+Each simulates a shard at all time constants together.
+"""
 
 import json
 import os
@@ -21,9 +24,9 @@ TAUS = [0.005, 0.010, 0.015, 0.020, 0.025]
 def plan(shards: int) -> dict:
     """Measure ``snakemake -n`` of a sweep with so many shards in an empty folder."""
     config = {
-        "data": {"test_images": shards * 20 // (len(NEURONS) * len(TAUS))},
+        "data": {"test_images": shards},
         "snn": {"neurons": NEURONS, "tau_syn_s": TAUS},
-        "simulation": {"images_per_shard": 20},
+        "simulation": {"images_per_shard": len(NEURONS)},
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sweep.yaml"
