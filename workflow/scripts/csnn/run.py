@@ -42,6 +42,7 @@ class Progress(logging.Handler):
         self.finished: Counter[str] = Counter()
         self.rule = ""
         self.start = self.last = time.monotonic()
+        self.left_out: int | None = None  # jobs that Snakemake counts, but that --until leaves out
 
     def emit(self, record: Any) -> None:
         """Count a job that has finished; print where Snakemake says how many have."""
@@ -57,6 +58,9 @@ class Progress(logging.Handler):
     def _print(self, done: int, total: int) -> None:
         now, finished = time.monotonic(), self.finished[self.rule]
         jobs = max(finished, self.jobs.get(self.rule, 0))  # a checkpoint adds jobs
+        if self.left_out is None:
+            self.left_out = total - sum(self.jobs.values())
+        total -= self.left_out
         if finished == jobs or now - self.last >= self.every_s:
             self.last = now
             stage, seconds = f"{self.rule} {finished}/{jobs}", now - self.start
