@@ -1,4 +1,4 @@
-"""How long Snakemake plans sweeps of 100, 1000 and 10,000 simulations, and how much memory that takes: `make bench-dag`.
+"""How long Snakemake plans 100, 1000 and 10,000 simulations, and how much memory that takes: `make bench-dag`.
 
 Each simulates a shard at all time constants together.
 """

@@ -173,10 +173,12 @@ def test_time_constants_that_were_simulated_together_stay_together(tmp_path, mon
     assert simulated("validation") == ["0.001+0.005+none+0.01"]
     (tmp_path / "results/mine/LIF/tau-0.01+0.3/seed-1/logit_image-1-of-1.npz").touch()
     assert simulated("logit_image") == ["0.001+0.005+none+0.01"], "the figure would show 0.3 s"
+    nengo_dl = {"simulation": CONFIG["simulation"] | {"engine": "nengo-dl"}}
+    assert simulated(**nengo_dl) == ["0.001", "0.005", "none", "0.01"], "shards of another engine"
     taus["tau_syn_s"] = [0.001, 0.002]
     assert simulated(analyses=["gap"]) == ["0.001", "0.002"], "one that is not chosen would see the test images"
     assert simulated("validation", analyses=["gap"]) == ["0.001+0.002"]
-    assert simulated(simulation=CONFIG["simulation"] | {"engine": "nengo-dl"}) == ["0.001", "0.002"]
+    assert simulated(**nengo_dl) == ["0.001", "0.002"]
     taus["tau_syn_s"] = [i / 1000 for i in range(100, 110)]
     assert [len(joined.split("+")) for joined in simulated()] == [8, 2]
 

@@ -359,6 +359,8 @@ class Sweep:
             taus = list(map(tau_text, self.disturbed_taus(name) if disturbed else self.networks[name]["tau_syn_s"]))
             if images == "logit_image":  # of which all that a file holds is shown
                 there = [joined for joined in there if set(joined.split("+")) <= set(taus)]
+            if self.engine != "event":  # NengoDL simulates each by itself
+                there = []
             chosen = (disturbed or images == "test") and "gap" in self.config["analyses"]
             at_most = 1 if chosen or self.engine != "event" else TAUS_PER_JOB
             self._simulated_together[key] = together(taus, there, at_most)
