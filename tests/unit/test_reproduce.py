@@ -95,7 +95,7 @@ def test_an_absolute_path_is_refused(folder):
     ],
 )
 def test_what_the_user_names_is_taken(changes, allowed):
-    changes = changes | {"data.test_images": 10}
+    changes = changes | {"data.test_images": 10, "corruptions": {"images": 10}}
     assert run(changes, *allowed) == configuration.read(changed(SMALL, changes))
 
 

@@ -1,11 +1,7 @@
 """Certificates must prove what was simulated; and what rounding alone does, in the benchmark of the engines."""
 
-import runpy
-
-import numpy as np
 import pytest
 
-from conftest import REPOSITORY
 from csnn.files import InputError, write_json
 from csnn.verification import check_certificates
 
@@ -21,18 +17,3 @@ def test_a_certificate_must_prove_what_was_simulated(tmp_path):
     write_json(path, certificate | {"largest_difference": 1e-8})
     with pytest.raises(InputError, match="shows a difference from NengoDL of 1e-08, more than its tolerance 1e-09"):
         check_certificates([path], {})
-
-
-def test_rounding_divergence_counts_images_and_scores():
-    double = np.zeros((4, 3, 2))
-    double[:, :, 1] = 1.0
-    single = double.copy()
-    single[1, 2, 0] = 2.0
-    found = runpy.run_path(str(REPOSITORY / "benchmarks" / "engine.py"))["rounding_divergence"](
-        double, single, np.array([1, 1, 0, 1])
-    )
-    assert found["diverged_share"] == 0.25
-    assert found["largest_difference"] == 2.0
-    assert found["accuracy_last_double"] == 0.75
-    assert found["accuracy_last_single"] == 0.5
-    assert found["accuracy_mean_single"] == pytest.approx(8 / 12)
