@@ -1,4 +1,4 @@
-"""Certificates must prove what was simulated; and what rounding alone does, in the benchmark of the engines."""
+"""Certificates must prove what was simulated."""
 
 import pytest
 
