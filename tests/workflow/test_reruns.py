@@ -100,7 +100,7 @@ def test_what_changes_no_number_reruns_nothing(finished, clone, file, old, new):
 @pytest.mark.parametrize(
     ("file", "old", "new", "reruns", "leaves"),
     [
-        ("scripts/csnn/event/plan.py", "math.exp(-dt_s", "np.exp(-dt_s", {"simulate", "verify"}, {"train_cnn"}),
+        ("scripts/csnn/event/plan.py", "Lowpass(math.exp(", "Lowpass(np.exp(", {"simulate", "verify"}, {"train_cnn"}),
         (
             "scripts/simulate_event.py",
             "simulation.logits",

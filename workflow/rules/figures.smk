@@ -291,6 +291,8 @@ for name, item in FIGURES.items():
             code=digest("figure.py"),
             draw=item.draw,
             dataset=sweep.dataset if "dataset" in item.input else None,
+            # files may hold responses at further time constants, which were asked for before
+            taus_syn_s=sweep.taus_of_networks if "responses" in item.input else None,
             caption=item.caption,
         script:
             "../scripts/figure.py"

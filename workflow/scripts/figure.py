@@ -21,7 +21,12 @@ with logged(snakemake):
         "images": read_npz,
         "layers": lambda path: read_json(path)["layers"],
         "recording": recording.read,
-        "responses": lambda paths: [response for path in paths for response in read_shard(path)],
+        "responses": lambda paths: [
+            response
+            for path in paths
+            for response in read_shard(path)
+            if response.provenance["tau_syn_s"] in snakemake.params.taus_syn_s[response.provenance["network"]]
+        ],
         "scores": tables.read,
     }
     module, function = snakemake.params.draw.split(".")

@@ -357,14 +357,17 @@ class Sweep:
             ]
             disturbed = images in self.corrupted
             taus = list(map(tau_text, self.disturbed_taus(name) if disturbed else self.networks[name]["tau_syn_s"]))
-            if images == "logit_image":  # of which all that a file holds is shown
-                there = [joined for joined in there if set(joined.split("+")) <= set(taus)]
             if self.engine != "event":  # NengoDL simulates each by itself
                 there = []
             chosen = (disturbed or images == "test") and "gap" in self.config["analyses"]
             at_most = 1 if chosen or self.engine != "event" else TAUS_PER_JOB
             self._simulated_together[key] = together(taus, there, at_most)
         return self._simulated_together[key]
+
+    @property
+    def taus_of_networks(self) -> dict[str, list[float | None]]:
+        """The synaptic time constants of each network in seconds."""
+        return {name: network["tau_syn_s"] for name, network in self.networks.items()}
 
     @property
     def taus_per_job(self) -> int:
