@@ -51,7 +51,7 @@ ITEMS = {
             "The image shown",
         }
     },
-    "3 Activity and cost": {"Tables": {"NeuroBench's metrics"}},
+    "3 Activity and cost": {None: {"NeuroBench's metrics"}},
     "4 Data and model": {None: {"Images of every class", "The CNN, layer by layer"}},
     "5 Provenance": {None: {"Where the numbers come from"}},
 }

@@ -87,22 +87,23 @@ class Failures(logging.Handler):
     def __init__(self, most: int = 5):
         super().__init__()
         self.most = most
-        self.failed: dict[int, tuple[str, list[str]]] = {}
+        self.failed: dict[int, str] = {}
         atexit.register(self.tell)
 
     def emit(self, record: Any) -> None:
         """Keep a job that has failed, until it went well when tried again."""
         event = getattr(record, "event", None)
         if event == LogEvent.JOB_ERROR:
-            self.failed[record.jobid] = record.rule_name, list(record.log or [])
+            logs = list(record.log or [])  # read now: at the end Snakemake has left the folder that they lie in
+            sentence = next(filter(None, map(_sentence, logs)), f"Error: a job of the rule {record.rule_name} failed")
+            self.failed[record.jobid] = " ".join([sentence, *(f"(log: {log})" for log in logs if log not in sentence)])
         elif event == LogEvent.JOB_FINISHED:
             self.failed.pop(record.job_id, None)
 
     def tell(self) -> None:
         """Print one sentence for each job, from the end of its log, and the log's path."""
-        for rule, logs in list(self.failed.values())[: self.most]:
-            sentence = next(filter(None, map(_sentence, logs)), f"Error: a job of the rule {rule} failed")
-            print(sentence, *(f"(log: {log})" for log in logs if log not in sentence), file=sys.stderr)
+        for sentence in list(self.failed.values())[: self.most]:
+            print(sentence, file=sys.stderr)
         if len(self.failed) > self.most:
             print(f"... and {len(self.failed) - self.most} more jobs", file=sys.stderr)
         sys.stderr.flush()
