@@ -259,7 +259,8 @@ def test_a_run_stops_at_a_spoilt_file_and_goes_on_when_it_was_deleted(spoilt, ot
 
     process = spoilt.run(f"results/small/{target}", check=False)
     output = process.stdout + process.stderr
-    (sentence,) = {line for line in output.splitlines() if line.startswith("Error: ") and place in line}
+    errors = [line for line in output.splitlines() if line.startswith("Error: ") and place in line]
+    (sentence,) = {line.split(" (log: ")[0] for line in errors}
     assert process.returncode != 0
     assert said in sentence and sentence.endswith(REMEDIES)
     assert "Traceback" not in output

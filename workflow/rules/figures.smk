@@ -192,10 +192,8 @@ FIGURES = {
         title=f"Logits of {sweep.first_network}{of_paper('Figure 3')}",
         analyses={"paper"},
         draw="responses.logits_by_tau",
-        input={
-            "image": "<results>/images/logit_image.npz",
-            "responses": sweep.shown_responses([sweep.first_network]),
-        },
+        input={"image": "<results>/images/logit_image.npz"},
+        responses_of=[sweep.first_network],
         labels={"of": "first seed"},
         caption=f"Logits over time for {SHOWN_IMAGE}, one panel for each time constant, first seed; the true "
         "class in black. One image: it says how logits move, not how accurate a network is.",
@@ -215,7 +213,8 @@ FIGURES = {
         analyses={"paper"},
         labels={"of": "first seed"},
         draw="responses.logits_grid",
-        input={"image": "<results>/images/logit_image.npz", "responses": sweep.shown_responses(sweep.networks)},
+        input={"image": "<results>/images/logit_image.npz"},
+        responses_of=list(sweep.networks),
         caption=f"Logits over time for {SHOWN_IMAGE}, of every neuron (rows) and time constant (columns), first seed; "
         "the true class in black. One image: it says how logits move, not how accurate a network is.",
     ),
@@ -275,6 +274,7 @@ for name, item in FIGURES.items():
             name
         input:
             **item.input,
+            **({"responses": sweep.shown_responses(item.responses_of)} if item.responses_of else {}),
         output:
             in_formats(name, item),
         log:
@@ -292,7 +292,7 @@ for name, item in FIGURES.items():
             draw=item.draw,
             dataset=sweep.dataset if "dataset" in item.input else None,
             # files may hold responses at further time constants, which were asked for before
-            taus_syn_s=sweep.taus_of_networks if "responses" in item.input else None,
+            taus_syn_s={network: sweep.networks[network]["tau_syn_s"] for network in item.responses_of},
             caption=item.caption,
         script:
             "../scripts/figure.py"

@@ -365,11 +365,6 @@ class Sweep:
         return self._simulated_together[key]
 
     @property
-    def taus_of_networks(self) -> dict[str, list[float | None]]:
-        """The synaptic time constants of each network in seconds."""
-        return {name: network["tau_syn_s"] for name, network in self.networks.items()}
-
-    @property
     def taus_per_job(self) -> int:
         """How many time constants a job is about at most: the same for each, for clusters send them off together."""
         return min(TAUS_PER_JOB, max(len(network["tau_syn_s"]) for network in self.networks.values()))

@@ -36,6 +36,8 @@ class Item:
         What is shown, of how many images, and with which intervals.
     input
         Files by the names of the arguments that they are read for.
+    responses_of
+        Networks whose responses to the image that is shown are read as the argument ``responses``.
     draw
         Of a figure: the function that draws it, as ``module.function`` of `csnn.figures`.
     labels
@@ -49,6 +51,7 @@ class Item:
     analyses: Collection[str]
     caption: str
     input: Mapping[str, Any] = field(default_factory=dict)
+    responses_of: Collection[str] = ()
     draw: str = ""
     part: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
