@@ -445,7 +445,7 @@ class Recording(NamedTuple):
     total : float64 array, shape (time constants, 1) or (time constants, 0)
         Sum of the outputs of all neurons over all steps, added to.
     neuron : int64 array, shape (recorded,)
-        Flat indices of the neurons that are followed.
+        Flat indices of the neurons that are followed, in ascending order.
     output, voltage : float array, shape (time constants, steps, recorded)
     """
 
@@ -458,12 +458,13 @@ class Recording(NamedTuple):
 @_compiled
 def record_step(recording, tau, step, first, outputs, state):
     """Record one step, at one time constant, of the neurons from flat index `first` on, as many as `outputs` has."""
-    for i in range(recording.neuron.size):
+    for i in range(np.searchsorted(recording.neuron, first), recording.neuron.size):
         neuron = recording.neuron[i] - first
-        if 0 <= neuron < outputs.size:
-            recording.output[tau, step, i] = outputs[neuron]
-            if state.shape[0] > 0:
-                recording.voltage[tau, step, i] = state[0, neuron]
+        if neuron >= outputs.size:
+            break
+        recording.output[tau, step, i] = outputs[neuron]
+        if state.shape[0] > 0:
+            recording.voltage[tau, step, i] = state[0, neuron]
     if recording.total.shape[1] > 0:
         for i in range(outputs.size):
             recording.total[tau, 0] += outputs[i]

@@ -403,7 +403,7 @@ def prepare(
     precision: str,
     *,
     count_spikes: bool = False,
-    followed: Mapping[int, Sequence[int]] | None = None,
+    followed: Mapping[int, NDArray[np.int64]] | None = None,
 ) -> Plan:
     """Make a network ready for the kernels.
 
@@ -415,7 +415,7 @@ def prepare(
         Length of a step in seconds.
     precision : {"double", "single"}
     count_spikes, followed
-        What is to be recorded, see `csnn.event.simulator.Record`: then all neurons are simulated.
+        What is to be recorded, see `csnn.event.simulator.Record`, neurons in ascending order: then all are simulated.
 
     Raises
     ------
@@ -424,7 +424,7 @@ def prepare(
     """
     real, network = PRECISIONS[precision], networks[0]
     check_numbers(network, real)
-    neurons = {index: np.asarray(chosen, np.int64) for index, chosen in (followed or {}).items()}
+    neurons = followed or {}
     everything = count_spikes or bool(neurons)
     used = [layer.shape for layer in network.layers] if everything else _used_shapes(network)
     stages: list[Stage] = []

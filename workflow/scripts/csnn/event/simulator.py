@@ -411,13 +411,15 @@ def simulate_time_constants(
         )
     check_pixels(images)
     record = record or Record()
-    for index, chosen in (record.neurons or {}).items():
+    asked = record.neurons or {}
+    for index, chosen in asked.items():
         if index not in network.populations:
             raise ValueError(
                 f"layer {index} cannot be recorded; layers of neurons are {', '.join(map(str, network.populations))}"
             )
         if len(chosen) and not 0 <= min(chosen) <= max(chosen) < network.layers[index].size:
             raise ValueError(f"layer {index} has neurons 0 to {network.layers[index].size - 1} only")
+    neurons = {index: np.unique(np.asarray(chosen, np.int64)) for index, chosen in asked.items()}
     # with a filter comes a delay: time constants with one go together, then those without
     order = sorted(range(len(networks)), key=lambda index: taus_syn_s[index] is None)
     filtered = sum(tau is not None for tau in taus_syn_s)
@@ -425,15 +427,12 @@ def simulate_time_constants(
     for first, last in ((0, filtered), (filtered, len(order))):
         if first < last:
             together = [networks[index] for index in order[first:last]]
-            plans[first, last] = prepare(
-                together, dt_s, precision, count_spikes=record.spike_counts, followed=record.neurons
-            )
+            plans[first, last] = prepare(together, dt_s, precision, count_spikes=record.spike_counts, followed=neurons)
     shape = (len(networks), len(images))
     logits = np.empty((*shape, steps, network.classes))
     spike_counts = np.empty((*shape, len(network.populations) if record.spike_counts else 0))
     spikes, voltages = (
-        {index: np.empty((*shape, steps, len(chosen))) for index, chosen in (record.neurons or {}).items()}
-        for _ in range(2)
+        {index: np.empty((*shape, steps, len(chosen))) for index, chosen in neurons.items()} for _ in range(2)
     )
     compile_kernels(PRECISIONS[precision])
     remaining = iter(range(len(images)))
@@ -468,11 +467,16 @@ def simulate_time_constants(
         Simulation(
             logits[position],
             spike_counts[position] if record.spike_counts else None,
-            {index: array[position] for index, array in spikes.items()},
-            {index: array[position] for index, array in voltages.items()},
+            {index: _in_order(array[position], neurons[index], asked[index]) for index, array in spikes.items()},
+            {index: _in_order(array[position], neurons[index], asked[index]) for index, array in voltages.items()},
         )
         for position in np.argsort(order)
     ]
+
+
+def _in_order(recorded: NDArray, neurons: NDArray[np.int64], asked: Sequence[int]) -> NDArray:
+    """Return what was recorded of neurons, in ascending order, in the order in which they were asked for."""
+    return recorded if np.array_equal(neurons, asked) else recorded[..., np.searchsorted(neurons, asked)]
 
 
 def _with_synapse(
