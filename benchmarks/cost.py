@@ -1,5 +1,7 @@
 """What a large sweep costs on a cluster, measured with a finished experiment: core hours, storage and jobs.
 
+One job simulates a shard of images at five time constants together.
+
 Usage: python benchmarks/cost.py [results/paper [number of image simulations]]
 """
 
@@ -20,12 +22,14 @@ SCRIPTS = REPOSITORY / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from csnn.event.network import load_network  # noqa: E402
-from csnn.event.simulator import simulate  # noqa: E402
+from csnn.event.simulator import simulate_time_constants  # noqa: E402
+from csnn.experiment import code, configuration  # noqa: E402
 from csnn.files import read_npz  # noqa: E402
 
 RESULTS = Path(__file__).with_suffix(".json")
 STEPS = 100
 IMAGES = 100
+TAUS_SYN_S = (0.005, 0.010, 0.015, 0.020, 0.025)
 IMAGES_PER_SHARD = (100, 250, 1000, 10_000)
 
 
@@ -38,10 +42,20 @@ def core_seconds(command: list) -> float:
 
 
 def start_up() -> float:
-    """Return the core seconds of a job before it simulates: Snakemake starts twice in it, then the engine."""
+    """Return the core seconds of a job before it simulates: Snakemake starts twice in it, then the engine.
+
+    A job's own Snakemake is told configuration and code as they were planned (`workflow/rules/run.smk`).
+    """
+    scripts = {path.name: code.digest(path.name) for path in SCRIPTS.glob("*.py")}
+    planned = configuration.read_file(REPOSITORY / "config.yaml") | {
+        "code": scripts | {"rules": code.digest_of_rules()}
+    }
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--dry-run"]
-        snakemake = core_seconds([*command, "--directory", folder, "data/prepared/digits.npz"])
+        told = Path(folder) / "planned.json"
+        told.write_text(json.dumps(planned))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--configfile", told]
+        options = ["--mode", "remote", "--dry-run", "--directory", folder]
+        snakemake = core_seconds([*command, *options, "--", "data/prepared/digits.npz"])
     engine = "import numpy; from csnn.event.simulator import compile_kernels; compile_kernels(numpy.float64)"
     return 2 * snakemake + core_seconds([sys.executable, "-c", engine])
 
@@ -49,12 +63,12 @@ def start_up() -> float:
 def measure(network: Path, images: np.ndarray) -> dict:
     """Measure one core's time for one neuron, and the size of the shards that the experiment stored for it."""
     compiled = load_network(network)
-    simulate(compiled, images[:1], tau_syn_s=0.010, steps=STEPS)  # compiles the kernels
+    simulate_time_constants(compiled, images[:1], TAUS_SYN_S, steps=STEPS)  # compiles the kernels
     milliseconds = []
     for _ in range(3):
         start = time.process_time()
-        simulate(compiled, images, tau_syn_s=0.010, steps=STEPS)
-        milliseconds.append(1000 * (time.process_time() - start) / (len(images) * STEPS))
+        simulate_time_constants(compiled, images, TAUS_SYN_S, steps=STEPS)
+        milliseconds.append(1000 * (time.process_time() - start) / (len(images) * STEPS * len(TAUS_SYN_S)))
     sizes = []
     for shard in network.parent.parent.glob("tau-*/seed-*/test-*-of-*.npz"):
         sizes.append(shard.stat().st_size / np.prod(read_npz(shard)["logits"].shape[:-1]))
@@ -77,7 +91,7 @@ def main(results: str = "results/paper", simulations: str = "1000000") -> None:
     sweeps = [
         {
             "images_per_shard": size,
-            "jobs": (jobs := -(-int(simulations) // size)),
+            "jobs": (jobs := -(-int(simulations) // (size * len(TAUS_SYN_S)))),
             "core_hours_of_starting": round(jobs * per_job / 3600, 2),
             "core_hours_of_simulating": round(simulating / 3600, 2),
             "core_minutes_per_job": round((per_job + simulating / jobs) / 60, 2),

@@ -66,7 +66,8 @@ rule simulate:
     input:
         images="<results>/images/{images}.npz",
         network=sweep.simulated_from,
-        certificate=sweep.cnn_certificate,
+        # what the compiled network itself was made with
+        certificate=sweep.cnn_certificate if sweep.engine == "nengo-dl" else [],
     output:
         "<results>/{network}/tau-{taus}/seed-{seed}/{images}-{shard}.npz",
     log:

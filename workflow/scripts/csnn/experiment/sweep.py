@@ -597,10 +597,10 @@ class Sweep:
         network = self.networks[wildcards.network]
         return neurons.seed_matters(network["neuron"], network["neuron_parameters"], network["initial_voltage"])
 
-    def simulated_from(self, wildcards: Any) -> str:
+    @property
+    def simulated_from(self) -> str | Callable[[Any], str]:
         """The file that a configuration is simulated from: the compiled network, or the CNN."""
-        compiled = "<results>/{network}/networks/seed-{seed}.npz"
-        return compiled if self.engine == "event" else self.model_of_network(wildcards)
+        return "<results>/{network}/networks/seed-{seed}.npz" if self.engine == "event" else self.model_of_network
 
     def tau_syn_s(self, wildcards: Any) -> float | None:
         """Synaptic time constant in seconds; None for no filter."""
