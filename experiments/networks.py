@@ -32,3 +32,16 @@ def average_pooling(input_shape: tuple[int, ...], classes: int) -> tf.keras.Mode
         signal = LAYERS.AveragePooling2D(2)(signal)
     signal = LAYERS.Dense(64, activation="relu")(LAYERS.Flatten()(signal))
     return tf.keras.Model(image, LAYERS.Dense(classes)(signal))
+
+
+def strong(input_shape: tuple[int, ...], classes: int) -> tf.keras.Model:
+    """Seven convolutions with batch normalization and ReLU, average pooling between them and over the last."""
+    signal = image = tf.keras.Input(input_shape)
+    for depth, stage in enumerate(((32, 64), (64, 192), (192, 256), (256,))):
+        if depth:
+            signal = LAYERS.AveragePooling2D(2)(signal)
+        for filters in stage:
+            signal = LAYERS.Conv2D(filters, 3, padding="same", use_bias=False)(signal)
+            signal = LAYERS.ReLU()(LAYERS.BatchNormalization(momentum=0.9)(signal))
+    signal = LAYERS.Dropout(0.1)(LAYERS.GlobalAveragePooling2D()(signal))
+    return tf.keras.Model(image, LAYERS.Dense(classes, dtype="float32")(signal))

@@ -1,10 +1,13 @@
 """What counts in the digest of the code that a script runs, and what does not."""
 
 import ast
+from unittest import mock
 
 import pytest
 
 from csnn.experiment import code
+
+CACHED = (code.reached, code._parts, code._references, code._file, code._names_in, code._kept)
 
 SCRIPT = """
 from csnn.job import logged, progress
@@ -123,7 +126,7 @@ def package(tmp_path, monkeypatch):
             text = files.get(name, "")
             assert old in text
             (tmp_path / name).write_text(text.replace(old, new) if old else text + new)
-        for cached in (code.reached, code._parts, code._references, code._file, code._names_in):
+        for cached in CACHED:
             cached.cache_clear()
         try:
             return code.digest(script)
@@ -134,7 +137,7 @@ def package(tmp_path, monkeypatch):
                 (tmp_path / name).unlink()
 
     yield digest
-    for cached in (code.reached, code._parts, code._references, code._file, code._names_in):
+    for cached in CACHED:
         cached.cache_clear()
 
 
@@ -231,3 +234,26 @@ def test_a_builder_counts_with_the_modules_beside_it_and_without_comments(tmp_pa
         assert code.digest_of_builder(tmp_path / "mine.py") == before
     (tmp_path / "sizes.py").write_text("UNITS = 8\n")
     assert code.digest_of_builder(tmp_path / "mine.py") != before
+
+
+def test_what_was_read_from_the_code_is_kept_until_a_source_changes(package, monkeypatch):
+    """Also where the copy on the disk is damaged or cannot be written."""
+    digest = package()
+    kept = code.FOLDER / code._KEPT
+    with monkeypatch.context() as patch:
+        patch.setattr(code, "reached", mock.Mock(side_effect=AssertionError("the code was read again")))
+        code._kept.cache_clear()
+        assert code.digest("script.py") == digest
+    for content in (
+        "{",
+        '{"sources": 1}',
+        "[]",
+        kept.read_text().replace(digest, "0" * 16).replace('"sources": "', '"sources": "0'),
+    ):
+        kept.write_text(content)
+        assert package() == digest
+    changed = package("csnn/tools.py", "factor * value", "factor + value")
+    assert changed != digest
+    kept.unlink()
+    kept.mkdir()
+    assert package() == digest

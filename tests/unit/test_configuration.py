@@ -152,7 +152,20 @@ CONFIGURATIONS = [
     ),
     (
         {"cnn.variants": {"a": {"tune": {"activation": "LIF"}, "calibrate": {"images": 200}}}},
-        "config key cnn.variants.a.calibrate is there, but what it starts from is adapted to the neuron LIF already",
+        "config key cnn.variants.a.calibrate adapts to neurons what is adapted to the neuron LIF already",
+    ),
+    (
+        {"cnn.variants": {"a": {"tune": {"activation": "LIF"}}, "b": {"from": "a", "tune": {"activation": "LIF"}}}},
+        "config key cnn.variants.b.tune adapts to neurons what is adapted to the neuron LIF already; it must",
+    ),
+    (
+        {"cnn.variants": {"a": {"tune": {"shift": 32}}}},
+        "config key cnn.variants.a.tune.shift is 32, but the images of digits have 32 x 32 pixels; it must",
+    ),
+    ({"cnn.variants": {"a": {"tune": {"label_smoothing": 1}}}}, "a.tune.label_smoothing"),
+    (
+        {"cnn.variants": {"a": {"tune": {"rate_hz": 20}}}, "snn.max_rate_hz": {"hz": 200}},
+        "config key cnn.variants.a.tune.rate_hz is 20, which needs snn.max_rate_hz as rates in Hz; it must be",
     ),
     ({"cnn.variants": {"a": {"tune": {"activation": "RLR"}}}}, "a.tune.activation is 'RLR'; it must be relu or LIF"),
     (
@@ -169,7 +182,7 @@ CONFIGURATIONS = [
     ),
     (
         {"cnn.variants": {"a": {"tune": {"activation": "LIF"}}}, "snn.max_rate_hz": {"hz": 200}},
-        "config key cnn.variants.a.tune.activation is LIF, whose rate curve needs snn.max_rate_hz as rates in Hz; it",
+        "config key cnn.variants.a.tune.activation is LIF, which needs snn.max_rate_hz as rates in Hz; it must",
     ),
     ({"cnn.model": "absent.keras"}, "config key cnn.model names absent.keras, which does not exist"),
     (

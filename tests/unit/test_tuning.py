@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from csnn import neurons
+from csnn.data.augmentation import augmented
 from csnn.files import InputError
 from csnn.model import cnn, tuning
 from csnn.model.equivalent import equivalent
-from csnn.model.graph import neuron_layers, with_average_pooling
+from csnn.model.graph import activations, neuron_layers, with_average_pooling
 from csnn.nengodl.conversion import convert
 from csnn.nengodl.simulator import simulate
 from csnn.nengodl_compat import nengo_dl, tf
@@ -117,7 +118,7 @@ def test_weights_that_fit_are_kept():
         np.testing.assert_array_equal(ours, theirs if i < 4 else before)
 
 
-def test_tuning_is_repeatable_and_mirrors_half_of_the_images():
+def test_tuning_is_repeatable():
     runs = []
     for _ in range(2):
         model = small()
@@ -125,15 +126,75 @@ def test_tuning_is_repeatable_and_mirrors_half_of_the_images():
         runs.append(model.get_weights())
     for first, second in zip(*runs, strict=True):
         np.testing.assert_array_equal(first, second)
-    batches = tuning._Batches(IMAGES, np.arange(60), 16, mirror=True, seed=1)
-    shown = {}
-    for number in range(len(batches)):
-        for image, index in zip(*batches[number], strict=True):
-            mirrored = np.array_equal(image, IMAGES[index, :, ::-1])
-            assert mirrored or np.array_equal(image, IMAGES[index])
-            shown[index] = mirrored
-    assert sorted(shown) == list(range(60))
-    assert 15 < sum(shown.values()) < 45
+
+
+def test_augmentation_mirrors_half_of_the_images_and_shifts_each_within_bounds():
+    random = np.random.default_rng(1)
+    mirrored = augmented(IMAGES, random, mirror=True)
+    turned = [np.array_equal(image, own[:, ::-1]) for image, own in zip(mirrored, IMAGES, strict=True)]
+    kept = [np.array_equal(image, own) for image, own in zip(mirrored, IMAGES, strict=True)]
+    assert all(np.add(turned, kept)) and 0.25 < np.mean(turned) < 0.75
+
+    shifted = augmented(IMAGES, random, shift=2)
+    moves = set()
+    for image, own in zip(shifted, IMAGES, strict=True):
+        padded = np.pad(own, ((2, 2), (2, 2), (0, 0)), mode="reflect")
+        size = own.shape[0]
+        (move,) = [
+            (row, column)
+            for row in range(5)
+            for column in range(5)
+            if np.array_equal(padded[row : row + size, column : column + size], image)
+        ]
+        moves.add(move)
+    assert len(moves) > 15
+    assert augmented(IMAGES, random) is IMAGES
+
+
+def test_batches_show_each_image_once_in_an_epoch_and_are_drawn_anew_for_the_next():
+    numbers = np.arange(60)
+    batches = tuning.Batches(IMAGES, numbers, 16, 1, mirror=True)
+    epochs = []
+    for _ in range(2):
+        order = np.concatenate([batches[number][1] for number in range(len(batches))])
+        np.testing.assert_array_equal(np.sort(order), numbers)
+        np.testing.assert_array_equal(batches[2][0], batches[2][0])  # however often it is asked for
+        epochs.append(order)
+        batches.on_epoch_end()
+    assert (epochs[0] != epochs[1]).any()
+
+
+def test_labels_are_smoothed_as_defined():
+    logits, labels, share = np.random.default_rng(0).normal(size=(5, 3)), np.array([0, 2, 1, 1, 0]), 0.3
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    shares = (1 - share) * np.eye(3)[labels] + share / 3
+    expected = -(shares * log_p).sum(1).mean()
+    loss = tuning.cross_entropy(share)(tf.constant(labels[:, None]), tf.constant(logits))
+    assert float(loss) == pytest.approx(expected)
+
+
+def test_tuning_draws_rates_to_their_target():
+    """Of ReLU networks in units of the maximal rate, of LIF networks with their own rate curve."""
+    options = {"epochs": 20, "batch_size": 16, "learning_rate": 0.003, "seed": 0}
+
+    def rates_hz(model, factor):
+        layers = [layer.name for layer in neuron_layers(model)]
+        return np.array([factor * output.mean() for output in activations(model, IMAGES, layers)])
+
+    for_relu = small()
+    before = rates_hz(for_relu, 415)
+    tuning.tune(for_relu, IMAGES, LABELS, rate_hz=30, output_hz=tuning.rates_of_outputs(for_relu, 415), **options)
+    after = rates_hz(for_relu, 415)
+    assert (np.abs(after / 30 - 1) < np.abs(before / 30 - 1)).all() and np.abs(after / 30 - 1).max() < 0.3
+    assert not for_relu.losses
+
+    for_lif, _ = tuning.tune_to_rate_curve(
+        small(), IMAGES, LABELS, neuron=NEURON, max_rate_hz=415, rate_hz=30, **options
+    )
+    curved = tuning.with_rate_curve(for_lif, 415, NEURON)
+    outputs = activations(curved, IMAGES, [layer.name for layer in neuron_layers(for_lif)])
+    of_lif = np.array([415 * output.mean() for output in outputs])
+    assert np.abs(of_lif / 30 - 1).max() < 0.3
 
 
 def residual_network() -> tf.keras.Model:

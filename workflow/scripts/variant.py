@@ -32,12 +32,14 @@ with logged(snakemake):
     if tune["epochs"] or tune["rate_curve"]:
         images, labels = training_set(dataset, snakemake.params.held_out, tune["images"])
         done = progress(tune["epochs"], "epochs", every_s=0)
-        options = {key: tune[key] for key in ("epochs", "batch_size", "learning_rate", "mirror", "seed")}
+        options = {key: tune[key] for key in ("epochs", "batch_size", "learning_rate", "seed", "mirror", "shift")}
+        options |= {key: tune[key] for key in ("label_smoothing", "rate_hz")}
         options["callbacks"] = [tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: done(epoch + 1))]
         if tune["rate_curve"]:
             model, history = tuning.tune_to_rate_curve(model, images, labels, **tune["rate_curve"], **options)
         else:
-            history = tuning.tune(model, images, labels, **options)
+            output_hz = tuning.rates_of_outputs(model, tune.get("max_rate_hz", 1.0))
+            history = tuning.tune(model, images, labels, output_hz=output_hz, **options)
     if settings := snakemake.params.cnn.get("calibrate"):
         images, _ = training_set(dataset, snakemake.params.held_out, settings["images"])
         to = settings["rate_curve"] or {}

@@ -17,12 +17,18 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib
+import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from csnn.files import InputError, atomic_write
 
 FOLDER = Path(__file__).resolve().parents[2]
 """Where the scripts are, and this package."""
@@ -33,6 +39,9 @@ _NOT_REGISTERING = {"cache", "contextmanager", "dataclass"}
 
 _REST = ""
 """Name of the part of a module that runs whenever the module is imported."""
+
+_KEPT = "__pycache__/code.json"
+"""Where the disk keeps what was read from the code: beside what Python itself keeps of it."""
 
 Key = tuple[str, str]
 """A module, or the file name of a script, and the name of one of its parts."""
@@ -46,13 +55,60 @@ def digest(script: str) -> str:
     script
         File name in the folder of scripts, for instance ``gather.py``.
     """
-    content = hashlib.sha256()
-    for module, name in sorted(reached(script)):
-        part = _parts(module)[name]
-        content.update(f"{module}:{name}\n{part.text}\n".encode())
-        for file in sorted(part.files):
-            content.update(file.read_bytes())
-    return content.hexdigest()[:16]
+    return _described(script)["digest"]
+
+
+def files(script: str) -> set[Path]:
+    """Return every file that `digest` depends on."""
+    return {FOLDER / name for name in _described(script)["files"]}
+
+
+def import_modules(script: str) -> None:
+    """Import the modules of this package that a script itself imports."""
+    for module in _described(script)["modules"]:
+        importlib.import_module(module)
+
+
+def _described(script: str) -> dict[str, Any]:
+    """Return the digest of a script, its files and the modules that it imports, of which the disk keeps a copy.
+
+    To take all modules apart takes a second, in each job and each time that Snakemake starts. The copy holds as long as
+    no source changes.
+    """
+    sources, known = _kept()
+    if script not in known:
+        content, needed = hashlib.sha256(), set()
+        for module, name in sorted(reached(script)):
+            part = _parts(module)[name]
+            content.update(f"{module}:{name}\n{part.text}\n".encode())
+            for file in sorted(part.files):
+                content.update(file.read_bytes())
+            needed |= {_file(module), *part.files}
+        imported = {module for path in _parts(script)[_REST].imported for module, _ in _resolve(path)}
+        known[script] = {
+            "digest": content.hexdigest()[:16],
+            "files": sorted(str(file.relative_to(FOLDER)) for file in needed),
+            "modules": sorted(imported),
+        }
+        with suppress(OSError, InputError), atomic_write(FOLDER / _KEPT) as temporary:
+            Path(temporary).write_text(json.dumps({"sources": sources, "scripts": known}), encoding="utf-8")
+    return known[script]
+
+
+@cache
+def _kept() -> tuple[str, dict[str, Any]]:
+    """Return a hash of all sources, and what the disk keeps of the scripts if they still are the same."""
+    content = hashlib.sha256(sys.version.encode())
+    for folder, folders, names in os.walk(FOLDER):
+        folders[:] = sorted(set(folders) - {"__pycache__"})
+        for name in sorted(names):
+            file = Path(folder, name)
+            content.update(f"{file.relative_to(FOLDER)}\n".encode() + file.read_bytes())
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads((FOLDER / _KEPT).read_text(encoding="utf-8"))
+        if kept["sources"] == content.hexdigest():
+            return kept["sources"], dict(kept["scripts"])
+    return content.hexdigest(), {}
 
 
 def digest_of_rules() -> str:
@@ -60,21 +116,6 @@ def digest_of_rules() -> str:
     folder = FOLDER.parent
     planning = [folder / "Snakefile", *folder.glob("rules/*.smk"), *FOLDER.glob("csnn/experiment/*.py")]
     return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(planning))).hexdigest()[:16]
-
-
-def files(script: str) -> set[Path]:
-    """Return every file that `digest` depends on."""
-    keys = reached(script)
-    return {_file(module) for module, _ in keys} | {
-        file for module, name in keys for file in _parts(module)[name].files
-    }
-
-
-def import_modules(script: str) -> None:
-    """Import the modules of this package that a script itself imports."""
-    for path in _parts(script)[_REST].imported:
-        for module in sorted({module for module, _ in _resolve(path)}):
-            importlib.import_module(module)
 
 
 def digest_of_builder(path: str | os.PathLike) -> str:

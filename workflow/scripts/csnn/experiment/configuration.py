@@ -409,10 +409,17 @@ def _check_images(config: dict[str, Any]) -> None:
             f"shape {overview.shape}; only images can be corrupted, so it must be []"
         )
     for name, variant in config["cnn"]["variants"].items():
-        if variant["tune"]["mirror"] and len(overview.shape) != 3:
+        tune = variant["tune"]
+        for key, right in {"mirror": False, "shift": 0}.items():
+            if tune[key] != right and len(overview.shape) != 3:
+                raise InputError(
+                    f"config key cnn.variants.{name}.tune.{key} is {shown(tune[key])}, but {source} holds samples of "
+                    f"shape {overview.shape}; only images can be changed so, so it must be {shown(right)}"
+                )
+        if tune["shift"] and tune["shift"] >= min(overview.shape[:2]):
             raise InputError(
-                f"config key cnn.variants.{name}.tune.mirror is true, but {source} holds samples of shape "
-                f"{overview.shape}; only images can be mirrored, so it must be false"
+                f"config key cnn.variants.{name}.tune.shift is {tune['shift']}, but the images of {source} have "
+                f"{overview.shape[0]} x {overview.shape[1]} pixels; it must be less than either"
             )
         for step in ("tune", "calibrate"):
             if variant[step] and variant[step]["images"] is not None:
@@ -501,11 +508,14 @@ def _check_variants(config: Mapping, neurons: Mapping) -> None:
                 f"config key cnn.variants.{name}.tune.activation is {variant['tune']['activation']!r}; "
                 f"it must be {' or '.join(['relu', *curves])}"
             )
-        if variant["tune"]["activation"] != "relu" and isinstance(config["snn"]["max_rate_hz"], Mapping):
-            raise InputError(
-                f"config key cnn.variants.{name}.tune.activation is {variant['tune']['activation']}, whose rate curve "
-                "needs snn.max_rate_hz as rates in Hz; it must be a number or a list, not a percentile"
-            )
+        for key, none in {"activation": "relu", "rate_hz": None}.items():
+            if variant["tune"][key] != none and isinstance(config["snn"]["max_rate_hz"], Mapping):
+                raise InputError(
+                    f"config key cnn.variants.{name}.tune.{key} is {variant['tune'][key]}, which needs "
+                    "snn.max_rate_hz as rates in Hz; it must be a number or a list, not a percentile"
+                )
+        if variant["tune"]["activation"] != "relu":
+            _check_from_relu(config, f"{name}.tune", sweep.activation(variants, variant["from"]))
         if variant["calibrate"]:
             _check_calibration(config, name)
     _check_changes(config["cnn"])
@@ -527,10 +537,16 @@ def _check_calibration(config: Mapping, name: str) -> None:
             "number or a list, not a percentile"
         )
     before = sweep.activation(variants | {name: variants[name] | {"calibrate": None}}, name)
-    if before != "relu" and types[before] not in sweep.RECTIFIED:
+    _check_from_relu(config, f"{name}.calibrate", before)
+
+
+def _check_from_relu(config: Mapping, step: str, before: str) -> None:
+    """Check that what is adapted to neurons in a step of a variant has ReLUs before it."""
+    parameters = config["snn"]["neurons"]
+    if before != "relu" and neuron_type(before, parameters[before]) not in sweep.RECTIFIED:
         raise InputError(
-            f"config key {key} is there, but what it starts from is adapted to the neuron {before} already; it must be "
-            "a CNN with ReLU"
+            f"config key cnn.variants.{step} adapts to neurons what is adapted to the neuron {before} already; it must "
+            "start from a CNN with ReLU"
         )
 
 

@@ -208,6 +208,17 @@ class Tuning(Section):
     mirror: Boolean = Field(
         False, description="Whether half of the images, chosen anew in each epoch, are mirrored left to right."
     )
+    shift: CountOrZero = Field(
+        0, description="By how many pixels at most each image is shifted along both axes, anew in each epoch."
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1), _FROM_TEXT] = Field(
+        0.0, description="Part of each label that is spread evenly over all classes."
+    )
+    rate_hz: OrNull[RateHz] = Field(
+        None,
+        description="Firing rate, in Hz, to which the mean rate of each layer's neurons is drawn while it learns (a "
+        "loss beside the cross-entropy); null leaves rates free.",
+    )
     activation: Annotated[str, _allowed("relu or the name of a LIF neuron of snn.neurons")] = Field(
         "relu",
         description="relu, or a LIF neuron of snn.neurons: then its rate curve at snn.max_rate_hz is the activation, "

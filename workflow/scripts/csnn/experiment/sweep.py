@@ -446,7 +446,8 @@ class Sweep:
     def _tuning(self, name: str) -> dict[str, Any]:
         """How a variant is tuned, with the neuron whose rate curve is the activation, if there is one."""
         tune = self.variants[name]["tune"]
-        return tune | {"rate_curve": self._rate_curve(tune["activation"])}
+        rates = {"max_rate_hz": self.config["snn"]["max_rate_hz"]} if tune["rate_hz"] is not None else {}
+        return tune | {"rate_curve": self._rate_curve(tune["activation"])} | rates
 
     def _calibration(self, name: str) -> dict[str, Any]:
         """How a variant is calibrated, with the neuron's rate curve; nothing if it is not."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from csnn.data.augmentation import augmented
 from csnn.files import InputError
 from csnn.model.cnn import finite
 from csnn.model.graph import (
@@ -36,6 +37,9 @@ LARGE_PERCENTILE = 99.5
 
 GAIN_IMAGES = 2000
 """Images, from the first, that set gains."""
+
+RATE_WEIGHT = 0.1
+"""Weight of the loss that draws firing rates to a target, beside the cross-entropy."""
 
 SMOOTHING = 0.3
 """Width of the soft threshold in the gradient, in units of the threshold."""
@@ -129,9 +133,12 @@ def tune(
     epochs: int,
     batch_size: int,
     learning_rate: float,
-    mirror: bool,
     seed: int,
+    label_smoothing: float = 0.0,
+    rate_hz: float | None = None,
+    output_hz: Mapping[str, float] = MappingProxyType({}),
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+    **augmentation,
 ) -> dict[str, list[float]]:
     """Train with Adam on the cross-entropy of the logits; the learning rate falls to zero along a cosine.
 
@@ -146,12 +153,18 @@ def tune(
         As in Keras.
     learning_rate
         At the start.
-    mirror
-        Whether half of the images, chosen anew in each epoch, are mirrored left to right.
     seed
-        Of the order of the images and of which are mirrored.
+        Of the order of the images and of how they are changed.
+    label_smoothing
+        Part of each label that is spread over all classes (see `cross_entropy`).
+    rate_hz
+        Firing rate, in Hz, to which the mean rate of each layer of neurons is drawn (see `rate_loss`); None for none.
+    output_hz
+        By the name of each layer of neurons the firing rate in Hz of one whose output is 1 (see `rates_of_outputs`).
     callbacks
         Keras callbacks, for instance for progress.
+    augmentation
+        How images are changed at random in each epoch: see `csnn.data.augmentation.augmented`.
 
     Returns
     -------
@@ -160,38 +173,95 @@ def tune(
     """
     if not epochs:
         return {}
-    steps = epochs * -(-len(images) // batch_size)
-    model.compile(
-        tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(learning_rate, steps)),
-        tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    batches = Batches(images, labels, batch_size, seed, **augmentation)
+    learner = tf.keras.Model(model.input, model.output)  # with the same layers, so that the model's own losses stay
+    if rate_hz is not None:
+        outputs = [model.get_layer(name).output for name in output_hz]
+        learner.add_loss(rate_loss(outputs, rate_hz, list(output_hz.values())))
+    learner.compile(
+        tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))),
+        cross_entropy(label_smoothing),
         metrics=["accuracy"],
     )
-    batches = _Batches(images, labels, batch_size, mirror, seed)
-    history = model.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=list(callbacks)).history
+    history = learner.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=list(callbacks)).history
     return finite(history)
 
 
-class _Batches(tf.keras.utils.Sequence):
-    """Batches in an order, and with mirrored images, that are drawn anew for each epoch."""
+def cross_entropy(label_smoothing: float = 0.0) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Return a loss: the cross-entropy of logits with labels, of which a part is spread evenly over all classes.
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray, batch_size: int, mirror: bool, seed: int):
-        self.images, self.labels, self.batch_size, self.mirror = images, labels, batch_size, mirror
-        self.random = np.random.default_rng(seed)
+    The source of label smoothing is Szegedy et al. 2016, "Rethinking the Inception architecture".
+    """
+    of_shares = tf.keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
+
+    def loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        return of_shares(tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), logits.shape[-1]), logits)
+
+    return loss
+
+
+def rates_of_outputs(model: tf.keras.Model, output_hz: float | Sequence[float]) -> dict[str, float]:
+    """Return by the name of each layer of neurons the firing rate in Hz of one whose output is 1.
+
+    Parameters
+    ----------
+    model
+        A network of ReLUs.
+    output_hz
+        One for all layers or one for each: of ReLUs the maximal rate of the conversion.
+    """
+    names = [layer.name for layer in neuron_layers(model)]
+    return dict(zip(names, map(float, np.broadcast_to(np.asarray(output_hz, float), len(names))), strict=True))
+
+
+def rate_loss(outputs: Sequence[tf.Tensor], rate_hz: float, output_hz: Sequence[float]) -> tf.Tensor:
+    """Return `RATE_WEIGHT` times the squared distance of each layer's mean firing rate from a target, summed.
+
+    Parameters
+    ----------
+    outputs
+        Of each layer of neurons.
+    rate_hz
+        The target; distances are in units of it.
+    output_hz
+        Of each layer, the firing rate in Hz of a neuron whose output is 1.
+    """
+    means = tf.stack([tf.reduce_mean(output) for output in outputs])
+    return RATE_WEIGHT * tf.reduce_sum((means * np.asarray(output_hz, np.float32) / rate_hz - 1) ** 2)
+
+
+class Batches(tf.keras.utils.Sequence):
+    """Batches in an order, and with changes of the images, that are drawn anew for each epoch.
+
+    Parameters
+    ----------
+    images : (n, height, width, channels) float32
+    labels : (n,) int
+    batch_size
+        The last batch of an epoch may be smaller.
+    seed
+        Of all that is drawn; a batch is the same however often it is asked for.
+    augmentation
+        Options of `csnn.data.augmentation.augmented`.
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int, **augmentation):
+        self.images, self.labels, self.batch_size = images, labels, batch_size
+        self.seed, self.epoch, self.augmentation = seed, -1, augmentation
         self.on_epoch_end()
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        chosen = slice(number * self.batch_size, (number + 1) * self.batch_size)
-        images, mirrored = self.images[self.order[chosen]], self.mirrored[chosen]
-        images[mirrored] = images[mirrored, :, ::-1]
-        return images, self.labels[self.order[chosen]]
+        chosen = self.order[number * self.batch_size : (number + 1) * self.batch_size]
+        random = np.random.default_rng((self.seed, self.epoch, number))
+        return augmented(self.images[chosen], random, **self.augmentation), self.labels[chosen]
 
     def on_epoch_end(self) -> None:
-        """Draw the next epoch."""
-        self.order = self.random.permutation(len(self.images))
-        self.mirrored = self.random.random(len(self.images)) < (0.5 if self.mirror else 0.0)
+        """Draw the next epoch's order."""
+        self.epoch += 1
+        self.order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.images))
 
 
 def tune_to_rate_curve(
@@ -229,7 +299,7 @@ def tune_to_rate_curve(
     model = without_batch_normalization(model)
     gains, slopes = gains_and_slopes(model, images, neuron)
     curved = _with_activations(model, activations_of(gains, slopes, neuron))
-    history = tune(curved, images, labels, **tuning)
+    history = tune(curved, images, labels, output_hz=rates_of_outputs(model, slopes), **tuning)
     # the copy that was tuned has the same layers
     model.set_weights(curved.get_weights())
     return fold(model, gains, slopes, max_rate_hz), history
