@@ -325,7 +325,7 @@ CONFIGURATIONS = [
     ({"analyses": "paper"}, "config key analyses is 'paper'; it must be a list of different ones of paper"),
     (
         {"analyses": ["all"]},
-        "config key analyses[0] is 'all'; it must be paper, readouts, claims, activity, gap or corruptions",
+        "config key analyses[0] is 'all'; it must be paper, readouts, claims, activity, gap, corruptions or cost",
     ),
     (
         {"analyses": ["paper", "paper"]},
@@ -333,7 +333,8 @@ CONFIGURATIONS = [
     ),
     ({"analyses": ["gap"]}, "config key data.validation_images is 0; it must be at least 1 for the analysis gap"),
     ({"analyses": ["gap", "paper"], "data.validation_images": 9}, "paper would show every configuration on the test"),
-    ({"analyses": ["activity"], "simulation.engine": "nengo-dl"}, "activity, which the engine event alone counts"),
+    ({"analyses": ["activity"], "simulation.engine": "nengo-dl"}, "activity, for which the engine event alone counts"),
+    ({"analyses": ["cost"], "simulation.engine": "nengo-dl"}, "cost, for which the engine event alone counts"),
     ({"readouts.windows": [1]}, "config key readouts.windows[0] is 1; it must be an integer from 2 to 1000000"),
     ({"readouts.windows": [5, 5]}, "config key readouts.windows is [5, 5]; it must be a list of different integers"),
     ({"readouts.windows": 5}, "config key readouts.windows is 5; it must be a list of different integers"),

@@ -109,7 +109,7 @@ def test_rate_neurons_have_no_estimate():
     ("steps", "bits", "word"), [(1, 1, 8), (3, 2, 8), (5, 3, 8), (100, 7, 8), (255, 8, 8), (256, 9, 32)]
 )
 def test_equal_bits_tell_apart_as_many_values_as_spike_counts(steps, bits, word):
-    assert (break_even.equal_bits(steps), break_even.word_bits(steps)) == (bits, word)
+    assert (break_even.equal_bits(steps), memory_energy.word_bits(break_even.equal_bits(steps))) == (bits, word)
     assert 2 ** (bits - 1) < steps + 1 <= 2**bits
 
 

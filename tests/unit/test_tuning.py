@@ -8,7 +8,7 @@ from csnn.data.augmentation import augmented
 from csnn.files import InputError
 from csnn.model import cnn, tuning
 from csnn.model.equivalent import equivalent
-from csnn.model.graph import activations, neuron_layers, with_average_pooling
+from csnn.model.graph import activations, neuron_layers, with_activations, with_average_pooling
 from csnn.nengodl.conversion import convert
 from csnn.nengodl.simulator import simulate
 from csnn.nengodl_compat import nengo_dl, tf
@@ -231,7 +231,7 @@ def test_folding_follows_the_graph(max_rate_hz):
     model = tuning.without_batch_normalization(residual_network())
     gains, slopes = [3.0, 2.0, 5.0, 4.0], [40.0, 70.0, 20.0, 30.0]
     curves = [lambda x, g=g, k=k: tuning.lif_rate(1 + g * x, **NEURON) / k for g, k in zip(gains, slopes, strict=True)]
-    expected = cnn.logits(tuning._with_activations(model, curves), IMAGES)
+    expected = cnn.logits(with_activations(model, curves), IMAGES)
     folded = tuning.fold(model, gains, slopes, max_rate_hz)
     logits = cnn.logits(tuning.with_rate_curve(folded, max_rate_hz, NEURON), IMAGES)
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)

@@ -28,7 +28,7 @@ GAP = changed(
             {"cnn": ["tuned"], "neurons": ["SRL"], "seeds": [0, 1]},
             {"cnn": ["lif"], "neurons": ["LIF"], "initial_voltage": ["half"]},
         ],
-        "analyses": ["gap", "activity"],
+        "analyses": ["gap", "activity", "cost"],
         "readouts": {"windows": [3, 6], "margins": [0.1], "hold": 2, "conformal": {"coverage": 0.8}},
         "activity": {"images": 3},
     },
@@ -54,6 +54,8 @@ class TestGap:
             "costs.csv",
             "energy.csv",
             "breakeven.csv",
+            "cost.csv",
+            "cost.md",
         }
         tables |= {
             "health.csv",
@@ -67,14 +69,26 @@ class TestGap:
         checksums = {f"{name}.sha256" for name in tables}
         assert {path.name for path in (gap.results / "tables").iterdir()} == tables | checksums
         assert {path.stem for path in (gap.results / "figures").iterdir()} == {
-            "gap", "accuracy_over_time", "accuracy_vs_operations", "readouts_vs_tau",
+            "gap", "accuracy_over_time", "accuracy_vs_operations", "readouts_vs_tau", "cost",
         }  # fmt: skip
         assert {path.stem for path in (gap.results / "report").iterdir()} == {
             "opening", "gap", "effort", "validation", "health", "neurobench", "layers", "costs",
-            "energy", "breakeven", "conformal", "provenance",
+            "energy", "breakeven", "cost", "conformal", "provenance",
         }  # fmt: skip
         assert (gap.results / "report.html").is_file()
         assert gap.planned() == Counter()
+
+    def test_costs_stand_beside_those_of_the_quantised_cnn(self, gap):
+        table = pd.read_csv(gap.results / "tables" / "cost.csv")
+        named = table[["network", "bits"]].itertuples(index=False, name=None)
+        tuned = [("tuned/CNN", bits) for bits in (32, 8, 4)]
+        # a CNN that is adapted to LIF neurons is none to be run as it is
+        assert list(named) == [*tuned, ("lif/CNN", 32), ("tuned/SRL", 32), ("lif/LIF/start-half", 32)]
+        with np.load(gap.results / "cnn/tuned/quantised.npz") as copies:
+            accuracies = (copies["classes"] == copies["labels"]).mean(axis=1)
+        assert table["accuracy"][1:3].tolist() == accuracies.tolist()
+        energy = pd.read_csv(gap.results / "tables" / "energy.csv").set_index(["network", "of"])["total_j"]
+        assert table["memory_energy_uj"][4] == pytest.approx(1e6 * energy["tuned/SRL", "network"])
 
     def test_the_report_opens_with_what_was_chosen(self, gap):
         opening = (gap.results / "report" / "opening.rst").read_text()

@@ -267,6 +267,33 @@ rule cost_tables:
         "../scripts/cost_tables.py"
 
 
+rule compare_costs:
+    input:
+        decisions=reported(DECISIONS, seeds=1),
+        activity=reported(ACTIVITY, seeds=1),
+        quantised=[f"<results>/{cnn_folder(cnn)}/quantised.npz" for cnn in sweep.quantised_cnns],
+        certificates=CERTIFICATES,
+    output:
+        csv="<results>/tables/cost.csv",
+        markdown="<results>/tables/cost.md",
+    log:
+        "<logs>/compare_costs.log",
+    benchmark:
+        "<benchmarks>/compare_costs.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=digest("compare_costs.py"),
+        settings=lambda wildcards: list(map(sweep.hash_of_settings, sweep.reported_configurations(choices, seeds=1))),
+        quantised=sweep.quantised_cnns,
+    script:
+        "../scripts/compare_costs.py"
+
+
 if sweep.engine == "event":  # NengoDL keeps no record of single neurons here
 
     rule record:
@@ -387,6 +414,7 @@ TABLES = {
     "activity": rules.cost_tables.output,
     "gap": [rules.validation.output, rules.choose.output, rules.gap_table.output, EARLY],
     "corruptions": rules.corruption_table.output,
+    "cost": rules.compare_costs.output,
 }
 HEALTH = rules.health.output if sweep.engine == "event" else []
 FINAL_TABLES = [*(TABLES[analysis] for analysis in ANALYSES), HEALTH]

@@ -4,7 +4,7 @@ A further figure is a function in csnn/figures and an entry here: the names unde
 (scripts/figure.py reads the files).
 """
 
-from csnn.evaluation import confidence, robustness
+from csnn.evaluation import confidence, cost_comparison, robustness
 from csnn.report.contents import Item, numbered
 from csnn.words import MOST_CURVES, tau
 
@@ -246,6 +246,21 @@ FIGURES = {
         f"definitions). Operations are counted on {config['activity']['images']} images, accuracy on {IMAGES}, first "
         "seed. One panel for each CNN and conversion, one curve for each neuron and time constant; stars are the CNNs, "
         "the grey line is the Pareto front of all panels.",
+    ),
+    "cost": Item(
+        heading="Activity and cost",
+        title="Accuracy against what it costs",
+        analyses={"cost"},
+        draw="cost.accuracy_against_cost",
+        input={
+            "cost": "<results>/tables/cost.csv",
+            "decisions": reported(DECISIONS, seeds=1),
+            "activity": reported(ACTIVITY, seeds=1),
+        },
+        labels={"of": "first seed"},
+        caption=f"Accuracy on {IMAGES} against the energy of one image's arithmetic up to each step, against the energy with "
+        "memory access at the final step, and against time. Curves are networks, whose last step has a marker; stars are CNNs, "
+        f"open ones quantised. {cost_comparison.NOTE}",
     ),
     "figure1": Item(
         heading="Data and model",

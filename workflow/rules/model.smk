@@ -145,6 +145,31 @@ rule verify_cnn:  # before anything is simulated
         "../scripts/verify_cnn.py"
 
 
+rule quantise_cnn:
+    input:
+        dataset=DATASET,
+        images="<results>/images/test.npz",
+        model="<results>/{cnn}/model.h5",
+    output:
+        "<results>/{cnn}/quantised.npz",
+    log:
+        "<logs>/quantise_cnn/{cnn}.log",
+    benchmark:
+        "<benchmarks>/quantise_cnn/{cnn}.tsv"
+    conda:
+        "../../envs/tensorflow.yaml"
+    resources:
+        mem_mb=scaled_by_attempt(4000),
+        runtime=scaled_by_attempt(20),
+    params:
+        code=digest("quantise_cnn.py"),
+        cnn=sweep.settings_of_cnn,
+        bits=config["cost"]["bits"],
+        held_out=VALIDATION_IMAGES,
+    script:
+        "../scripts/quantise_cnn.py"
+
+
 rule cnn_outputs:
     input:
         images="<results>/images/{images}.npz",

@@ -164,6 +164,15 @@ PAGES = {
         "out: the image's layer, the same in both; what the estimates of energy leave out; and rate neurons. A click on a "
         "column's head sorts by it.",
     ),
+    "cost": Item(
+        heading="Activity and cost",
+        part="Tables",
+        title="Accuracy, operations, energy and latency side by side",
+        analyses={"cost"},
+        labels={"of": "first seed"},
+        caption=f"Accuracy on {IMAGES}; operations on {config['activity']['images']} of them. {cost_comparison.NOTE} Left out: "
+        "what the estimates of energy leave out. A click on a column's head sorts by it.",
+    ),
     "claims": Item(
         heading="Comparison with the paper",
         part="Tables",
@@ -213,7 +222,7 @@ ORIGINS = Item(
         "validation": (
             sweep.each_configuration(f"{CONFIGURATION}/validation-decisions.npz", seeds=1) if "gap" in ANALYSES else []
         ),
-        "activity": reported(ACTIVITY, seeds=1) if "activity" in ANALYSES else [],
+        "activity": reported(ACTIVITY, seeds=1) if {"activity", "cost"} & set(ANALYSES) else [],
         # when they are there, so is every simulation's benchmark
         "tables": FINAL_TABLES,
     },

@@ -5,15 +5,16 @@ from csnn.job import logged
 with logged(snakemake):
     from csnn.data.images import read_images
     from csnn.evaluation import decisions, recording, tables
-    from csnn.figures import accuracy, agreement, confidence, images, responses, robustness, style
+    from csnn.figures import accuracy, agreement, confidence, cost, images, responses, robustness, style
     from csnn.files import read_json, read_npz, read_table
     from csnn.responses import read_shard
 
     MODULES = {"accuracy": accuracy, "agreement": agreement, "confidence": confidence, "images": images}
-    MODULES |= {"responses": responses, "robustness": robustness}
+    MODULES |= {"cost": cost, "responses": responses, "robustness": robustness}
     READERS = {
         "activity": lambda paths: list(map(read_json, paths)),
         "corruptions": read_table,
+        "cost": read_table,
         "dataset": lambda path: read_images(path, snakemake.params.dataset),
         "decisions": decisions.read_all,
         "gap": read_table,

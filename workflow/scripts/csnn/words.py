@@ -175,6 +175,9 @@ COLUMNS = {
     "memory_rate": "break-even with memory",
     "memory_energy_ratio": "energy with memory, of its CNN's",
     "tau_syn_ms": "τ (ms)",
+    "arithmetic_energy_uj": "energy of arithmetic (µJ)",
+    "memory_energy_uj": "energy with memory (µJ)",
+    "close_ms": "within 1 point of that after (ms)",
 }
 """Names in words of other columns."""
 

@@ -210,7 +210,8 @@ def energy_table(network: Network, activity: Activity, cnn_macs: float) -> dict[
     -------
     dict
         ``energy``: parts of `csnn.evaluation.memory_energy.Energy` and ``total``, in joules, of the ``network`` (None
-        unless the model applies to it) and of its ``cnn``; ``break_even`` (None likewise): ``bits``, ``word_bits``,
+        unless the model applies to it) and of its ``cnn``, and the total of that with 8-bit integers, ``cnn_8_bits``;
+        ``break_even`` (None likewise): ``bits``, ``word_bits``,
         ``spikes_per_neuron_and_step``, and `csnn.evaluation.break_even.BreakEven` of ``arithmetic`` and ``memory``.
     """
     steps = activity.operations.shape[2]
@@ -220,13 +221,14 @@ def energy_table(network: Network, activity: Activity, cnn_macs: float) -> dict[
         "energy": {
             "network": spiking and {**spiking._asdict(), "total": spiking.total},
             "cnn": {**cnn._asdict(), "total": cnn.total},
+            "cnn_8_bits": {"total": memory_energy.of_cnn(network, 8).total},
         },
         "break_even": None,
     }
     if spiking:
         accumulates = float(activity.operations.sum(axis=(1, 2)).mean())
         cnn_macs -= float(activity.image_operations.mean())
-        bits = break_even.word_bits(steps)
+        bits = memory_energy.word_bits(break_even.equal_bits(steps))
         rate = break_even.spikes_per_neuron_and_step(activity.counts, steps)
         models = {
             "arithmetic": break_even.arithmetic(rate, accumulates, cnn_macs, bits),

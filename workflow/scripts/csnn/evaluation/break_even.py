@@ -46,11 +46,6 @@ def equal_bits(steps: int) -> int:
     return math.ceil(math.log2(steps + 1))
 
 
-def word_bits(steps: int) -> int:
-    """Return the bits of the integers that hold such activations: of those with a known energy."""
-    return next(bits for bits in sorted(memory_energy.ADD_J) if equal_bits(steps) <= bits)
-
-
 def break_even(rate: float, fixed_j: float, variable_j: float, cnn_j: float) -> BreakEven | None:
     """Solve ``fixed + variable * f = cnn`` for the factor f by which all spikes are more or fewer.
 

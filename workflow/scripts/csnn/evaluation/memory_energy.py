@@ -31,6 +31,17 @@ ADD_J = {8: 0.03e-12, 32: 0.1e-12}
 MULTIPLY_J = {8: 0.2e-12, 32: 3.1e-12}
 """Of an addition and a multiplication of integers by their bits, at 45 nm: Horowitz 2014, ISSCC, figure 1.1.9."""
 
+
+def word_bits(bits: int) -> int:
+    """Return of how many bits the integers are that hold so many: the fewest whose energy is known."""
+    return next(known for known in sorted(ADD_J) if bits <= known)
+
+
+def mac_j(bits: int) -> float:
+    """Return the energy of a multiply-accumulate of integers of so many bits: a key of `ADD_J`."""
+    return MULTIPLY_J[bits] + ADD_J[bits]
+
+
 SRAM = ((8 * 1024, 10e-12), (32 * 1024, 20e-12), (1024 * 1024, 100e-12))
 """Bytes of a memory, and joules of an access to it, at 45 nm: Horowitz 2014, ISSCC, figure 1.1.9."""
 

@@ -575,10 +575,12 @@ def _check_changes(cnn: Mapping) -> None:
 def _check_analyses(config: Mapping) -> None:
     """Check that choices are made on images of their own, and are reported once."""
     analyses, images = config["analyses"], config["data"]["validation_images"]
-    if "activity" in analyses and config["simulation"]["engine"] != "event":
-        raise InputError(
-            "config key analyses has activity, which the engine event alone counts; simulation.engine must be event"
-        )
+    for counted in {"activity", "cost"} & set(analyses):
+        if config["simulation"]["engine"] != "event":
+            raise InputError(
+                f"config key analyses has {counted}, for which the engine event alone counts operations; "
+                "simulation.engine must be event"
+            )
     if "gap" in analyses and not images:
         raise InputError(
             "config key data.validation_images is 0; it must be at least 1 for the analysis gap, which chooses on them"

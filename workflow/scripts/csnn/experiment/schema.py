@@ -479,6 +479,16 @@ class Corruptions(Section):
     seed: Seed = Field(0, description="Of all noise.")
 
 
+class Cost(Section):
+    """What spiking networks are compared with in what they cost (analyses, cost)."""
+
+    bits: Different[Annotated[int, Field(ge=2, le=8), _FROM_TEXT]] = Field(
+        [8, 4],
+        min_length=1,
+        description="Numbers of bits of the quantised CNNs: of each weight and activation, rounded after training.",
+    )
+
+
 class Tables(Section):
     """The tables."""
 
@@ -531,17 +541,19 @@ class Configuration(Section):
     snn: Snn = Snn()
     simulation: Simulation = Simulation()
     verification: Verification = Verification()
-    analyses: Different[Literal["paper", "readouts", "claims", "activity", "gap", "corruptions"]] = Field(
+    analyses: Different[Literal["paper", "readouts", "claims", "activity", "gap", "corruptions", "cost"]] = Field(
         ["paper"],
         min_length=1,
         description="What is made of the sweep. paper: the paper's tables and figures. readouts: accuracy, latency and "
         "agreement with the CNN under every readout. claims: the paper's claims, tested. activity: firing rates, "
         "synaptic operations and energy. gap: time constants and readouts chosen on validation images, then reported "
-        "once on the test images. corruptions: accuracy with disturbed images and weights.",
+        "once on the test images. corruptions: accuracy with disturbed images and weights. cost: accuracy, operations, "
+        "energy and latency of CNNs, quantised CNNs and networks side by side.",
     )
     readouts: Readouts = Readouts()
     activity: Activity = Activity()
     corruptions: Corruptions = Corruptions()
+    cost: Cost = Cost()
     tables: Tables = Tables()
     figures: Figures = Figures()
     report: Report = Report()

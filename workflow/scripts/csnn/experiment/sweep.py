@@ -535,6 +535,11 @@ class Sweep:
         return list(dict.fromkeys(network["variant"] for network in self.networks.values()))
 
     @property
+    def quantised_cnns(self) -> list[str]:
+        """Those of them that have ReLUs: one that is adapted to other neurons is no CNN to be run as it is."""
+        return [cnn for cnn in self.cnns if self._rate_curve(activation(self.variants, cnn)) is None]
+
+    @property
     def making(self) -> dict[str, dict[str, Any]]:
         """How each CNN is made that a network is converted from, and each that such a CNN is made from: see `making`.
 
@@ -716,11 +721,13 @@ class Sweep:
             pattern.format(network=network, tau=tau, seed=seed) for network, tau, seed in self.chosen(choices(), seeds)
         ]
 
-    def reported_configurations(self, choices: Callable[[], str | os.PathLike]) -> list[tuple[str, str, int]]:
+    def reported_configurations(
+        self, choices: Callable[[], str | os.PathLike], seeds: int | None = None
+    ) -> list[tuple[str, str, int]]:
         """Network, time constant and seed of each file of `reported`; with ``gap``, when the choices are there."""
         if "gap" not in self.config["analyses"]:
-            return list(configurations(self.networks))
-        return self.chosen(choices())
+            return list(configurations(self.networks, seeds))
+        return self.chosen(choices(), seeds)
 
     def disturbed_configurations(self, choices: Callable[[], str | os.PathLike]) -> list[tuple[str, str, int]]:
         """Network, time constant and seed of each configuration that is disturbed: of each network its first seed.

@@ -168,6 +168,21 @@ def with_average_pooling(model: tf.keras.Model) -> tf.keras.Model:
     return rebuilt.model(walk(model, [rebuilt.image], apply))
 
 
+def with_activations(model: tf.keras.Model, functions: Sequence[Callable]) -> tf.keras.Model:
+    """Return a copy of a CNN in the form of `equivalent` with other activations, one for each layer of neurons."""
+    chosen = dict(zip((layer.name for layer in neuron_layers(model)), functions, strict=True))
+    rebuilt = Rebuilt(model)
+
+    def apply(layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        if layer.name not in chosen:
+            return rebuilt.add(layer, inputs)
+        if isinstance(layer, LAYERS.ReLU):
+            return rebuilt.new(LAYERS.Activation, inputs, name=layer.name, activation=chosen[layer.name])
+        return rebuilt.add(layer, inputs, activation=chosen[layer.name])
+
+    return rebuilt.model(walk(model, [rebuilt.image], apply))
+
+
 class Rebuilt:
     """A functional model in the making: copies of layers, each under a name of its own."""
 

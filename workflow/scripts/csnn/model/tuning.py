@@ -26,6 +26,7 @@ from csnn.model.graph import (
     number_of_uses,
     scale_and_offset,
     walk,
+    with_activations,
 )
 from csnn.nengodl_compat import tf
 
@@ -77,7 +78,7 @@ def with_rate_curve(model: tf.keras.Model, max_rate_hz: float | Sequence[float],
         ``tau_rc_s`` and ``tau_ref_s``.
     """
     rates = np.broadcast_to(np.asarray(max_rate_hz, float), len(neuron_layers(model)))
-    return _with_activations(model, [_curve(float(f), 0.0, float(f), neuron) for f in rates])
+    return with_activations(model, [_curve(float(f), 0.0, float(f), neuron) for f in rates])
 
 
 def _curve(
@@ -89,21 +90,6 @@ def _curve(
         return lif_rate(gain * x + bias, neuron["tau_rc_s"], neuron["tau_ref_s"], gradient) / scale
 
     return activation
-
-
-def _with_activations(model: tf.keras.Model, functions: Sequence[Callable]) -> tf.keras.Model:
-    """Return a copy of a model with other activations in place of its ReLUs."""
-    chosen = dict(zip((layer.name for layer in neuron_layers(model)), functions, strict=True))
-    rebuilt = Rebuilt(model)
-
-    def apply(layer: tf.keras.layers.Layer, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        if layer.name not in chosen:
-            return rebuilt.add(layer, inputs)
-        if isinstance(layer, LAYERS.ReLU):
-            return rebuilt.new(LAYERS.Activation, inputs, name=layer.name, activation=chosen[layer.name])
-        return rebuilt.add(layer, inputs, activation=chosen[layer.name])
-
-    return rebuilt.model(walk(model, [rebuilt.image], apply))
 
 
 def take_weights(model: tf.keras.Model, source: tf.keras.Model) -> list[str]:
@@ -298,7 +284,7 @@ def tune_to_rate_curve(
     """
     model = without_batch_normalization(model)
     gains, slopes = gains_and_slopes(model, images, neuron)
-    curved = _with_activations(model, activations_of(gains, slopes, neuron))
+    curved = with_activations(model, activations_of(gains, slopes, neuron))
     history = tune(curved, images, labels, output_hz=rates_of_outputs(model, slopes), **tuning)
     # the copy that was tuned has the same layers
     model.set_weights(curved.get_weights())
