@@ -19,10 +19,15 @@ from conftest import REPOSITORY, changed
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
 EXPERIMENT = yaml.safe_load((Path(__file__).parent / "experiment.yaml").read_text())
-# the demo with half of its neurons and time constants
+# the demo with half of its neurons and time constants, without its further CNNs
 DEMO = changed(
     yaml.safe_load((REPOSITORY / "profiles/demo/config.yaml").read_text()),
-    {"snn.neurons": {"RLR": {}, "LIF": {}}, "snn.tau_syn_s": [0.005, 0.01]},
+    {
+        "snn.neurons": {"RLR": {}, "LIF": {}},
+        "snn.tau_syn_s": [0.005, 0.01],
+        "cnn.variants": {},
+        "snn.networks": [{}],
+    },
 )
 SIMULATIONS = 4  # of EXPERIMENT's table: one of each shard, at both time constants
 JOBS = SIMULATIONS + 2 + 2  # and what gathers the shards and decides, for each time constant

@@ -520,7 +520,8 @@ def test_generated_files_are_those_of_the_models():
         assert path.read_text(encoding="utf-8") == text, "run `make docs`"
 
 
-FILES = ["config.yaml", "profiles/demo/config.yaml", "experiments/closing-the-gap.yaml", "experiments/robustness.yaml"]
+EXPERIMENTS = sorted((REPOSITORY / "experiments").glob("*.yaml"))
+FILES = ["config.yaml", "profiles/demo/config.yaml", *(f"experiments/{file.name}" for file in EXPERIMENTS)]
 
 
 @pytest.mark.parametrize("path", FILES)

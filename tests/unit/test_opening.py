@@ -17,7 +17,7 @@ def networks(accuracies) -> list:
 
 def table_of(decisions) -> pd.DataFrame:
     """Return the table of the first lines, by network."""
-    return opening.summary_table(decisions, opening.networks(decisions)).set_index("Network")
+    return opening.summary_table(opening.networks(decisions)).set_index("Network")
 
 
 def meaning_of(accuracies, reason="") -> str:
@@ -70,6 +70,24 @@ class TestTable:
         table = table_of([small, decided(0.2, cnn_accuracy=0.9, network="SRL")])
         assert [numbers_of(cell)[0] for cell in table["Final step (%)"]] == [30, 90, 25, 20]
         assert [numbers_of(cell)[0] for cell in table["Gap to its CNN (points)"][2:]] == [5, 70]
+
+
+def test_networks_of_further_cnns_have_a_table_with_how_these_were_made():
+    made_by = {"base": "training", "tuned": "2 epochs of tuning", "wide": "dense_units 256"}
+    first = networks({("SRL", 0.005): 0.8, ("LIF", 0.005): 0.25})
+    further = [
+        decided(0.75, network="tuned/LIF", cnn="tuned"),
+        decided(0.5, cnn_accuracy=0.6, network="wide/RSRL", cnn="wide"),
+    ]
+    table = opening.variants_table(opening.networks([*first, *further]), made_by)
+    assert table["Network"].tolist() == ["LIF", "tuned/LIF", "wide/RSRL"]
+    assert table["How its CNN was made"].tolist() == ["training", "2 epochs of tuning", "dense_units 256"]
+    assert table["Its CNN (%)"].tolist() == ["90.0", "90.0", "60.0"]
+    assert [numbers_of(cell)[0] for cell in table["Gap to its CNN (points)"]] == [65, 15, 10]
+    text = opening.opening([*first, *further], made_by=made_by)
+    before, after = text.split(opening.FURTHER_CNNS)
+    assert "SRL" in before and "tuned/LIF" not in before and "2 epochs of tuning" in after
+    assert opening.FURTHER_CNNS not in opening.opening(first, made_by=made_by)
 
 
 class TestMeaning:

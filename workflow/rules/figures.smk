@@ -95,6 +95,17 @@ FIGURES = {
         caption="Accuracy of each readout against the synaptic time constant; means over seeds, bars are 95 % "
         f"intervals over images, the dashed line is the CNN of each row.{DELAYS}",
     ),
+    "by_cnn": Item(
+        heading="Results",
+        part="The gap",
+        title="The same neurons on several CNNs",
+        analyses={"paper"} if len(sweep.cnns) > 1 else set(),
+        draw="accuracy.by_cnn",
+        input={"scores": SCORES},
+        caption="Accuracy at the final step of networks of the same neurons, made from different CNNs, each at its best "
+        f"time constant, on {IMAGES}; black lines are the CNNs. Bars are 95 % intervals over images (Wilson's). "
+        f"{OF_SEEDS}, values and bounds are means over them. The time constant was chosen on these same images.",
+    ),
     "gap": Item(
         heading="Results",
         part="The gap",

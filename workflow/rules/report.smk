@@ -334,6 +334,7 @@ rule opening:  # the report's first lines
     params:
         code=digest("opening.py"),
         paper=config["tables"]["compare_with_paper"] and "paper" in ANALYSES,
+        made_by={cnn: how["made_by"] for cnn, how in sweep.making.items()},
     script:
         "../scripts/opening.py"
 

@@ -9,4 +9,6 @@ with logged(snakemake):
 
     READERS = {"decisions": decisions.read_all}
     results = {name: READERS.get(name, read_table)(files) for name, files in snakemake.input.items() if files}
-    write_text(snakemake.output[0], opening.opening(**results, paper=snakemake.params.paper))
+    write_text(
+        snakemake.output[0], opening.opening(**results, paper=snakemake.params.paper, made_by=snakemake.params.made_by)
+    )

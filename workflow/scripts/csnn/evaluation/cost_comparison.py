@@ -50,7 +50,8 @@ def table(
     activity : sequence of mapping
         Of the same configurations; see `csnn.evaluation.activity.cost_table` and `energy_table`.
     quantised
-        By the name of a CNN with ReLUs, its quantised copies.
+        By the name of each CNN with ReLUs its quantised copies. A CNN that is adapted to other neurons is left out: it
+        is none to be run as it is.
 
     Returns
     -------
@@ -64,8 +65,8 @@ def table(
     of_networks = []
     for decided, counted in zip(decisions, activity, strict=True):
         cnn = decided.configuration["cnn"]
-        if cnn not in of_cnns:
-            of_cnns[cnn] = list(_of_cnn(decided, counted, quantised.get(cnn, {})))
+        if cnn in quantised and cnn not in of_cnns:
+            of_cnns[cnn] = _of_cnn(decided, counted, quantised[cnn])
         spiking = counted["energy"]["network"]
         of_networks.append(
             settings(decided)

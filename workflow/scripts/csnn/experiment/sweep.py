@@ -98,7 +98,7 @@ def making(variant: Mapping) -> dict[str, Any]:
     neuron = tune["activation"]
     if tune["epochs"]:
         curve = "" if neuron == "relu" else f" with the rate curve of {neuron}"
-        words.append(f"{tune['epochs']} epochs of tuning{curve}")
+        words.append(f"{tune['epochs']} epoch{'s' * (tune['epochs'] > 1)} of tuning{curve}")
     elif neuron != "relu":
         words.append(f"gains of {neuron} folded in")
     if calibrate:

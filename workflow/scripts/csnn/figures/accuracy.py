@@ -283,6 +283,38 @@ def readouts_vs_tau(scores: pd.DataFrame) -> Figure:
 
 
 @styled
+def by_cnn(scores: pd.DataFrame) -> Figure:
+    """Draw the accuracy of networks of the same neurons on several CNNs, each at its best synaptic time constant.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        See `csnn.evaluation.tables.scores`. Several seeds are averaged, values and bounds alike.
+    """
+    means = over_seeds(scores)
+    cnns = means[means["neuron"] == CNN].set_index("cnn")
+    final = means[means["readout"] == FINAL_STEP]
+    best = final.loc[final.groupby("network", sort=False)["accuracy"].idxmax()]
+    further = dict.fromkeys(best.loc[best["cnn"] != best["cnn"].iloc[0], "neuron"])
+    rows = pd.concat([best[best["neuron"] == neuron] for neuron in further])
+    of_neuron = looks(scores.loc[scores["neuron"] != CNN, "neuron"])
+    figure = Figure(figsize=(PAGE_WIDTH, min(PAGE_HEIGHT, 0.3 * len(rows) + 1.3)), layout="constrained")
+    axes = figure.subplots()
+    for y, (_, row) in enumerate(rows.iterrows()):
+        value, low, high = (100 * row[name] for name in ("accuracy", "accuracy_low", "accuracy_high"))
+        axes.errorbar(value, y, xerr=[[value - low], [high - value]], linestyle="none", **of_neuron[row["neuron"]])
+        axes.plot([100 * cnns.loc[row["cnn"], "accuracy"]] * 2, [y - 0.35, y + 0.35], color="black", linewidth=1.5)
+    names = [
+        short(f"{network}, {tau(tau_s)}", 40) for network, tau_s in zip(rows["network"], rows["tau_syn_s"], strict=True)
+    ]
+    axes.set_yticks(range(len(rows)), names)
+    axes.set(xlim=(0, 100), ylim=(len(rows) - 0.5, -0.5), xlabel="Accuracy at the final step (%)")
+    line = Line2D([], [], color="black", marker="|", markersize=9, markeredgewidth=1.5, linestyle="none")
+    figure.legend([line], ["its own CNN"], loc="outside upper center", title="Bars: 95 % intervals over images")
+    return laid_out(figure)
+
+
+@styled
 def gap_to_cnn(gap: pd.DataFrame) -> Figure:
     """Draw the gap between the CNN and each chosen network, by readout.
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from csnn.evaluation.cost_comparison import NETWORK_BITS, arithmetic_energy_uj
 from csnn.evaluation.decisions import Decided
@@ -55,7 +55,7 @@ def accuracy_against_cost(cost: pd.DataFrame, decisions: Sequence[Decided], acti
         if axes is not time:
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator())
-            axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+            axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter(NullFormatter())
     arithmetic.set(ylabel="Accuracy (%)", ylim=(0, 100))
     handles = [Line2D([], [], **look) for look in of_title.values()]

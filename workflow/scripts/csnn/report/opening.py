@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,7 @@ NOTE = (
     "Brackets hold 95 % intervals over images; differences are paired, image by image. The best τ is that of the "
     "highest accuracy at the final step, on these same images, which flatters it a little."
 )
+FURTHER_CNNS = "How the same neurons do on further CNNs:"
 CHOSEN = (
     "Brackets hold 95 % intervals over images. Time constants and readouts were chosen on validation images and are "
     "reported here once, on the test images."
@@ -41,14 +43,16 @@ class Network(NamedTuple):
 
     Attributes
     ----------
-    name
+    name, neuron, cnn
     spiking
     tau_syn_s
         The synaptic time constant with the highest accuracy at the final step, in seconds; None for no filter.
     final, averaged : (images,) float
         Share of seeds (and steps) with which each image is classified correctly at it.
+    cnn_right : (images,) bool
+        Which images its own CNN classifies correctly.
     gap : (float, float, float)
-        Accuracy of its own CNN minus `final`, with the bounds of the 95 % interval.
+        Accuracy of that CNN minus `final`, with the bounds of the 95 % interval.
     shortest, longest
         The synaptic time constants between which `loss` is.
     loss : (float, float, float)
@@ -56,10 +60,13 @@ class Network(NamedTuple):
     """
 
     name: str
+    neuron: str
+    cnn: str
     spiking: bool
     tau_syn_s: float | None
     final: NDArray
     averaged: NDArray
+    cnn_right: NDArray
     gap: tuple[float, float, float]
     shortest: float | None
     longest: float | None
@@ -87,10 +94,13 @@ def networks(decisions: Sequence[Decided]) -> list[Network]:
         first = groups[name, best][0]
         network = Network(
             name=name,
+            neuron=first.configuration["neuron"],
+            cnn=first.configuration["cnn"],
             spiking=first.configuration["spiking"],
             tau_syn_s=best,
             final=final[name, best],
             averaged=averaged[name, best],
+            cnn_right=first.cnn_right,
             gap=paired_difference(first.cnn_right, final[name, best]),
             shortest=taus[0],
             longest=taus[-1],
@@ -100,9 +110,9 @@ def networks(decisions: Sequence[Decided]) -> list[Network]:
     return summarised
 
 
-def summary_table(decisions: Sequence[Decided], summarised: Sequence[Network]) -> pd.DataFrame:
+def summary_table(summarised: Sequence[Network]) -> pd.DataFrame:
     """Return one row of text for each CNN and each network: its accuracy, gap to its CNN and loss over τ."""
-    cnns = {tables.cnn_name(decided.configuration["cnn"]): decided.cnn_right.astype(float) for decided in decisions}
+    cnns = {tables.cnn_name(network.cnn): network.cnn_right.astype(float) for network in summarised}
     rows = [{"Network": name, "Final step (%)": accuracy(right)} for name, right in cnns.items()]
     spans = {(network.shortest, network.longest) for network in summarised}
     ends = [tau(end) for end in spans.pop()] if len(spans) == 1 else ["the shortest", "the longest τ"]
@@ -118,6 +128,32 @@ def summary_table(decisions: Sequence[Decided], summarised: Sequence[Network]) -
         rows.append(row | ({loss: _points(network.loss)} if network.shortest != network.longest else {}))
     columns = dict.fromkeys(["Network", "Best τ (ms)"] + [column for row in rows for column in row])
     return pd.DataFrame(rows, columns=list(columns)).fillna("–")
+
+
+def variants_table(summarised: Sequence[Network], made_by: Mapping[str, str]) -> pd.DataFrame:
+    """Return one row of text for each network of a further CNN, behind those of the same neurons on the first.
+
+    Parameters
+    ----------
+    summarised
+        See `networks`.
+    made_by
+        Of each CNN how it was made; see `csnn.experiment.sweep.making`.
+    """
+    further = dict.fromkeys(network.neuron for network in summarised if network.cnn != summarised[0].cnn)
+    return pd.DataFrame(
+        {
+            "Network": network.name,
+            "How its CNN was made": made_by[network.cnn],
+            "Best τ (ms)": milliseconds(network.tau_syn_s),
+            "Final step (%)": accuracy(network.final),
+            "Its CNN (%)": f"{100 * network.cnn_right.mean():.1f}",
+            "Gap to its CNN (points)": _points(network.gap),
+        }
+        for neuron in further
+        for network in summarised
+        if network.neuron == neuron
+    )
 
 
 def accuracy(shares: NDArray) -> str:
@@ -243,6 +279,7 @@ def opening(
     costs: pd.DataFrame | None = None,
     findings: pd.DataFrame | None = None,
     paper: bool = False,
+    made_by: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Return the report's first lines as reStructuredText.
 
@@ -256,6 +293,8 @@ def opening(
         Of the health check, see `csnn.evaluation.health.tables`.
     paper
         Whether the paper's numbers stand beside these.
+    made_by
+        Of each CNN how it was made.
     """
     asked, shown, meant, reason = [QUESTION], [], [], ""
     if decisions:
@@ -264,7 +303,10 @@ def opening(
             f"Here: {images} test images, each shown for {1000 * decisions[0].configuration['dt_s'] * steps:g} ms."
         )
         summarised = networks(decisions)
-        shown += [_rst(summary_table(decisions, summarised)), NOTE]
+        of_variants = variants_table(summarised, made_by)
+        first = [network for network in summarised if network.cnn == summarised[0].cnn]
+        shown += [_rst(summary_table(first if len(of_variants) else summarised)), NOTE]
+        shown += [FURTHER_CNNS, _rst(of_variants)] if len(of_variants) else []
         worst = loses_most(summarised)
         if findings is not None and worst:
             reason = health.reason(findings, worst.name)
