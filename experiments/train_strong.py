@@ -1,6 +1,6 @@
 """Train the CNN of experiments/strong.yaml: strong.weights.h5, which is committed (docs/strong.md describes it).
 
-Usage: python experiments/train_strong.py IMAGES.npz [EPOCHS]
+Usage: python experiments/train_strong.py IMAGES.npz [--epochs 28] [--output experiments/strong.weights.h5]
 
 The last images of the training set, data.validation_images of strong.yaml, are kept out. A processor that multiplies
 bfloat16 takes about half of the time of another.
@@ -8,6 +8,7 @@ bfloat16 takes about half of the time of another.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -40,8 +41,12 @@ class OneCycle(tf.keras.optimizers.schedules.LearningRateSchedule):
 
 def main() -> None:
     """Train, say how many of the test images are right, and save the weights in half precision."""
-    data = np.load(sys.argv[1])
-    epochs = int(sys.argv[2]) if len(sys.argv) > 2 else EPOCHS
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("images", help="an .npz as data.source names it")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--output", default=FOLDER / "strong.weights.h5")
+    arguments = parser.parse_args()
+    data, epochs = np.load(arguments.images), arguments.epochs
     images, labels = data["x_train"].astype(np.float32) / 255, data["y_train"].reshape(-1)
     learnt, kept_out = slice(None, -VALIDATION_IMAGES), slice(-VALIDATION_IMAGES, None)
     batches = Batches(images[learnt], labels[learnt], BATCH_SIZE, SEED, mirror=True, shift=4)
@@ -61,8 +66,8 @@ def main() -> None:
     tf.keras.mixed_precision.set_global_policy("float16")
     half_precision = networks.strong(images.shape[1:], 10)
     half_precision.set_weights(model.get_weights())
-    half_precision.save_weights(FOLDER / "strong.weights.h5")
-    half_precision.load_weights(FOLDER / "strong.weights.h5")
+    half_precision.save_weights(arguments.output)
+    model.set_weights(half_precision.get_weights())
     logits = model.predict(data["x_test"].astype(np.float32) / 255, batch_size=500, verbose=0)
     print(f"{(logits.argmax(1) == data['y_test'].reshape(-1)).mean():.2%} of the test images are right")
 

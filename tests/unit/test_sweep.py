@@ -23,7 +23,7 @@ SNN = {
 
 def variant(parent="base", architecture=None, **tune):
     """Return a variant as the schema completes it."""
-    tuning = {"epochs": 0, "images": None, "activation": "relu"} | tune
+    tuning = {"epochs": 0, "images": None, "activation": "relu", "rate_hz": None} | tune
     return {"from": parent, "architecture": architecture or {}, "tune": tuning, "calibrate": None}
 
 

@@ -94,7 +94,8 @@ def making(variant: Mapping) -> dict[str, Any]:
         there, and 0 none.
     """
     tune, calibrate = variant["tune"], variant["calibrate"]
-    words = [f"{key} {value}" for key, value in variant["architecture"].items()]
+    changes = variant["architecture"].items()
+    words = [f"{value} pooling" if key == "pooling" else f"{key} {value}" for key, value in changes]
     neuron = tune["activation"]
     if tune["epochs"]:
         curve = "" if neuron == "relu" else f" with the rate curve of {neuron}"

@@ -144,11 +144,11 @@ def variants_table(summarised: Sequence[Network], made_by: Mapping[str, str]) ->
     return pd.DataFrame(
         {
             "Network": network.name,
-            "How its CNN was made": made_by[network.cnn],
             "Best τ (ms)": milliseconds(network.tau_syn_s),
             "Final step (%)": accuracy(network.final),
             "Its CNN (%)": f"{100 * network.cnn_right.mean():.1f}",
             "Gap to its CNN (points)": _points(network.gap),
+            "How its CNN was made": made_by[network.cnn],
         }
         for neuron in further
         for network in summarised
