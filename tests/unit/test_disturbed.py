@@ -5,25 +5,26 @@ import pytest
 
 from csnn.event import disturbed
 from csnn.event.network import IMAGE, LINEAR, READOUT, Connection, Convolution, Layer, Network, SparseMatrix
+from csnn.rounding import rounded
 
 WEIGHTS = np.random.default_rng(0).normal(size=(3, 3, 4, 8)).astype(np.float32)
 
 
 @pytest.mark.parametrize("bits", [2, 4, 6, 8])
 def test_weights_are_rounded_to_the_nearest_of_a_symmetric_grid(bits):
-    rounded = disturbed.quantised(WEIGHTS, bits)
+    made = rounded(WEIGHTS, bits)
     step = np.abs(WEIGHTS).max() / (2 ** (bits - 1) - 1)
-    assert len(np.unique(rounded)) <= 2**bits - 1
-    np.testing.assert_allclose(rounded / step, np.rint(rounded / step), atol=1e-9)
-    assert np.abs(rounded - WEIGHTS).max() <= step / 2 * (1 + 1e-6)
-    assert np.abs(rounded).max() == pytest.approx(np.abs(WEIGHTS).max())
-    np.testing.assert_allclose(disturbed.quantised(-WEIGHTS, bits), -rounded)
-    np.testing.assert_allclose(disturbed.quantised(rounded, bits), rounded)
+    assert len(np.unique(made)) <= 2**bits - 1
+    np.testing.assert_allclose(made / step, np.rint(made / step), atol=1e-9)
+    assert np.abs(made - WEIGHTS).max() <= step / 2 * (1 + 1e-6)
+    assert np.abs(made).max() == pytest.approx(np.abs(WEIGHTS).max())
+    np.testing.assert_allclose(rounded(-WEIGHTS, bits), -made)
+    np.testing.assert_allclose(rounded(made, bits), made)
 
 
 def test_a_grid_by_hand():
-    np.testing.assert_allclose(disturbed.quantised(np.array([-7.0, 0.4, 3.6, 6.9]), 4), [-7, 0, 4, 7])
-    assert not disturbed.quantised(np.zeros(3), 4).any()
+    np.testing.assert_allclose(rounded(np.array([-7.0, 0.4, 3.6, 6.9]), 4), [-7, 0, 4, 7])
+    assert not rounded(np.zeros(3), 4).any()
 
 
 def test_noise_is_a_share_of_the_largest_weight_and_spares_zeros():

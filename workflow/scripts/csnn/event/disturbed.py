@@ -14,21 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csnn.event.network import Convolution, Network
+from csnn.rounding import rounded
 
 Weights = NDArray[np.floating]
-
-
-def quantised(weights: Weights, bits: int) -> NDArray[np.float64]:
-    """Round weights to a symmetric grid of 2**bits - 1 values.
-
-    Uniform, one step for the whole array, largest weight / (2**(bits - 1) - 1), as Krishnamoorthi, Quantizing deep
-    convolutional networks for efficient inference (2018), section 2.2, has it for weights.
-    """
-    largest = np.abs(weights).max(initial=0)
-    if not largest:
-        return weights.astype(np.float64)
-    step = float(largest) / (2 ** (bits - 1) - 1)
-    return np.rint(weights.astype(np.float64) / step) * step
 
 
 def noisy(weights: Weights, share: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -42,8 +30,8 @@ def noisy(weights: Weights, share: float, rng: np.random.Generator) -> NDArray[n
 
 
 def quantise(network: Network, bits: int) -> Network:
-    """Return the network with the weights of each connection `quantised`."""
-    return _with_weights(network, lambda weights: quantised(weights, bits))
+    """Return the network with the weights of each connection `csnn.rounding.rounded`."""
+    return _with_weights(network, lambda weights: rounded(weights, bits))
 
 
 def add_noise(network: Network, share: float, seed: int) -> Network:

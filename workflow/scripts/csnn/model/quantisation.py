@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from csnn.event.disturbed import quantised as rounded
 from csnn.model.graph import LAYERS, activations, neuron_layers, with_activations
 from csnn.model.tuning import without_batch_normalization
 from csnn.nengodl_compat import tf
+from csnn.rounding import rounded
 
 GRID_IMAGES = 500
 """Training images, from the first, that set the grids of activations in the workflow."""
@@ -22,7 +22,7 @@ def quantised(model: tf.keras.Model, images: np.ndarray, bits: int) -> tf.keras.
     """Return a copy of a CNN whose weights and activations are rounded after training, without any tuning.
 
     Batch normalizations are folded first. The weights of each layer are rounded to a symmetric grid of ``2**bits - 1``
-    values (see `csnn.event.disturbed.quantised`), the output of each ReLU to ``2**bits`` values from 0 up to a large
+    values (see `csnn.rounding.rounded`), the output of each ReLU to ``2**bits`` values from 0 up to a large
     activation. Biases, sums, pooling and logits stay exact, as the accumulators of integer arithmetic are wide
     (Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient inference", sections 2 and 3).
 
