@@ -1,6 +1,6 @@
 """Train the CNN of experiments/strong.yaml: strong.weights.h5, which is committed (docs/strong.md describes it).
 
-Usage: python experiments/train_strong.py IMAGES.npz [--epochs 28] [--output experiments/strong.weights.h5]
+Usage: python experiments/train_strong.py IMAGES.npz
 
 The last images of the training set, data.validation_images of strong.yaml, are kept out. A processor that multiplies
 bfloat16 takes about half of the time of another.
@@ -22,54 +22,84 @@ import networks  # noqa: E402
 from csnn.model.tuning import Batches, cross_entropy  # noqa: E402
 from csnn.nengodl_compat import tf  # noqa: E402
 
-EPOCHS, BATCH_SIZE, SEED = 28, 256, 0
-PEAK_LEARNING_RATE, WARM_UP, MOMENTUM, WEIGHT_DECAY, LABEL_SMOOTHING = 0.4, 0.25, 0.9, 5e-4, 0.1
+CYCLES = (
+    {"epochs": 28, "peak_learning_rate": 0.4, "cutout": 0},
+    {"epochs": 12, "peak_learning_rate": 0.15, "cutout": 10},
+)
+"""One after another, each from the weights that the one before left, rounded to half precision."""
+
+WARM_UP = 0.25
+"""Share of a cycle's steps in which the learning rate rises."""
+
+BATCH_SIZE, MOMENTUM, WEIGHT_DECAY, LABEL_SMOOTHING, SHIFT = 256, 0.9, 5e-4, 0.1, 4
 VALIDATION_IMAGES = 2000
 
 
 class OneCycle(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that rises in a straight line for the first part of the steps, then falls in one to zero."""
+    """A learning rate that rises in a straight line from zero to its peak, then falls in one to zero."""
 
-    def __init__(self, steps: int):
-        self.steps = steps
+    def __init__(self, peak: float, steps: int):
+        self.peak, self.steps = peak, steps
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Return the learning rate of a step."""
         done = tf.cast(step, tf.float32) / self.steps
-        return PEAK_LEARNING_RATE * tf.minimum(done / WARM_UP, (1 - done) / (1 - WARM_UP))
+        return self.peak * tf.minimum(done / WARM_UP, (1 - done) / (1 - WARM_UP))
+
+
+def build(precision: str, weights: list[np.ndarray] | None = None) -> tf.keras.Model:
+    """Build the CNN in a precision of Keras, with these weights."""
+    tf.keras.mixed_precision.set_global_policy(precision)
+    model = networks.strong((32, 32, 3), 10)
+    if weights is not None:
+        model.set_weights(weights)
+    return model
 
 
 def main() -> None:
-    """Train, say how many of the test images are right, and save the weights in half precision."""
+    """Train, save the weights in half precision after each cycle, and say how many of the test images are right."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("images", help="an .npz as data.source names it")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--first", type=int, default=1, help="the cycle to begin with, 2 if the first has ended")
+    parser.add_argument("--epochs", type=int, help="of each cycle; by default as in CYCLES")
     parser.add_argument("--output", default=FOLDER / "strong.weights.h5")
     arguments = parser.parse_args()
-    data, epochs = np.load(arguments.images), arguments.epochs
+    data = np.load(arguments.images)
     images, labels = data["x_train"].astype(np.float32) / 255, data["y_train"].reshape(-1)
-    learnt, kept_out = slice(None, -VALIDATION_IMAGES), slice(-VALIDATION_IMAGES, None)
-    batches = Batches(images[learnt], labels[learnt], BATCH_SIZE, SEED, mirror=True, shift=4)
+    kept_out = images[-VALIDATION_IMAGES:], labels[-VALIDATION_IMAGES:]
 
-    tf.keras.utils.set_random_seed(SEED)
-    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    model = networks.strong(images.shape[1:], 10)
-    for layer in model.layers:
-        if hasattr(layer, "kernel"):
-            model.add_loss(lambda kernel=layer.kernel: WEIGHT_DECAY / 2 * tf.reduce_sum(kernel**2))
-    model.compile(
-        tf.keras.optimizers.legacy.SGD(OneCycle(epochs * len(batches)), momentum=MOMENTUM, nesterov=True),
-        cross_entropy(LABEL_SMOOTHING),
-        metrics=["accuracy"],
-    )
-    model.fit(batches, epochs=epochs, shuffle=False, verbose=2, validation_data=(images[kept_out], labels[kept_out]))
-    tf.keras.mixed_precision.set_global_policy("float16")
-    half_precision = networks.strong(images.shape[1:], 10)
-    half_precision.set_weights(model.get_weights())
-    half_precision.save_weights(arguments.output)
-    model.set_weights(half_precision.get_weights())
-    logits = model.predict(data["x_test"].astype(np.float32) / 255, batch_size=500, verbose=0)
-    print(f"{(logits.argmax(1) == data['y_test'].reshape(-1)).mean():.2%} of the test images are right")
+    for number, cycle in list(enumerate(CYCLES, 1))[arguments.first - 1 :]:
+        tf.keras.utils.set_random_seed(number - 1)
+        model = build("mixed_bfloat16")
+        if number > 1:
+            model.load_weights(arguments.output)
+        batches = Batches(
+            images[:-VALIDATION_IMAGES],
+            labels[:-VALIDATION_IMAGES],
+            BATCH_SIZE,
+            number - 1,
+            mirror=True,
+            shift=SHIFT,
+            cutout=cycle["cutout"],
+        )
+        epochs = arguments.epochs or cycle["epochs"]
+        for layer in model.layers:
+            if hasattr(layer, "kernel"):
+                model.add_loss(lambda kernel=layer.kernel: WEIGHT_DECAY / 2 * tf.reduce_sum(kernel**2))
+        rate = OneCycle(cycle["peak_learning_rate"], epochs * len(batches))
+        model.compile(
+            tf.keras.optimizers.legacy.SGD(rate, momentum=MOMENTUM, nesterov=True),
+            cross_entropy(LABEL_SMOOTHING),
+            metrics=["accuracy"],
+        )
+        model.fit(batches, epochs=epochs, shuffle=False, verbose=2, validation_data=kept_out)
+        saved = build("float16", model.get_weights())
+        saved.save_weights(arguments.output)
+        logits = build("float32", saved.get_weights()).predict(
+            data["x_test"].astype(np.float32) / 255, batch_size=500, verbose=0
+        )
+        right = (logits.argmax(1) == data["y_test"].reshape(-1)).mean()
+        print(f"cycle {number}: {right:.2%} of the test images are right", flush=True)
 
 
 if __name__ == "__main__":

@@ -150,6 +150,16 @@ def test_augmentation_mirrors_half_of_the_images_and_shifts_each_within_bounds()
     assert len(moves) > 15
     assert augmented(IMAGES, random) is IMAGES
 
+    cut = augmented(IMAGES + 1, random, cutout=4)
+    centres = set()
+    for image, own in zip(cut, IMAGES + 1, strict=True):
+        black = (image == 0).all(axis=2)
+        np.testing.assert_array_equal(image[~black], own[~black])
+        rows, columns = np.flatnonzero(black.any(1)), np.flatnonzero(black.any(0))
+        assert black.sum() == len(rows) * len(columns) and 2 <= len(rows) <= 4 and 2 <= len(columns) <= 4
+        centres.add((rows[0], columns[0]))
+    assert len(centres) > 20
+
 
 def test_batches_show_each_image_once_in_an_epoch_and_are_drawn_anew_for_the_next():
     numbers = np.arange(60)
