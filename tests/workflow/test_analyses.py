@@ -297,7 +297,7 @@ def test_experiments_are_accepted_and_list_their_jobs(tmp_path, name):
         ),
         (
             {"analyses": ["all"]},
-            "config key analyses[0] is 'all'; it must be paper, readouts, claims, activity, gap or corruptions",
+            "config key analyses[0] is 'all'; it must be paper, readouts, claims, activity, gap, corruptions or cost",
         ),
         ({"cnn.variants": {"RLR": {}}}, "config key cnn.variants has the name RLR, which stands for something else"),
         ({"cnn.variants": {"a": {"from": "b"}}}, "config key cnn.variants has no b; known are base, a"),

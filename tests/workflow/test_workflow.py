@@ -130,7 +130,7 @@ class TestDryRun:
         process = forked_snakemake(command, tmp_path, tmp_path)
         assert process.returncode == 0, process.stdout + process.stderr
         sent = set(re.search(r"^sent: (.*)$", process.stdout, re.MULTILINE)[1].split())
-        training = {"check_cnn", "train_cnn", "variant", "verify_cnn", "cnn_outputs"}
+        training = {"check_cnn", "train_cnn", "variant", "verify_cnn", "cnn_outputs", "quantise_cnn"}
         simulation = {
             "compile_network",
             "verify",
