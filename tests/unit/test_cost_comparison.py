@@ -46,7 +46,7 @@ def test_energy_is_operations_times_their_energy_by_kind_and_bits(sweep):
     decided, activity = sweep
     table = cost_comparison.table(decided, activity, {"base": {8: classes(0.75) == LABELS}})
     assert list(table["network"]) == ["CNN", "CNN", "RLR", "SRL"]
-    assert list(table["bits"]) == [32, 8, 32, 32]
+    assert list(table["value_bits"]) == [32, 8, 32, 32]
     np.testing.assert_allclose(table["accuracy"], [0.8, 0.75, 0.75, 0.7])
     mac, small = MULTIPLY_J[32] + ADD_J[32], MULTIPLY_J[8] + ADD_J[8]
     expected = [2000 * mac, 2000 * small, 1500 * mac, 500 * mac + 1000 * ADD_J[32]]

@@ -80,7 +80,7 @@ class TestGap:
 
     def test_costs_stand_beside_those_of_the_quantised_cnn(self, gap):
         table = pd.read_csv(gap.results / "tables" / "cost.csv")
-        named = table[["network", "bits"]].itertuples(index=False, name=None)
+        named = table[["network", "value_bits"]].itertuples(index=False, name=None)
         tuned = [("tuned/CNN", bits) for bits in (32, 8, 4)]
         # a CNN that is adapted to LIF neurons is none to be run as it is
         assert list(named) == [*tuned, ("tuned/SRL", 32), ("lif/LIF/start-half", 32)]

@@ -17,5 +17,6 @@ with logged(snakemake):
         quantised[cnn] = dict(zip(copies["bits"].tolist(), right, strict=True))
     table = cost_comparison.table(decided, list(map(read_json, files.activity)), quantised)
     write_table(snakemake.output.csv, table)
-    shown = words.readable(table.drop(columns=["spiking"]))
+    hidden = ["spiking", *(key for key in ("max_rate_hz", "initial_voltage") if table[key].dropna().nunique() == 1)]
+    shown = words.readable(table.drop(columns=hidden))
     write_text(snakemake.output.markdown, words.to_markdown(shown, cost_comparison.NOTE), checksum=True)

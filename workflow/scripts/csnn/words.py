@@ -175,6 +175,7 @@ COLUMNS = {
     "memory_rate": "break-even with memory",
     "memory_energy_ratio": "energy with memory, of its CNN's",
     "tau_syn_ms": "τ (ms)",
+    "value_bits": "bits of weights and values",
     "arithmetic_energy_uj": "energy of arithmetic (µJ)",
     "memory_energy_uj": "energy with memory (µJ)",
     "close_ms": "within 1 point of that after (ms)",

@@ -56,7 +56,7 @@ def table(
     Returns
     -------
     DataFrame
-        Rows of each CNN, of its quantised copies, and of each network at the final step: ``bits`` of the integers that
+        Rows of each CNN, of its quantised copies, and of each network at the final step: ``value_bits`` of the integers that
         are counted, ``accuracy`` with its interval, effective ``macs`` and ``acs`` per image, ``arithmetic_energy_uj``
         and ``memory_energy_uj`` in microjoules (empty where the model does not apply), ``latency_ms``, and
         ``close_ms``: from when on the accuracy stays within `CLOSE_POINTS` of that at the final step.
@@ -70,7 +70,7 @@ def table(
         spiking = counted["energy"]["network"]
         of_networks.append(
             settings(decided)
-            | {"bits": NETWORK_BITS, "images": len(decided.labels)}
+            | {"value_bits": NETWORK_BITS, "images": len(decided.labels)}
             | metrics.accuracy(decided.right(FINAL_STEP))
             | {key: counted["cost"][key] for key in ("macs", "acs")}
             | {"arithmetic_energy_uj": float(arithmetic_energy_uj(counted)[-1])}
@@ -78,7 +78,7 @@ def table(
             | {"latency_ms": 1000 * counted["dt_s"] * counted["steps"], "close_ms": close_ms(decided)}
         )
     made = pd.DataFrame([row for rows in [*of_cnns.values(), of_networks] for row in rows])
-    measured = ["bits", "images", "accuracy", "accuracy_low", "accuracy_high", "macs", "acs"]
+    measured = ["value_bits", "images", "accuracy", "accuracy_low", "accuracy_high", "macs", "acs"]
     measured += ["arithmetic_energy_uj", "memory_energy_uj", "latency_ms", "close_ms"]
     return with_synapses(made[[*settings_in(made), *measured]])
 
@@ -89,7 +89,7 @@ def _of_cnn(decided: Decided, counted: Mapping[str, Any], quantised: Quantised) 
     of_bits = {NETWORK_BITS: decided.cnn_right, **quantised}
     with_memory = {NETWORK_BITS: counted["energy"]["cnn"]["total"], 8: counted["energy"]["cnn_8_bits"]["total"]}
     return [
-        {"network": cnn_name(cnn), "cnn": cnn, "neuron": CNN, "bits": bits, "images": len(right)}
+        {"network": cnn_name(cnn), "cnn": cnn, "neuron": CNN, "value_bits": bits, "images": len(right)}
         | metrics.accuracy(right)
         | {"macs": macs, "acs": 0.0, "arithmetic_energy_uj": 1e6 * macs * mac_j(word_bits(bits))}
         | {"memory_energy_uj": 1e6 * with_memory[word_bits(bits)]}

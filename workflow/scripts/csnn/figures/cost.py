@@ -42,19 +42,21 @@ def accuracy_against_cost(cost: pd.DataFrame, decisions: Sequence[Decided], acti
             axes.plot(costs[-1], accuracy[-1], linestyle="none", markersize=4, **look)
         memory.plot(row["memory_energy_uj"], 100 * row["accuracy"], linestyle="none", markersize=5, **look)
     for _, row in cnns.iterrows():
-        fill = "black" if row["bits"] == NETWORK_BITS else "white"
+        fill = "black" if row["value_bits"] == NETWORK_BITS else "white"
         star = {"marker": "*", "color": "black", "markerfacecolor": fill, "markersize": 8, "zorder": 3}
         for axes, energy in ((arithmetic, "arithmetic_energy_uj"), (memory, "memory_energy_uj")):
             axes.plot(row[energy], 100 * row["accuracy"], linestyle="none", **star)
-            axes.annotate(f"{row['bits']}", (row[energy], 100 * row["accuracy"]), (4, 3), textcoords="offset points")
-        if row["bits"] == NETWORK_BITS:
+            axes.annotate(
+                f"{row['value_bits']}", (row[energy], 100 * row["accuracy"]), (4, 3), textcoords="offset points"
+            )
+        if row["value_bits"] == NETWORK_BITS:
             time.axhline(100 * row["accuracy"], linewidth=0.8, zorder=1.5, **CNN_LINE)
     for axes, label in zip(panels, ("Energy of arithmetic", "Energy with memory access", "Time"), strict=True):
         axes.set_title(label, fontweight="bold")
         axes.set_xlabel("Time since the image appeared (ms)" if axes is time else "Energy per image (µJ)")
         if axes is not time:
             axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator())
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if axes is memory else (1,)))
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter(NullFormatter())
     arithmetic.set(ylabel="Accuracy (%)", ylim=(0, 100))
