@@ -56,10 +56,11 @@ def table(
     Returns
     -------
     DataFrame
-        Rows of each CNN, of its quantised copies, and of each network at the final step: ``value_bits`` of the integers that
-        are counted, ``accuracy`` with its interval, effective ``macs`` and ``acs`` per image, ``arithmetic_energy_uj``
-        and ``memory_energy_uj`` in microjoules (empty where the model does not apply), ``latency_ms``, and
-        ``close_ms``: from when on the accuracy stays within `CLOSE_POINTS` of that at the final step.
+        Rows of each CNN, of its quantised copies, and of each network at the final step: ``value_bits`` of the integers
+        that are counted, ``accuracy`` with its interval, effective ``macs`` and ``acs`` per image,
+        ``arithmetic_energy_uj`` and ``memory_energy_uj`` in microjoules (empty where the model does not apply),
+        ``latency_ms``, and ``close_ms``: from when on the accuracy stays within `CLOSE_POINTS` of that at the final
+        step.
     """
     of_cnns: dict[str, list[dict[str, Any]]] = {}
     of_networks = []
