@@ -19,6 +19,7 @@ sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "workflow" / "scripts")]
 
 import networks  # noqa: E402
 
+from csnn.data.images import pixels  # noqa: E402
 from csnn.model.tuning import Batches, cross_entropy  # noqa: E402
 from csnn.nengodl_compat import tf  # noqa: E402
 
@@ -65,7 +66,7 @@ def main() -> None:
     parser.add_argument("--output", default=FOLDER / "strong.weights.h5")
     arguments = parser.parse_args()
     data = np.load(arguments.images)
-    images, labels = data["x_train"].astype(np.float32) / 255, data["y_train"].reshape(-1)
+    images, labels = pixels(data["x_train"]), data["y_train"].reshape(-1)
     kept_out = images[-VALIDATION_IMAGES:], labels[-VALIDATION_IMAGES:]
 
     for number, cycle in list(enumerate(CYCLES, 1))[arguments.first - 1 :]:
@@ -95,9 +96,7 @@ def main() -> None:
         model.fit(batches, epochs=epochs, shuffle=False, verbose=2, validation_data=kept_out)
         saved = build("float16", model.get_weights())
         saved.save_weights(arguments.output)
-        logits = build("float32", saved.get_weights()).predict(
-            data["x_test"].astype(np.float32) / 255, batch_size=500, verbose=0
-        )
+        logits = build("float32", saved.get_weights()).predict(pixels(data["x_test"]), batch_size=500, verbose=0)
         right = (logits.argmax(1) == data["y_test"].reshape(-1)).mean()
         print(f"cycle {number}: {right:.2%} of the test images are right", flush=True)
 

@@ -8,7 +8,7 @@ with logged(snakemake):
     from csnn.model import cnn
     from csnn.model.quantisation import GRID_IMAGES, quantised
     from csnn.data.images import read_images, read_selection, training_set
-    from csnn.files import hash_of_file, write_npz
+    from csnn.files import write_npz
     from csnn.nengodl_compat import use_threads
 
     params = snakemake.params
@@ -24,6 +24,5 @@ with logged(snakemake):
             "bits": np.array(params.bits),
             "classes": np.array(classes),
             "labels": images["labels"],
-            "images": hash_of_file(snakemake.input.images),
         },
     )

@@ -26,6 +26,7 @@ from csnn.figures.style import (
     PAGE_HEIGHT,
     PAGE_WIDTH,
     along_tau,
+    configuration_titles,
     conversion_titles,
     evenly_chosen,
     laid_out,
@@ -323,7 +324,7 @@ def gap_to_cnn(gap: pd.DataFrame) -> Figure:
     gap : DataFrame
         See `csnn.evaluation.comparisons.gap_table`.
     """
-    titles = network_titles(gap) + ", " + gap["tau_syn_s"].map(tau)
+    titles = configuration_titles(gap)
     rows = list(dict.fromkeys(titles))
     kinds = gap["readout"].where(~gap["readout"].str.startswith(("mean", "margin")), gap["readout"].str.split().str[0])
     names = {"mean": "mean over the chosen window", "margin": "first confident step"}

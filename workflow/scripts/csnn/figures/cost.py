@@ -12,8 +12,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from csnn.evaluation.cost_comparison import NETWORK_BITS, arithmetic_energy_uj
 from csnn.evaluation.decisions import Decided
-from csnn.figures.style import CNN_LINE, PAGE_WIDTH, laid_out, looks, network_titles, short, styled
-from csnn.words import CNN, tau
+from csnn.figures.style import CNN_LINE, PAGE_WIDTH, configuration_titles, laid_out, looks, short, styled
+from csnn.words import CNN
 
 
 @styled
@@ -28,7 +28,7 @@ def accuracy_against_cost(cost: pd.DataFrame, decisions: Sequence[Decided], acti
         Of its networks, in their order.
     """
     networks, cnns = cost[cost["neuron"] != CNN], cost[cost["neuron"] == CNN]
-    titles = network_titles(networks) + ", " + networks["tau_syn_s"].map(tau)
+    titles = configuration_titles(networks)
     of_title = looks(titles)
     figure = Figure(figsize=(PAGE_WIDTH, 3.6), layout="constrained")
     arithmetic, memory, time = panels = figure.subplots(1, 3, sharey=True)

@@ -172,6 +172,11 @@ def network_titles(rows: pd.DataFrame) -> pd.Series:
     return conversions + ", " + rows["neuron"]
 
 
+def configuration_titles(rows: pd.DataFrame) -> pd.Series:
+    """Say in words which network and synaptic time constant each row is of."""
+    return network_titles(rows) + ", " + rows["tau_syn_s"].map(tau)
+
+
 def synapse_looks(kinds: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return how lines of each kind of synapse are drawn, a lowpass first: solid, others dashed with open markers."""
     kinds = sorted(dict.fromkeys(kinds), key=lambda kind: kind != LOWPASS)

@@ -305,7 +305,7 @@ def opening(
         summarised = networks(decisions)
         of_variants = variants_table(summarised, made_by)
         first = [network for network in summarised if network.cnn == summarised[0].cnn]
-        shown += [_rst(summary_table(first if len(of_variants) else summarised)), NOTE]
+        shown += [_rst(summary_table(first)), NOTE]
         shown += [FURTHER_CNNS, _rst(of_variants)] if len(of_variants) else []
         worst = loses_most(summarised)
         if findings is not None and worst:
