@@ -163,6 +163,32 @@ CONFIGURATIONS = [
         "config key cnn.variants.a.tune.shift is 32, but the images of digits have 32 x 32 pixels; it must",
     ),
     ({"cnn.variants": {"a": {"tune": {"label_smoothing": 1}}}}, "a.tune.label_smoothing"),
+    ({"cnn.variants": {"a": {"weights": "absent.h5"}}}, "config key cnn.variants.a.weights names absent.h5, which does"),
+    (
+        {"cnn.variants": {"a": {"weights": "w.txt"}}},
+        "config key cnn.variants.a.weights is 'w.txt'; it must be the path of an .h5 or .keras file, or null",
+    ),
+    (
+        {"cnn.variants": {"a": {"activation": "LIF"}}},
+        "config key cnn.variants.a.activation is LIF, but says what weights of a file were trained with; it must be "
+        "relu, or cnn.variants.a.weights the file",
+    ),
+    (
+        {"cnn.variants": {"a": {"weights": "w.h5", "activation": "RLR"}}},
+        "config key cnn.variants.a.activation is 'RLR'; it must be relu or LIF",
+    ),
+    (
+        {"cnn.variants": {"a": {"weights": "w.h5", "activation": "LIF"}}, "snn.max_rate_hz": {"hz": 200}},
+        "config key cnn.variants.a.activation is LIF, which needs snn.max_rate_hz as rates in Hz; it must",
+    ),
+    (
+        {"cnn.variants": {"a": {"weights": "w.h5", "activation": "LIF", "tune": {"activation": "LIF"}}}},
+        "config key cnn.variants.a.tune adapts to neurons what is adapted to the neuron LIF already",
+    ),
+    (
+        {"cnn.variants": {"a": {"weights": "w.h5", "activation": "LIF", "calibrate": {"neuron": "LIF"}}}},
+        "config key cnn.variants.a.calibrate adapts to neurons what is adapted to the neuron LIF already",
+    ),
     (
         {"cnn.variants": {"a": {"tune": {"rate_hz": 20}}}, "snn.max_rate_hz": {"hz": 200}},
         "config key cnn.variants.a.tune.rate_hz is 20, which needs snn.max_rate_hz as rates in Hz; it must be",
@@ -487,7 +513,10 @@ def test_coverage_with_weights_that_may_have_seen_the_validation_images_is_warne
     asked = {"data.validation_images": 50, "readouts.conformal": {"coverage": 0.9}, "cnn.weights": "w.h5"}
     warnings = list(configuration.warnings(configuration.read(changed(SMALL, asked))))
     assert [warning for warning in warnings if "promises its coverage only if the CNN has not seen" in warning]
-    asked.pop("cnn.weights")
+    asked["cnn.variants"] = {"a": {"weights": asked.pop("cnn.weights")}}
+    warnings = list(configuration.warnings(configuration.read(changed(SMALL, asked))))
+    assert [warning for warning in warnings if "cnn.variants.a.weights may have been trained on them" in warning]
+    asked.pop("cnn.variants")
     assert not [w for w in configuration.warnings(configuration.read(changed(SMALL, asked))) if "coverage" in w]
 
 

@@ -21,10 +21,11 @@ SNN = {
 }
 
 
-def variant(parent="base", architecture=None, **tune):
+def variant(parent="base", architecture=None, weights=None, given="relu", **tune):
     """Return a variant as the schema completes it."""
     tuning = {"epochs": 0, "images": None, "activation": "relu", "rate_hz": None} | tune
-    return {"from": parent, "architecture": architecture or {}, "tune": tuning, "calibrate": None}
+    own = {"architecture": architecture or {}, "weights": weights, "activation": given}
+    return {"from": parent, **own, "tune": tuning, "calibrate": None}
 
 
 VARIANTS = {
@@ -274,6 +275,35 @@ def test_a_calibrated_cnn_tells_how_it_is_made(small):
     }
 
 
+def test_a_variant_with_weights_of_its_own_depends_on_their_file_and_on_no_other_cnn(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.h5").write_text("weights")
+    variants = {
+        "given": variant("lif", weights="mine.h5"),
+        "trained": variant(weights="mine.h5", given="LIF"),
+        "tuned": variant(weights="mine.h5", epochs=1, activation="LIF"),
+    }
+    own = Sweep(CONFIG | {"cnn": CONFIG["cnn"] | {"variants": VARIANTS | variants}}, digest=lambda script: "")
+    given = Wildcards(variant="given", cnn="cnn/given")
+    assert own.variant_files(given) == own.files_of_cnn(given) == [own.variant_weights(given)] == ["mine.h5"]
+    assert (own.parent_model(given), own.parent_settings(given)) == ([], None)
+    assert own.variant_settings(given)["from"] is None
+    assert own.variant_settings(given)["files"] == own.content_of_cnn(given)
+    assert own.variant_architecture(given) == {"pooling": "average", "dense_units": 64}, "as that of lif"
+    assert "files" not in own.variant_settings(Wildcards(variant="lif"))
+    assert own.variant_files(Wildcards(variant="lif")) == []
+    assert {name: sweep.activation(own.variants, name) for name in variants} == {
+        "given": "relu",
+        "trained": "LIF",
+        "tuned": "LIF",
+    }
+    assert sweep.making(variants["given"])["made_by"] == "given weights"
+    assert sweep.making(variants["trained"])["made_by"] == "given weights, trained with the rate curve of LIF"
+    before = own.variant_settings(given)
+    (tmp_path / "mine.h5").write_text("others")
+    assert Sweep(own.config, digest=lambda script: "").variant_settings(given)["files"] != before["files"]
+
+
 def test_what_was_done_to_each_cnn_is_told_from_the_first(small):
     making = small.making
     assert next(iter(making)) == "base" and set(small.cnns) <= set(making)
@@ -295,7 +325,8 @@ def test_a_builder_stands_for_all_sizes_and_counts_with_what_it_imports(tmp_path
         cnn = CONFIG["cnn"] | {"architecture": {"builder": f"{builder}:build", "pooling": "max"}}
         own = Sweep(CONFIG | {"cnn": cnn})
         assert own.architecture == {"builder": f"{builder}:build"}
-        assert own.cnn_files == []
+        assert own.files(sweep.BASE) == []
+        assert own.cnn_settings("new")["builder_code"] == own.builder_code, "which starts from new weights"
         return own.cnn_settings("base")
 
     before = settings("def block(shape):\n    return 1\n")
@@ -310,7 +341,7 @@ def test_a_model_file_stands_for_architecture_and_weights(tmp_path, monkeypatch)
     (tmp_path / "mine.keras").write_text("a model")
     own = Sweep(CONFIG | {"cnn": CONFIG["cnn"] | {"model": "mine.keras"}})
     assert own.architecture == {"model": "mine.keras"}
-    assert own.cnn_files == ["mine.keras"]
+    assert own.files(sweep.BASE) == ["mine.keras"]
     assert not own.trains
     assert "training" not in own.cnn_settings("base")
     (content,) = own.cnn_settings("base")["files"]

@@ -1,6 +1,7 @@
 """The real Snakemake beyond the paper, on a small experiment: variants, choices on validation images, reports."""
 
 import json
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -276,6 +277,26 @@ def test_a_cnn_is_calibrated_and_its_history_says_how(finished, tmp_path):
     assert sum(layer["error_after"] for layer in history["layers"]) < sum(
         layer["error_before"] for layer in history["layers"]
     )
+
+
+def test_a_variant_with_given_weights_is_the_cnn_that_they_are_of(gap, tmp_path):
+    copy = gap.copy(tmp_path / "copy")
+    shutil.copy(gap.results / "cnn" / "lif" / "model.h5", copy.folder / "mine.h5")
+    given = {"from": "tuned", "weights": "mine.h5", "activation": "LIF"}
+    changes = {
+        "cnn.variants": GAP["cnn"]["variants"] | {"given": given},
+        "snn.networks": [*GAP["snn"]["networks"], GAP["snn"]["networks"][1] | {"cnn": ["given"]}],
+    }
+    responses_of = "{}/LIF/start-half/tau-0.005/seed-0/validation.npz"
+    files = [f"results/gap/{responses_of.format('given')}", "results/gap/cnn/given/validation-logits.npz"]
+    assert copy.planned(*files, changes=changes)["variant"] == 1
+    copy.run(*files, changes=changes)
+    for path in (responses_of, "cnn/{}/validation-logits.npz"):
+        one, other = (np.load(copy.results / path.format(name))["logits"] for name in ("given", "lif"))
+        np.testing.assert_array_equal(one, other)
+    assert copy.planned(*files, changes=changes) == Counter()
+    shutil.copy(gap.results / "cnn" / "model.h5", copy.folder / "mine.h5")
+    assert copy.planned(files[1], changes=changes) == {"check_cnn": 1, "variant": 1, "cnn_outputs": 1}
 
 
 @pytest.mark.parametrize("name", ["closing-the-gap", "robustness"])

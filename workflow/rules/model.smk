@@ -6,7 +6,7 @@ CNN = config["cnn"]
 rule check_cnn:  # what cannot be converted, simulated or held in memory is refused before a CNN is trained
     input:
         dataset=DATASET,
-        files=ancient(sweep.cnn_files),  # whose content counts
+        files=ancient(sweep.files_of_cnn),  # whose content counts
     output:
         "<results>/{cnn}/checked.json",
     log:
@@ -23,7 +23,8 @@ rule check_cnn:  # what cannot be converted, simulated or held in memory is refu
         # not its code: no number depends on it, and what it checks is checked again before anything is simulated
         architecture=sweep.architecture_of_cnn,
         builder_code=sweep.builder_code,
-        content=sweep.cnn_content,
+        content=sweep.content_of_cnn,
+        weights=sweep.weights_of_cnn,
         dataset=sweep.dataset,
         networks=sweep.networks_of_cnn,
         duration=sweep.duration,
@@ -65,7 +66,7 @@ else:
     rule load_cnn:
         input:
             dataset=DATASET,
-            files=ancient(sweep.cnn_files),  # whose content counts
+            files=ancient(sweep.files(BASE)),  # whose content counts
             checked="<results>/cnn/checked.json",
         output:
             model="<results>/cnn/model.h5",
@@ -92,6 +93,7 @@ rule variant:
     input:
         dataset=DATASET,
         parent=sweep.parent_model,
+        files=ancient(sweep.variant_files),  # whose content counts
         checked="<results>/cnn/{variant}/checked.json",
     output:
         model="<results>/cnn/{variant}/model.h5",
@@ -112,6 +114,7 @@ rule variant:
         cnn=sweep.variant_settings,
         parent=sweep.parent_settings,
         architecture=sweep.variant_architecture,
+        weights=sweep.variant_weights,
         tune=sweep.variant_tuning,
         held_out=VALIDATION_IMAGES,
     script:

@@ -302,7 +302,7 @@ rule provenance:
     params:
         code=digest("provenance.py"),
         caption=ORIGINS.caption,
-        training_seed=CNN["training"]["seed"] if sweep.trains else f"unknown: weights of {', '.join(sweep.cnn_files)}",
+        training_seed=CNN["training"]["seed"] if sweep.trains else f"unknown: weights of {', '.join(sweep.files(BASE))}",
         seeds=sweep.seeds,
         versions={"snakemake": snakemake_version},
         benchmarks=f"results/{config['experiment']}/benchmarks",

@@ -1,4 +1,4 @@
-"""Build a CNN with its initial weights, convert and compile it: what fails does so before any training."""
+"""Build a CNN with its initial or given weights, convert and compile it: what fails does so before any training."""
 
 from csnn.job import logged
 
@@ -18,7 +18,7 @@ with logged(snakemake) as warn:
     use_threads(snakemake.threads)
     dataset = read_images(snakemake.input.dataset, params.dataset)
     images = pixels(dataset.x_test[:CHECKED_IMAGES])
-    model = cnn.build_equivalent(images, len(dataset.class_names), params.architecture)
+    model = cnn.build_equivalent(images, len(dataset.class_names), params.architecture, params.weights)
     model.summary(line_length=100)
     layers = neuron_layers(model)
     for network in params.networks:

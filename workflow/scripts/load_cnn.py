@@ -4,8 +4,7 @@ from csnn.job import logged
 
 with logged(snakemake):
     from csnn.model import cnn
-    from csnn.model.equivalent import CHECKED_IMAGES, equivalent
-    from csnn.model.keras_file import load_weights
+    from csnn.model.equivalent import CHECKED_IMAGES
     from csnn.data.images import pixels, read_images
     from csnn.files import check_content, write_json
     from csnn.nengodl_compat import use_threads
@@ -14,10 +13,8 @@ with logged(snakemake):
     for path, content in zip(snakemake.input.files, snakemake.params.cnn["files"], strict=True):
         check_content(path, content)
     dataset = read_images(snakemake.input.dataset, snakemake.params.cnn["dataset"])
-    loaded = cnn.build(dataset.x_train.shape[1:], len(dataset.class_names), **snakemake.params.architecture)
-    if weights := snakemake.params.weights:
-        load_weights(loaded, weights)
-    loaded.summary(line_length=100)
-    model = equivalent(loaded, pixels(dataset.x_test[:CHECKED_IMAGES]))
+    images, classes = pixels(dataset.x_test[:CHECKED_IMAGES]), len(dataset.class_names)
+    model = cnn.build_equivalent(images, classes, snakemake.params.architecture, snakemake.params.weights)
+    model.summary(line_length=100)
     cnn.save(model, snakemake.output.model, snakemake.params.cnn)
     write_json(snakemake.output.architecture, {"layers": cnn.describe(model)})

@@ -9,11 +9,13 @@ with logged(snakemake):
     from csnn.model.equivalent import CHECKED_IMAGES
     from csnn.model.graph import with_average_pooling
     from csnn.data.images import pixels, read_images, training_set
-    from csnn.files import write_json
+    from csnn.files import check_content, write_json
     from csnn.nengodl_compat import tf, use_threads
 
     tune = snakemake.params.tune
     use_threads(snakemake.threads)
+    for path, content in zip(snakemake.input.files, snakemake.params.cnn.get("files", []), strict=True):
+        check_content(path, content)
     dataset = read_images(snakemake.input.dataset, snakemake.params.cnn["dataset"])
     architecture = snakemake.params.architecture
     parent = cnn.load(snakemake.input.parent, snakemake.params.parent) if snakemake.input.parent else None
@@ -22,7 +24,7 @@ with logged(snakemake):
         model = with_average_pooling(parent) if architecture.get("pooling") == "average" else parent
     else:
         images = pixels(dataset.x_test[:CHECKED_IMAGES])
-        model = cnn.build_equivalent(images, len(dataset.class_names), architecture)
+        model = cnn.build_equivalent(images, len(dataset.class_names), architecture, snakemake.params.weights)
         if parent is not None:
             new = tuning.take_weights(model, parent)
             print("layers with new weights:", ", ".join(new) or "none", flush=True)

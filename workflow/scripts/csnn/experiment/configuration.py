@@ -249,10 +249,11 @@ def warnings(config: Mapping) -> Iterator[str]:
         )
     if config["cnn"]["architecture"]["builder"] is None and config["cnn"]["model"] is None:
         yield from _timing_warnings(config)
-    if config["readouts"]["conformal"] and (config["cnn"]["weights"] or config["cnn"]["model"]):
+    given = [key for key, path in named_files(config) if path and key.endswith((".model", ".weights"))]
+    if config["readouts"]["conformal"] and given:
         yield (
             "readouts.conformal promises its coverage only if the CNN has not seen the validation images, the last of "
-            "the training set; cnn.weights or cnn.model may have been trained on them"
+            f"the training set; {schema.listed(given, 'or')} may have been trained on them"
         )
     yield from sources.warnings(config["data"]["source"], config["data"]["test_images"])
 
@@ -503,19 +504,27 @@ def _check_variants(config: Mapping, neurons: Mapping) -> None:
     for name, variant in variants.items():
         _check_name("cnn.variants", name, sweep.RESERVED | set(neurons))
         sweep.lineage(variants, name)
-        if variant["tune"]["activation"] not in ["relu", *curves]:
-            raise InputError(
-                f"config key cnn.variants.{name}.tune.activation is {variant['tune']['activation']!r}; "
-                f"it must be {' or '.join(['relu', *curves])}"
-            )
-        for key, none in {"activation": "relu", "rate_hz": None}.items():
-            if variant["tune"][key] != none and isinstance(config["snn"]["max_rate_hz"], Mapping):
+        given, tune = variant["activation"], variant["tune"]
+        activations = {"activation": given, "tune.activation": tune["activation"]}
+        for key, neuron in activations.items():
+            if neuron not in ["relu", *curves]:
                 raise InputError(
-                    f"config key cnn.variants.{name}.tune.{key} is {variant['tune'][key]}, which needs "
-                    "snn.max_rate_hz as rates in Hz; it must be a number or a list, not a percentile"
+                    f"config key cnn.variants.{name}.{key} is {neuron!r}; it must be {' or '.join(['relu', *curves])}"
                 )
-        if variant["tune"]["activation"] != "relu":
-            _check_from_relu(config, f"{name}.tune", sweep.activation(variants, variant["from"]))
+        for key, value in (activations | {"tune.rate_hz": tune["rate_hz"]}).items():
+            if value not in ("relu", None) and isinstance(config["snn"]["max_rate_hz"], Mapping):
+                raise InputError(
+                    f"config key cnn.variants.{name}.{key} is {value}, which needs snn.max_rate_hz as rates in Hz; it "
+                    "must be a number or a list, not a percentile"
+                )
+        if given != "relu" and not variant["weights"]:
+            raise InputError(
+                f"config key cnn.variants.{name}.activation is {given}, but says what weights of a file were trained "
+                f"with; it must be relu, or cnn.variants.{name}.weights the file"
+            )
+        if tune["activation"] != "relu":
+            before = given if variant["weights"] else sweep.activation(variants, variant["from"])
+            _check_from_relu(config, f"{name}.tune", before)
         if variant["calibrate"]:
             _check_calibration(config, name)
     _check_changes(config["cnn"])
@@ -656,4 +665,6 @@ def named_files(config: Mapping) -> Iterator[tuple[str, str | None]]:
         yield key, archive
     yield "cnn.model", config["cnn"]["model"]
     yield "cnn.weights", config["cnn"]["weights"]
+    for name, variant in config["cnn"]["variants"].items():
+        yield f"cnn.variants.{name}.weights", variant["weights"]
     yield "cnn.architecture.builder", builder and builder.rpartition(":")[0]

@@ -79,6 +79,7 @@ RateHz = Annotated[float, Field(ge=0.001, le=LARGEST), _unit("Hz"), _FROM_TEXT]
 TimeConstant = Annotated[float, Field(gt=0, le=1000), _unit("seconds"), _FROM_TEXT]
 TimeStep = Annotated[float, Field(ge=1e-6, le=1), _unit("seconds"), _FROM_TEXT]
 Path = Annotated[str, Field(min_length=1), _allowed("a path")]
+KerasFile = Annotated[str, Field(pattern=r"^.+\.(h5|hdf5|keras)$")]
 
 Filters = Annotated[list[Count], Field(min_length=1), _allowed("a list of at least one integer")]
 TimeConstants = Annotated[list[OrNull[TimeConstant]], Field(min_length=1)]
@@ -247,7 +248,7 @@ class Calibration(Section):
 
 
 class Variant(Section):
-    """A CNN made from another."""
+    """A CNN made from another, or read with weights of its own."""
 
     origin: OrNull[Annotated[str, _allowed("base, the name of another variant,")]] = Field(
         "base",
@@ -256,6 +257,16 @@ class Variant(Section):
         "new weights.",
     )
     architecture: ChangedArchitecture = ChangedArchitecture()
+    weights: Annotated[OrNull[KerasFile], _allowed("the path of an .h5 or .keras file, or null")] = Field(
+        None,
+        description="A file of weights for its architecture, as cnn.weights takes, to load in place of those of the "
+        "CNN that it is made from.",
+    )
+    activation: Annotated[str, _allowed("relu or the name of a LIF neuron of snn.neurons")] = Field(
+        "relu",
+        description="What these weights were trained with: relu, or a LIF neuron of snn.neurons, whose rate curve at "
+        "snn.max_rate_hz, rate(f x) / f, was the activation in place of each ReLU.",
+    )
     tune: Tuning = Tuning()
     calibrate: OrNull[Calibration] = Field(
         None, description="Calibration to other neurons, behind tuning with ReLU; null leaves it out."
@@ -266,18 +277,12 @@ class Cnn(Section):
     """The network that is trained and converted."""
 
     architecture: Architecture = Architecture()
-    model: Annotated[
-        OrNull[Annotated[str, Field(pattern=r"^.+\.(h5|hdf5|keras)$")]],
-        _allowed("the path of an .h5 or .keras file, or null"),
-    ] = Field(
+    model: Annotated[OrNull[KerasFile], _allowed("the path of an .h5 or .keras file, or null")] = Field(
         None,
         description="A CNN that is trained already: a .keras or .h5 file that model.save of Keras 2 or 3 wrote. It "
         "brings architecture and weights; cnn.architecture and cnn.training then do not count. No code in it is run.",
     )
-    weights: Annotated[
-        OrNull[Annotated[str, Field(pattern=r"^.+\.(h5|hdf5|keras)$")]],
-        _allowed("the path of an .h5 or .keras file, or null to train"),
-    ] = Field(
+    weights: Annotated[OrNull[KerasFile], _allowed("the path of an .h5 or .keras file, or null to train")] = Field(
         None,
         description="An .h5, .weights.h5 or .keras file of weights for cnn.architecture, to load instead of training; "
         "null trains.",

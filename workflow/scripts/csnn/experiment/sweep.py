@@ -29,6 +29,9 @@ from csnn.synapses import LOWPASS
 BASE = "base"
 """Name of the CNN of ``cnn.architecture``, from which variants are made."""
 
+GIVEN_WEIGHTS = "given weights"
+"""How a CNN was made whose weights come from a file."""
+
 LIF_CURVE, RECTIFIED = {"LIF", "A-LIF"}, {"RLR", "SRL", "RSRL"}
 """Neuron types whose rate at a constant current is that of LIF neurons, and those where it is a multiple of a ReLU."""
 
@@ -81,6 +84,8 @@ def activation(variants: Mapping[str, Mapping], name: str) -> str:
         tune = variants[variant]["tune"]
         if tune["epochs"] or tune["activation"] != "relu":
             return tune["activation"]
+        if variants[variant]["weights"]:
+            return variants[variant]["activation"]
     return "relu"
 
 
@@ -96,6 +101,9 @@ def making(variant: Mapping) -> dict[str, Any]:
     tune, calibrate = variant["tune"], variant["calibrate"]
     changes = variant["architecture"].items()
     words = [f"{value} pooling" if key == "pooling" else f"{key} {value}" for key, value in changes]
+    if variant["weights"]:
+        curve = variant["activation"]
+        words.append(GIVEN_WEIGHTS + (f", trained with the rate curve of {curve}" if curve != "relu" else ""))
     neuron = tune["activation"]
     if tune["epochs"]:
         curve = "" if neuron == "relu" else f" with the rate curve of {neuron}"
@@ -409,17 +417,19 @@ class Sweep:
     @property
     def trains(self) -> bool:
         """Whether the base CNN is trained, rather than read with its weights."""
-        return not (self.config["cnn"]["model"] or self.config["cnn"]["weights"])
+        return not self.files(BASE)
 
-    @property
-    def cnn_files(self) -> list[str]:
-        """The files that the base CNN or its weights are read from, without its builder."""
-        return [path for path in (self.config["cnn"]["model"], self.config["cnn"]["weights"]) if path]
+    def files(self, name: str) -> list[str]:
+        """The files that a CNN's architecture and its own weights are read from, without its builder."""
+        return [path for path in (self.config["cnn"]["model"], self._weights(name)) if path]
 
-    @cached_property
-    def cnn_content(self) -> list[str]:
-        """The content of `cnn_files`."""
-        return list(map(content.digest, self.cnn_files))
+    def _weights(self, name: str) -> str | None:
+        """The file of a CNN's own weights, if it has one."""
+        return (self.config["cnn"] if name == BASE else self.variants[name])["weights"]
+
+    def contents(self, name: str) -> list[str]:
+        """The content of `files`."""
+        return list(map(content.digest, self.files(name)))
 
     @cached_property
     def builder_code(self) -> str | None:
@@ -431,18 +441,27 @@ class Sweep:
         """What a CNN is made with, step by step: it stands in the model's file, and its readers compare."""
         if name == BASE:
             training = {"training": self.config["cnn"]["training"], "held_out": self.number_of_images["validation"]}
-            made: dict[str, Any] = training if self.trains else {"files": self.cnn_content}
-            code = {"builder_code": self.builder_code} if self.builder_code else {}
-            return {"dataset": self.dataset, "architecture": self.architecture} | code | made
-        parent = self.variants[name]["from"]
+            made: dict[str, Any] = training if self.trains else {"files": self.contents(BASE)}
+            return {"dataset": self.dataset, "architecture": self.architecture} | self._builder_code | made
+        parent = self._parent(name)
         return {
             "dataset": self.dataset,
             "architecture": architecture(self.variants, self.architecture, name),
+            **({} if parent else self._builder_code),
+            **({"files": self.contents(name)} if self._weights(name) else {}),
             "tune": self._tuning(name),
             **self._calibration(name),
             "held_out": self.number_of_images["validation"],
             "from": self.cnn_settings(parent) if parent else None,
         }
+
+    @property
+    def _builder_code(self) -> dict[str, str]:
+        return {"builder_code": self.builder_code} if self.builder_code else {}
+
+    def _parent(self, name: str) -> str | None:
+        """The CNN whose weights a variant starts from; None where it has its own, or new ones."""
+        return None if self._weights(name) else self.variants[name]["from"]
 
     def _tuning(self, name: str) -> dict[str, Any]:
         """How a variant is tuned, with the neuron whose rate curve is the activation, if there is one."""
@@ -468,13 +487,21 @@ class Sweep:
 
     def parent_settings(self, wildcards: Any) -> dict[str, Any] | None:
         """What the CNN that a variant is made from was made with, if there is one."""
-        parent = self.variants[wildcards.variant]["from"]
+        parent = self._parent(wildcards.variant)
         return self.cnn_settings(parent) if parent else None
 
     def parent_model(self, wildcards: Any) -> str | list[str]:
         """The CNN that a variant is made from, if there is one."""
-        parent = self.variants[wildcards.variant]["from"]
+        parent = self._parent(wildcards.variant)
         return model_file(parent) if parent else []
+
+    def variant_files(self, wildcards: Any) -> list[str]:
+        """The files that a variant with weights of its own is read from."""
+        return self.files(wildcards.variant) if self._weights(wildcards.variant) else []
+
+    def variant_weights(self, wildcards: Any) -> str | None:
+        """The file of a variant's own weights, if it has one."""
+        return self._weights(wildcards.variant)
 
     def variant_architecture(self, wildcards: Any) -> dict[str, Any]:
         """The sizes of a variant."""
@@ -483,6 +510,18 @@ class Sweep:
     def variant_tuning(self, wildcards: Any) -> dict[str, Any]:
         """How a variant is tuned."""
         return self._tuning(wildcards.variant)
+
+    def files_of_cnn(self, wildcards: Any) -> list[str]:
+        """The files that the CNN in a folder is read from."""
+        return self.files(variant_in(wildcards.cnn))
+
+    def content_of_cnn(self, wildcards: Any) -> list[str]:
+        """The content of `files_of_cnn`."""
+        return self.contents(variant_in(wildcards.cnn))
+
+    def weights_of_cnn(self, wildcards: Any) -> str | None:
+        """The file of the weights of the CNN in a folder, if it has its own."""
+        return self._weights(variant_in(wildcards.cnn))
 
     def settings_of_cnn(self, wildcards: Any) -> dict[str, Any]:
         """What the CNN in a folder was made with."""
@@ -550,7 +589,7 @@ class Sweep:
         names = dict.fromkeys(name for cnn in self.cnns for name in reversed([*lineage(self.variants, cnn), BASE]))
         base = {"from": None, "made_by": "training", "labelled_images": None, "unlabelled_images": 0}
         if not self.trains:
-            base |= {"made_by": "given weights", "labelled_images": 0}
+            base |= {"made_by": GIVEN_WEIGHTS, "labelled_images": 0}
         job = "train_cnn" if self.trains else "load_cnn"
         made = {
             name: (making(self.variants[name]) if name != BASE else base)

@@ -19,7 +19,7 @@ import numpy as np
 from csnn.files import AGAIN, InputError, atomic_write, check_record, check_settings, checksum_record
 from csnn.model.equivalent import equivalent
 from csnn.model.graph import inputs_of_layers, with_average_pooling
-from csnn.model.keras_file import read_model
+from csnn.model.keras_file import load_weights, read_model
 from csnn.nengodl_compat import tf
 
 _HEADER_BYTES = 8192
@@ -142,7 +142,9 @@ def _check_shapes(origin: str, model: tf.keras.Model, input_shape: Sequence[int]
         )
 
 
-def build_equivalent(images: np.ndarray, classes: int, architecture: Mapping[str, Any]) -> tf.keras.Model:
+def build_equivalent(
+    images: np.ndarray, classes: int, architecture: Mapping[str, Any], weights: str | None = None
+) -> tf.keras.Model:
     """Build a CNN in the form that converts, by the settings of a configuration.
 
     Parameters
@@ -153,8 +155,14 @@ def build_equivalent(images: np.ndarray, classes: int, architecture: Mapping[str
         Number of logits.
     architecture
         Arguments of `build`. Beside a builder or a model file, ``pooling: average`` replaces max pooling.
+    weights
+        A file of Keras with its weights (see `csnn.model.keras_file.load_weights`); by default it keeps those that it
+        was built with.
     """
-    model = equivalent(build(images.shape[1:], classes, **architecture), images)
+    built = build(images.shape[1:], classes, **architecture)
+    if weights:
+        load_weights(built, weights)
+    model = equivalent(built, images)
     of_sizes = architecture.keys().isdisjoint(("builder", "model"))
     return model if of_sizes or architecture.get("pooling") != "average" else with_average_pooling(model)
 
