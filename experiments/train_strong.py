@@ -1,16 +1,18 @@
-"""Train the CNN of experiments/strong.yaml: strong.weights.h5, which is committed (docs/strong.md describes it).
+"""Train the CNNs of experiments/strong.yaml: strong.weights.h5 with ReLU, then strong-lif.weights.h5 with LIF.
 
 Usage: python experiments/train_strong.py IMAGES.npz
 
-The last images of the training set, data.validation_images of strong.yaml, are kept out. A processor that multiplies
-bfloat16 takes about half of the time of another.
+Both files are committed; docs/strong.md describes them. The last images of the training set, data.validation_images of
+strong.yaml, are kept out. A processor that multiplies bfloat16 takes about half of the time of another.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,13 +21,19 @@ sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "workflow" / "scripts")]
 
 import networks  # noqa: E402
 
+from csnn import neurons  # noqa: E402
 from csnn.data.images import pixels  # noqa: E402
-from csnn.model.tuning import Batches, cross_entropy  # noqa: E402
+from csnn.model import tuning  # noqa: E402
+from csnn.model.graph import with_activations  # noqa: E402
 from csnn.nengodl_compat import tf  # noqa: E402
 
+RELU, LIF = "strong.weights.h5", "strong-lif.weights.h5"
+
 CYCLES = (
-    {"epochs": 28, "peak_learning_rate": 0.4, "cutout": 0},
-    {"epochs": 12, "peak_learning_rate": 0.15, "cutout": 10},
+    {"file": RELU, "epochs": 28, "peak_learning_rate": 0.4, "cutout": 0},
+    {"file": RELU, "epochs": 12, "peak_learning_rate": 0.15, "cutout": 10},
+    {"file": RELU, "epochs": 20, "peak_learning_rate": 0.3, "cutout": 12},
+    {"file": LIF, "epochs": 16, "peak_learning_rate": 0.1, "cutout": 10},
 )
 """One after another, each from the weights that the one before left, rounded to half precision."""
 
@@ -34,6 +42,8 @@ WARM_UP = 0.25
 
 BATCH_SIZE, MOMENTUM, WEIGHT_DECAY, LABEL_SMOOTHING, SHIFT = 256, 0.9, 5e-4, 0.1, 4
 VALIDATION_IMAGES = 2000
+NEURON = neurons.with_defaults("LIF", {})
+MAX_RATE_HZ = 415.0
 
 
 class OneCycle(tf.keras.optimizers.schedules.LearningRateSchedule):
@@ -57,48 +67,77 @@ def build(precision: str, weights: list[np.ndarray] | None = None) -> tf.keras.M
     return model
 
 
+def in_single_precision(activation: Callable) -> Callable:
+    """Compute an activation in single precision, whatever that of its inputs."""
+    return lambda x: tf.cast(activation(tf.cast(x, tf.float32)), x.dtype)
+
+
+def with_curves(model: tf.keras.Model, images: np.ndarray) -> tuple[tf.keras.Model, list[float], list[float]]:
+    """Put LIF neurons' curves in the place of ReLUs, as tuning does; return their gains and slopes as well."""
+    gains, slopes = tuning.gains_and_slopes(build("float32", model.get_weights()), images, NEURON)
+    curves = map(in_single_precision, tuning.activations_of(gains, slopes, NEURON))
+    return with_activations(build(model.dtype_policy.name, model.get_weights()), list(curves)), gains, slopes
+
+
+def folded(model: tf.keras.Model, gains: list[float], slopes: list[float]) -> list[np.ndarray]:
+    """Return the weights with which ``rate(f x) / f`` stands for the curves of `with_curves`: see `tuning.fold`."""
+    weights, factor = model.get_weights(), 1.0
+    for layer, (gain, slope) in enumerate(zip(gains, slopes, strict=True)):
+        kernel, scale, offset = range(5 * layer, 5 * layer + 3)  # behind them mean and variance
+        weights[kernel] = weights[kernel] * factor
+        weights[scale] = weights[scale] * (gain / MAX_RATE_HZ)
+        weights[offset] = (weights[offset] * gain + 1) / MAX_RATE_HZ
+        factor = MAX_RATE_HZ / slope
+    weights[-2] = weights[-2] * factor
+    return weights
+
+
+def fit(model: tf.keras.Model, images: np.ndarray, labels: np.ndarray, cycle: Mapping[str, Any], seed: int) -> None:
+    """Train through a cycle of the learning rate; the last images measure how well."""
+    learnt, kept_out = slice(None, -VALIDATION_IMAGES), slice(-VALIDATION_IMAGES, None)
+    augmentation = {"mirror": True, "shift": SHIFT, "cutout": cycle["cutout"]}
+    batches = tuning.Batches(images[learnt], labels[learnt], BATCH_SIZE, seed, **augmentation)
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            model.add_loss(lambda kernel=layer.kernel: WEIGHT_DECAY / 2 * tf.reduce_sum(kernel**2))
+    rate = OneCycle(cycle["peak_learning_rate"], cycle["epochs"] * len(batches))
+    model.compile(
+        tf.keras.optimizers.legacy.SGD(rate, momentum=MOMENTUM, nesterov=True),
+        tuning.cross_entropy(LABEL_SMOOTHING),
+        metrics=["accuracy"],
+    )
+    validation = images[kept_out], labels[kept_out]
+    model.fit(batches, epochs=cycle["epochs"], shuffle=False, verbose=2, validation_data=validation)
+
+
 def main() -> None:
     """Train, save the weights in half precision after each cycle, and say how many of the test images are right."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("images", help="an .npz as data.source names it")
-    parser.add_argument("--first", type=int, default=1, help="the cycle to begin with, 2 if the first has ended")
+    parser.add_argument("--first", type=int, default=1, help="the cycle to begin with, if those before have ended")
     parser.add_argument("--epochs", type=int, help="of each cycle; by default as in CYCLES")
-    parser.add_argument("--output", default=FOLDER / "strong.weights.h5")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the weights are")
     arguments = parser.parse_args()
     data = np.load(arguments.images)
     images, labels = pixels(data["x_train"]), data["y_train"].reshape(-1)
-    kept_out = images[-VALIDATION_IMAGES:], labels[-VALIDATION_IMAGES:]
 
-    for number, cycle in list(enumerate(CYCLES, 1))[arguments.first - 1 :]:
-        tf.keras.utils.set_random_seed(number - 1)
+    for number, cycle in list(enumerate(CYCLES))[arguments.first - 1 :]:
+        tf.keras.utils.set_random_seed(number)
         model = build("mixed_bfloat16")
-        if number > 1:
-            model.load_weights(arguments.output)
-        batches = Batches(
-            images[:-VALIDATION_IMAGES],
-            labels[:-VALIDATION_IMAGES],
-            BATCH_SIZE,
-            number - 1,
-            mirror=True,
-            shift=SHIFT,
-            cutout=cycle["cutout"],
-        )
-        epochs = arguments.epochs or cycle["epochs"]
-        for layer in model.layers:
-            if hasattr(layer, "kernel"):
-                model.add_loss(lambda kernel=layer.kernel: WEIGHT_DECAY / 2 * tf.reduce_sum(kernel**2))
-        rate = OneCycle(cycle["peak_learning_rate"], epochs * len(batches))
-        model.compile(
-            tf.keras.optimizers.legacy.SGD(rate, momentum=MOMENTUM, nesterov=True),
-            cross_entropy(LABEL_SMOOTHING),
-            metrics=["accuracy"],
-        )
-        model.fit(batches, epochs=epochs, shuffle=False, verbose=2, validation_data=kept_out)
-        saved = build("float16", model.get_weights())
-        saved.save_weights(arguments.output)
-        logits = build("float32", saved.get_weights()).predict(pixels(data["x_test"]), batch_size=500, verbose=0)
+        if number:
+            model.load_weights(arguments.folder / CYCLES[number - 1]["file"])
+        if cycle["file"] == LIF:
+            model, gains, slopes = with_curves(model, images)
+        fit(model, images, labels, cycle | ({"epochs": arguments.epochs} if arguments.epochs else {}), number)
+        weights = folded(model, gains, slopes) if cycle["file"] == LIF else model.get_weights()
+        saved = build("float16", weights)
+        saved.save_weights(arguments.folder / cycle["file"])
+        scored = build("float32", saved.get_weights())
+        if cycle["file"] == LIF:
+            scored = tuning.with_rate_curve(scored, MAX_RATE_HZ, NEURON)
+        logits = scored.predict(pixels(data["x_test"]), batch_size=500, verbose=0)
         right = (logits.argmax(1) == data["y_test"].reshape(-1)).mean()
-        print(f"cycle {number}: {right:.2%} of the test images are right", flush=True)
+        print(f"cycle {number + 1}: {right:.2%} of the test images are right", flush=True)
 
 
 if __name__ == "__main__":

@@ -163,7 +163,10 @@ CONFIGURATIONS = [
         "config key cnn.variants.a.tune.shift is 32, but the images of digits have 32 x 32 pixels; it must",
     ),
     ({"cnn.variants": {"a": {"tune": {"label_smoothing": 1}}}}, "a.tune.label_smoothing"),
-    ({"cnn.variants": {"a": {"weights": "absent.h5"}}}, "config key cnn.variants.a.weights names absent.h5, which does"),
+    (
+        {"cnn.variants": {"a": {"weights": "absent.h5"}}},
+        "config key cnn.variants.a.weights names absent.h5, which does",
+    ),
     (
         {"cnn.variants": {"a": {"weights": "w.txt"}}},
         "config key cnn.variants.a.weights is 'w.txt'; it must be the path of an .h5 or .keras file, or null",

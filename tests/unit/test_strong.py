@@ -1,8 +1,11 @@
-"""The committed strong CNN: that it is what its experiment says, converts exactly, and can be trained again."""
+"""The committed strong CNNs: that they are what their experiment says, convert exactly, and can be trained again."""
 
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,29 +16,41 @@ from csnn import neurons
 from csnn.data.images import pixels
 from csnn.event import simulator as event
 from csnn.event.compiler import compile_network
+from csnn.experiment import configuration
 from csnn.model import cnn
 from csnn.model.equivalent import equivalent
 from csnn.model.keras_file import load_weights
+from csnn.model.tuning import with_rate_curve
 from csnn.nengodl import simulator as nengodl
 from csnn.nengodl.conversion import convert
 
-BUILDER = str(REPOSITORY / "experiments/networks.py:strong")
-TRAINING = REPOSITORY / "experiments/train_strong.py"
 EXPERIMENT = yaml.safe_load((REPOSITORY / "experiments/strong.yaml").read_text())
+BUILDER = str(REPOSITORY / EXPERIMENT["cnn"]["architecture"]["builder"])
+WEIGHTS = {"SRL": EXPERIMENT["cnn"]["weights"], "LIF": EXPERIMENT["cnn"]["variants"]["lif"]["weights"]}
+TRAINING = REPOSITORY / "experiments/train_strong.py"
 IMAGES = np.random.default_rng(0).random((2, 32, 32, 3)).astype(np.float32)
 
 
-def strong():
-    """Return the CNN with its committed weights."""
+def strong(name: str):
+    """Return the CNN that converts to a neuron, with its committed weights."""
     model = cnn.build((32, 32, 3), 10, builder=BUILDER)
-    load_weights(model, str(REPOSITORY / EXPERIMENT["cnn"]["weights"]))
+    load_weights(model, str(REPOSITORY / WEIGHTS[name]))
     return model
+
+
+@pytest.fixture(scope="module")
+def training():
+    """Return the script that trained both."""
+    spec = importlib.util.spec_from_file_location("train_strong", TRAINING)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SRL", "LIF"])
 def test_the_converted_network_is_nengodls(name):
-    model = equivalent(strong(), IMAGES)
+    model = equivalent(strong(name), IMAGES)
     converter = convert(model, neurons.build(name, {}), tau_syn_s=0.005, max_rate_hz=415, seed=0)
     network = compile_network(
         converter.net, converter.inputs[converter.model.input], converter.outputs[converter.model.output], 0
@@ -46,25 +61,47 @@ def test_the_converted_network_is_nengodls(name):
 
 
 @pytest.mark.skipif("CSNN_TEST_NPZ" not in os.environ, reason="set CSNN_TEST_NPZ to CIFAR-10 as .npz")
-def test_accuracy_on_the_first_test_images():
+@pytest.mark.parametrize(("name", "accuracy"), [("SRL", 0.909), ("LIF", 0.909)])
+def test_accuracy_on_the_first_test_images(name, accuracy):
     with np.load(os.environ["CSNN_TEST_NPZ"]) as data:
         images, labels = pixels(data["x_test"][:1000]), data["y_test"][:1000].reshape(-1)
-    assert (cnn.logits(strong(), images).argmax(1) == labels).mean() == pytest.approx(0.909, abs=0.003)
+    model = strong(name)
+    if name == "LIF":
+        model = with_rate_curve(model, 415, neurons.with_defaults(name, {}))
+    assert (cnn.logits(model, images).argmax(1) == labels).mean() == pytest.approx(accuracy, abs=0.003)
+
+
+def test_gains_are_folded_exactly(training):
+    relu = training.build("float32", strong("SRL").get_weights())
+    curved, gains, slopes = training.with_curves(relu, IMAGES)
+    folded = training.build("float32", training.folded(curved, gains, slopes))
+    expected = cnn.logits(curved, IMAGES)
+    logits = cnn.logits(with_rate_curve(folded, training.MAX_RATE_HZ, training.NEURON), IMAGES)
+    np.testing.assert_allclose(logits, expected, atol=0.01)  # rounding is large where currents are near the threshold
+    assert np.ptp(expected) > 1
+
+
+def test_training_is_for_what_the_experiment_is_of(training):
+    assert (training.RELU, training.LIF) == tuple(Path(path).name for path in WEIGHTS.values())
+    assert EXPERIMENT["data"]["validation_images"] == training.VALIDATION_IMAGES
+    assert configuration.read(EXPERIMENT)["snn"]["max_rate_hz"] == training.MAX_RATE_HZ
 
 
 @pytest.mark.slow
-def test_the_training_script_trains_and_keeps_validation_images_out(tmp_path):
+def test_the_training_script_trains_and_keeps_validation_images_out(training, tmp_path):
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, 2300).astype(np.int64)
     images = rng.integers(0, 256, (2300, 32, 32, 3)).astype(np.uint8)
     np.savez(tmp_path / "images.npz", x_train=images, y_train=labels, x_test=images[:20], y_test=labels[:20])
-    output = tmp_path / "weights.h5"
-    command = [sys.executable, TRAINING, tmp_path / "images.npz", "--epochs", "1", "--output", output]
-    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    cycles = [cycle["file"] for cycle in training.CYCLES]
+    first = cycles.index(training.LIF)  # in the order of people, the last with ReLU
+    shutil.copy(REPOSITORY / WEIGHTS["SRL"], tmp_path)
+    options = ["--epochs", "1", "--first", str(first), "--folder", tmp_path]
+    process = subprocess.run(
+        [sys.executable, TRAINING, tmp_path / "images.npz", *options], capture_output=True, text=True, check=True
+    )
     # 300 images are learnt from, in batches of 256
-    assert process.stdout.count("2/2 - ") == 2 and "cycle 2: " in process.stdout
-    model = cnn.build((32, 32, 3), 10, builder=BUILDER)
-    load_weights(model, str(output))
-    assert output.stat().st_size < 4_000_000
-    declared = EXPERIMENT["data"]["validation_images"]
-    assert f"VALIDATION_IMAGES = {declared}\n" in TRAINING.read_text()
+    assert process.stdout.count("2/2 - ") == process.stdout.count("of the test images are right") == 2
+    for name in (training.RELU, training.LIF):
+        load_weights(cnn.build((32, 32, 3), 10, builder=BUILDER), str(tmp_path / name))
+        assert (tmp_path / name).stat().st_size < 4_000_000
