@@ -1,5 +1,7 @@
 """The CNNs of the studies that the paper builds on, for `cnn.architecture.builder`."""
 
+from collections.abc import Callable, Sequence
+
 from csnn.nengodl_compat import tf
 
 LAYERS = tf.keras.layers
@@ -34,14 +36,19 @@ def average_pooling(input_shape: tuple[int, ...], classes: int) -> tf.keras.Mode
     return tf.keras.Model(image, LAYERS.Dense(classes)(signal))
 
 
-def strong(input_shape: tuple[int, ...], classes: int) -> tf.keras.Model:
-    """Seven convolutions with batch normalization and ReLU, average pooling between them and over the last."""
+def strong(input_shape: tuple[int, ...], classes: int, activations: Sequence[Callable] = ()) -> tf.keras.Model:
+    """Seven convolutions with batch normalization and ReLU, average pooling between them and over the last.
+
+    For training, there may be other activations in the place of the ReLUs.
+    """
+    others = [LAYERS.Activation(activation) for activation in activations]
     signal = image = tf.keras.Input(input_shape)
     for depth, stage in enumerate(((32, 64), (64, 192), (192, 256), (256,))):
         if depth:
             signal = LAYERS.AveragePooling2D(2)(signal)
         for filters in stage:
             signal = LAYERS.Conv2D(filters, 3, padding="same", use_bias=False)(signal)
-            signal = LAYERS.ReLU()(LAYERS.BatchNormalization(momentum=0.9)(signal))
+            signal = LAYERS.BatchNormalization(momentum=0.9)(signal)
+            signal = (others.pop(0) if others else LAYERS.ReLU())(signal)
     signal = LAYERS.Dropout(0.1)(LAYERS.GlobalAveragePooling2D()(signal))
     return tf.keras.Model(image, LAYERS.Dense(classes, dtype="float32")(signal))

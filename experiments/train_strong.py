@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ import networks  # noqa: E402
 from csnn import neurons  # noqa: E402
 from csnn.data.images import pixels  # noqa: E402
 from csnn.model import tuning  # noqa: E402
-from csnn.model.graph import with_activations  # noqa: E402
 from csnn.nengodl_compat import tf  # noqa: E402
 
 RELU, LIF = "strong.weights.h5", "strong-lif.weights.h5"
@@ -58,30 +57,37 @@ class OneCycle(tf.keras.optimizers.schedules.LearningRateSchedule):
         return self.peak * tf.minimum(done / WARM_UP, (1 - done) / (1 - WARM_UP))
 
 
-def build(precision: str, weights: list[np.ndarray] | None = None) -> tf.keras.Model:
-    """Build the CNN in a precision of Keras, with these weights."""
+def build(
+    precision: str, weights: list[np.ndarray] | None = None, activations: Sequence[Callable] = ()
+) -> tf.keras.Model:
+    """Build the CNN in a precision of Keras, with these weights and, in the place of ReLUs, these activations."""
     tf.keras.mixed_precision.set_global_policy(precision)
-    model = networks.strong((32, 32, 3), 10)
+    model = networks.strong((32, 32, 3), 10, activations)
     if weights is not None:
         model.set_weights(weights)
     return model
 
 
-def in_single_precision(activation: Callable) -> Callable:
-    """Compute an activation in single precision, whatever that of its inputs."""
-    return lambda x: tf.cast(activation(tf.cast(x, tf.float32)), x.dtype)
+def tabulated(activation: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Look an activation and its gradient up for each of the 65,536 numbers in bfloat16: five times as fast."""
+    numbers = np.arange(2**16, dtype=np.uint16).view(tf.bfloat16.as_numpy_dtype).astype(np.float32)
+    inputs = tf.constant(np.where(np.isfinite(numbers), numbers, 0))
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = activation(inputs)
+    values, slopes = (tf.cast(table, tf.bfloat16) for table in (outputs, tape.gradient(outputs, inputs)))
+
+    @tf.custom_gradient
+    def looked_up(x: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        index = tf.cast(tf.bitcast(x, tf.uint16), tf.int32)
+        return tf.gather(values, index), lambda upstream: upstream * tf.gather(slopes, index)
+
+    return looked_up
 
 
-def with_curves(model: tf.keras.Model, images: np.ndarray) -> tuple[tf.keras.Model, list[float], list[float]]:
-    """Put LIF neurons' curves in the place of ReLUs, as tuning does; return their gains and slopes as well."""
-    gains, slopes = tuning.gains_and_slopes(build("float32", model.get_weights()), images, NEURON)
-    curves = map(in_single_precision, tuning.activations_of(gains, slopes, NEURON))
-    return with_activations(build(model.dtype_policy.name, model.get_weights()), list(curves)), gains, slopes
-
-
-def folded(model: tf.keras.Model, gains: list[float], slopes: list[float]) -> list[np.ndarray]:
-    """Return the weights with which ``rate(f x) / f`` stands for the curves of `with_curves`: see `tuning.fold`."""
-    weights, factor = model.get_weights(), 1.0
+def folded(weights: list[np.ndarray], gains: Sequence[float], slopes: Sequence[float]) -> list[np.ndarray]:
+    """Return the weights with which ``rate(f x) / f`` is what ``rate(1 + g x) / k`` was: see `tuning.fold`."""
+    weights, factor = list(weights), 1.0
     for layer, (gain, slope) in enumerate(zip(gains, slopes, strict=True)):
         kernel, scale, offset = range(5 * layer, 5 * layer + 3)  # behind them mean and variance
         weights[kernel] = weights[kernel] * factor
@@ -127,9 +133,11 @@ def main() -> None:
         if number:
             model.load_weights(arguments.folder / CYCLES[number - 1]["file"])
         if cycle["file"] == LIF:
-            model, gains, slopes = with_curves(model, images)
+            gains, slopes = tuning.gains_and_slopes(build("float32", model.get_weights()), images, NEURON)
+            curves = map(tabulated, tuning.activations_of(gains, slopes, NEURON))
+            model = build("mixed_bfloat16", model.get_weights(), list(curves))
         fit(model, images, labels, cycle | ({"epochs": arguments.epochs} if arguments.epochs else {}), number)
-        weights = folded(model, gains, slopes) if cycle["file"] == LIF else model.get_weights()
+        weights = folded(model.get_weights(), gains, slopes) if cycle["file"] == LIF else model.get_weights()
         saved = build("float16", weights)
         saved.save_weights(arguments.folder / cycle["file"])
         scored = build("float32", saved.get_weights())

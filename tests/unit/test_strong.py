@@ -17,12 +17,12 @@ from csnn.data.images import pixels
 from csnn.event import simulator as event
 from csnn.event.compiler import compile_network
 from csnn.experiment import configuration
-from csnn.model import cnn
+from csnn.model import cnn, tuning
 from csnn.model.equivalent import equivalent
 from csnn.model.keras_file import load_weights
-from csnn.model.tuning import with_rate_curve
 from csnn.nengodl import simulator as nengodl
 from csnn.nengodl.conversion import convert
+from csnn.nengodl_compat import tf
 
 EXPERIMENT = yaml.safe_load((REPOSITORY / "experiments/strong.yaml").read_text())
 BUILDER = str(REPOSITORY / EXPERIMENT["cnn"]["architecture"]["builder"])
@@ -67,16 +67,17 @@ def test_accuracy_on_the_first_test_images(name, accuracy):
         images, labels = pixels(data["x_test"][:1000]), data["y_test"][:1000].reshape(-1)
     model = strong(name)
     if name == "LIF":
-        model = with_rate_curve(model, 415, neurons.with_defaults(name, {}))
+        model = tuning.with_rate_curve(model, 415, neurons.with_defaults(name, {}))
     assert (cnn.logits(model, images).argmax(1) == labels).mean() == pytest.approx(accuracy, abs=0.003)
 
 
 def test_gains_are_folded_exactly(training):
-    relu = training.build("float32", strong("SRL").get_weights())
-    curved, gains, slopes = training.with_curves(relu, IMAGES)
-    folded = training.build("float32", training.folded(curved, gains, slopes))
-    expected = cnn.logits(curved, IMAGES)
-    logits = cnn.logits(with_rate_curve(folded, training.MAX_RATE_HZ, training.NEURON), IMAGES)
+    relu = strong("SRL")
+    gains, slopes = tuning.gains_and_slopes(relu, IMAGES, training.NEURON)
+    curves = tuning.activations_of(gains, slopes, training.NEURON)
+    expected = cnn.logits(training.build("float32", relu.get_weights(), curves), IMAGES)
+    folded = training.build("float32", training.folded(relu.get_weights(), gains, slopes))
+    logits = cnn.logits(tuning.with_rate_curve(folded, training.MAX_RATE_HZ, training.NEURON), IMAGES)
     np.testing.assert_allclose(logits, expected, atol=0.01)  # rounding is large where currents are near the threshold
     assert np.ptp(expected) > 1
 
@@ -85,6 +86,18 @@ def test_training_is_for_what_the_experiment_is_of(training):
     assert (training.RELU, training.LIF) == tuple(Path(path).name for path in WEIGHTS.values())
     assert EXPERIMENT["data"]["validation_images"] == training.VALIDATION_IMAGES
     assert configuration.read(EXPERIMENT)["snn"]["max_rate_hz"] == training.MAX_RATE_HZ
+
+
+def test_a_tabulated_activation_has_its_values_and_slopes(training):
+    (curve,) = tuning.activations_of([4.0], [120.0], training.NEURON)
+    x = tf.constant([-1.0, 0.25, 0.5, 1.5, 8.0])  # numbers that bfloat16 has
+    results = []
+    for activation, inputs in ((curve, x), (training.tabulated(curve), tf.cast(x, tf.bfloat16))):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = activation(inputs)
+        results.append([np.asarray(values, np.float32) for values in (outputs, tape.gradient(outputs, inputs))])
+    np.testing.assert_allclose(results[1], results[0], rtol=2**-8)
 
 
 @pytest.mark.slow
