@@ -828,13 +828,15 @@ def test_several_cnns_have_a_level_each():
 def test_further_cnns_stand_beside_the_first_for_the_neurons_that_they_have():
     frame = scores(["RLR", "LIF"], taus=(0.005, 0.01))
     better = frame[frame["neuron"] != "RLR"]
-    better = better.assign(network="tuned/" + better["network"], cnn="tuned", accuracy=1.2 * better["accuracy"])
+    values = {name: 1.2 * better[name] for name in ("accuracy", "accuracy_low", "accuracy_high")}
+    better = better.assign(network="tuned/" + better["network"], cnn="tuned", **values)
     table = pd.concat([frame[:1], better[:1], frame[1:], better[1:]], ignore_index=True)
     figure = accuracy.by_cnn(table)
     (axes,) = figure.axes
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert [name.partition(",")[0] for name in names] == ["LIF", "tuned/LIF"], "RLR is on the first alone"
-    dots, levels = axes.lines[::2], axes.lines[1::2]
+    dots = [bars.lines[0] for bars in axes.containers]
+    levels = [line for line in axes.lines if len(line.get_xdata()) == 2]
     best = frame[(frame["neuron"] == "LIF") & (frame["readout"] == FINAL_STEP)]["accuracy"].max()
     np.testing.assert_allclose([line.get_xdata()[0] for line in dots], [100 * best, 120 * best])
     cnn = frame["accuracy"].iloc[0]

@@ -116,6 +116,18 @@ def over_seeds(scores: pd.DataFrame) -> pd.DataFrame:
     return groups[VALUES].mean().join(groups[MEASURES].std().add_suffix("_sd")).reset_index()
 
 
+def on_further_cnns(networks: pd.DataFrame) -> pd.DataFrame:
+    """Return the networks of those neurons that not only the first CNN has, neuron by neuron.
+
+    Parameters
+    ----------
+    networks : DataFrame
+        Columns ``cnn`` and ``neuron``, a row for each network.
+    """
+    further = networks.loc[networks["cnn"] != networks["cnn"].iloc[0], "neuron"].unique()
+    return pd.concat([networks[:0], *(networks[networks["neuron"] == neuron] for neuron in further)])
+
+
 def table2(scores: pd.DataFrame) -> pd.DataFrame:
     """The paper's Table 2: tau (ms) down, CNNs and networks across, time-averaged accuracy (%) and loss.
 

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from csnn.evaluation.decisions import Decided
 from csnn.evaluation.metrics import FINAL_STEP, TIME_AVERAGED, wilson_interval
 from csnn.evaluation.readouts import WINDOW
-from csnn.evaluation.tables import over_seeds
+from csnn.evaluation.tables import on_further_cnns, over_seeds
 from csnn.figures.style import (
     CNN_LINE,
     HEAT,
@@ -296,8 +296,7 @@ def by_cnn(scores: pd.DataFrame) -> Figure:
     cnns = means[means["neuron"] == CNN].set_index("cnn")
     final = means[means["readout"] == FINAL_STEP]
     best = final.loc[final.groupby("network", sort=False)["accuracy"].idxmax()]
-    further = dict.fromkeys(best.loc[best["cnn"] != best["cnn"].iloc[0], "neuron"])
-    rows = pd.concat([best[best["neuron"] == neuron] for neuron in further])
+    rows = on_further_cnns(best)
     of_neuron = looks(scores.loc[scores["neuron"] != CNN, "neuron"])
     figure = Figure(figsize=(PAGE_WIDTH, min(PAGE_HEIGHT, 0.3 * len(rows) + 1.3)), layout="constrained")
     axes = figure.subplots()

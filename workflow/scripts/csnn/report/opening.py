@@ -140,20 +140,21 @@ def variants_table(summarised: Sequence[Network], made_by: Mapping[str, str]) ->
     made_by
         Of each CNN how it was made; see `csnn.experiment.sweep.making`.
     """
-    further = dict.fromkeys(network.neuron for network in summarised if network.cnn != summarised[0].cnn)
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         {
+            "cnn": network.cnn,
+            "neuron": network.neuron,
             "Network": network.name,
             "Best τ (ms)": milliseconds(network.tau_syn_s),
             "Final step (%)": accuracy(network.final),
             "Its CNN (%)": f"{100 * network.cnn_right.mean():.1f}",
             "Gap to its CNN (points)": _points(network.gap),
-            "How its CNN was made": made_by[network.cnn],
         }
-        for neuron in further
         for network in summarised
-        if network.neuron == neuron
     )
+    rows = tables.on_further_cnns(rows)
+    rows["How its CNN was made"] = rows["cnn"].map(made_by)
+    return rows.drop(columns=["cnn", "neuron"])
 
 
 def accuracy(shares: NDArray) -> str:
