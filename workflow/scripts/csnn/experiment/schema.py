@@ -79,6 +79,7 @@ RateHz = Annotated[float, Field(ge=0.001, le=LARGEST), _unit("Hz"), _FROM_TEXT]
 TimeConstant = Annotated[float, Field(gt=0, le=1000), _unit("seconds"), _FROM_TEXT]
 TimeStep = Annotated[float, Field(ge=1e-6, le=1), _unit("seconds"), _FROM_TEXT]
 Path = Annotated[str, Field(min_length=1), _allowed("a path")]
+Activation = Annotated[str, _allowed("relu or the name of a LIF neuron of snn.neurons")]
 KerasFile = Annotated[str, Field(pattern=r"^.+\.(h5|hdf5|keras)$")]
 
 Filters = Annotated[list[Count], Field(min_length=1), _allowed("a list of at least one integer")]
@@ -220,7 +221,7 @@ class Tuning(Section):
         description="Firing rate, in Hz, to which the mean rate of each layer's neurons is drawn while it learns (a "
         "loss beside the cross-entropy); null leaves rates free.",
     )
-    activation: Annotated[str, _allowed("relu or the name of a LIF neuron of snn.neurons")] = Field(
+    activation: Activation = Field(
         "relu",
         description="relu, or a LIF neuron of snn.neurons: then its rate curve at snn.max_rate_hz is the activation, "
         "and what is tuned is folded into weights that convert to that neuron.",
@@ -262,7 +263,7 @@ class Variant(Section):
         description="A file of weights for its architecture, as cnn.weights takes, to load in place of those of the "
         "CNN that it is made from.",
     )
-    activation: Annotated[str, _allowed("relu or the name of a LIF neuron of snn.neurons")] = Field(
+    activation: Activation = Field(
         "relu",
         description="What these weights were trained with: relu, or a LIF neuron of snn.neurons, whose rate curve at "
         "snn.max_rate_hz, rate(f x) / f, was the activation in place of each ReLU.",

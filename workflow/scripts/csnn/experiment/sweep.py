@@ -427,9 +427,10 @@ class Sweep:
         """The file of a CNN's own weights, if it has one."""
         return (self.config["cnn"] if name == BASE else self.variants[name])["weights"]
 
-    def contents(self, name: str) -> list[str]:
-        """The content of `files`."""
-        return list(map(content.digest, self.files(name)))
+    @cached_property
+    def contents(self) -> dict[str, list[str]]:
+        """The content of each CNN's `files`."""
+        return {name: list(map(content.digest, self.files(name))) for name in [BASE, *self.variants]}
 
     @cached_property
     def builder_code(self) -> str | None:
@@ -441,14 +442,14 @@ class Sweep:
         """What a CNN is made with, step by step: it stands in the model's file, and its readers compare."""
         if name == BASE:
             training = {"training": self.config["cnn"]["training"], "held_out": self.number_of_images["validation"]}
-            made: dict[str, Any] = training if self.trains else {"files": self.contents(BASE)}
+            made: dict[str, Any] = training if self.trains else {"files": self.contents[BASE]}
             return {"dataset": self.dataset, "architecture": self.architecture} | self._builder_code | made
         parent = self._parent(name)
         return {
             "dataset": self.dataset,
             "architecture": architecture(self.variants, self.architecture, name),
             **({} if parent else self._builder_code),
-            **({"files": self.contents(name)} if self._weights(name) else {}),
+            **({"files": self.contents[name]} if self._weights(name) else {}),
             "tune": self._tuning(name),
             **self._calibration(name),
             "held_out": self.number_of_images["validation"],
@@ -517,7 +518,7 @@ class Sweep:
 
     def content_of_cnn(self, wildcards: Any) -> list[str]:
         """The content of `files_of_cnn`."""
-        return self.contents(variant_in(wildcards.cnn))
+        return self.contents[variant_in(wildcards.cnn)]
 
     def weights_of_cnn(self, wildcards: Any) -> str | None:
         """The file of the weights of the CNN in a folder, if it has its own."""
