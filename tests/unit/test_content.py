@@ -7,7 +7,7 @@ import time
 import pytest
 
 from csnn.experiment import content
-from csnn.files import InputError, check_content, hash_of_file
+from csnn.files import InputError, check_contents, hash_of_file
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def test_where_nothing_can_be_kept_the_hash_is_computed(path):
 
 def test_a_file_that_was_changed_since_the_run_was_planned_is_named(path):
     planned = hash_of_file(path)
-    check_content(path, planned)
+    check_contents([path], [planned])
     with open(path, "ab") as file:
         file.write(b"more")
     with pytest.raises(InputError, match=f"^{path} was changed after this run had been planned; give the same command"):
-        check_content(path, planned)
+        check_contents([path], [planned])

@@ -16,11 +16,12 @@ from csnn.event.network import IMAGE, READOUT, Connection, Convolution, Layer, N
 from csnn.event.neuron_steps import NUMBERS, step_neurons
 from csnn.event.plan import ALIGNMENT, NO_FILTER_BELOW, PRECISIONS, STEPS_PER_BLOCK, aligned, lowpass, silent_up_to
 from csnn.event.simulator import Record, compile_kernels, simulate
-from csnn.event.vectors import BLOCK, LANES, add_windows
+from csnn.event.vectors import BLOCK, VECTOR_BITS, add_windows
 from csnn.files import InputError
 from csnn.neurons import NENGO_NEURONS, adaptive_lif, lif
 from csnn.neurons.series import SERIES_LIMIT, expm1_series, log1p_series
 
+LANES = VECTOR_BITS // 64  # in double precision
 REALS = [np.float64, np.float32]
 PARAMETERS = {
     "tau_rc": 0.02, "tau_ref": 0.002, "min_voltage": 0.0, "amplitude": 1.0, "tau_n": 0.1, "inc_n": 0.5,

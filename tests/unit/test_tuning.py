@@ -29,11 +29,14 @@ def small(pooling="average", dense_units=6) -> tf.keras.Model:
     return cnn.build((12, 12, 3), 2, filters=[4, 5], kernel=3, pool=2, pooling=pooling, dense_units=dense_units)
 
 
-def test_rate_is_nengos_own():
-    current = np.array([-3, 0, 1, 1 + 1e-5, 1.001, 1.5, 2, 20, 300])
-    rates = tuning.lif_rate(tf.constant(current), **NEURON).numpy()
-    expected = nengo.LIFRate(tau_rc=0.02, tau_ref=0.002).rates(current, 1, 0).ravel()
-    np.testing.assert_allclose(rates, expected, rtol=1e-6, atol=1e-9)
+@pytest.mark.parametrize(("precision", "rtol"), [("float64", 1e-12), ("float32", 1e-5)])
+@pytest.mark.parametrize("neuron", [NEURON, {"tau_rc_s": 0.01, "tau_ref_s": 0.001}])
+def test_rate_is_nengos_own(precision, rtol, neuron):
+    current = np.array([-3, 0, 1, 1.001, 1.5, 2, 20, 300], precision)
+    rates = tuning.lif_rate(tf.constant(current), **neuron).numpy()
+    assert rates.dtype == precision
+    expected = nengo.LIFRate(tau_rc=neuron["tau_rc_s"], tau_ref=neuron["tau_ref_s"]).rates(current, 1, 0).ravel()
+    np.testing.assert_allclose(rates, expected, rtol=rtol, atol=1e-9)
 
 
 def test_gradient_is_nengodls_soft_curve():
@@ -66,7 +69,11 @@ def test_folding_changes_no_logit(max_rate_hz):
     curves = [lambda x, g=g, k=k: tuning.lif_rate(1 + g * x, **NEURON) / k for g, k in zip(gains, slopes, strict=True)]
     image = x = tf.keras.Input((12, 12, 3))
     for layer in model.layers[1:]:
-        x = layer(x) if layer not in neuron_layers(model) else curves.pop(0)(linear(layer, x))
+        x = (
+            layer(x)
+            if layer not in neuron_layers(model)
+            else tf.keras.layers.Activation(curves.pop(0))(linear(layer, x))
+        )
     expected = tf.keras.Model(image, x).predict(IMAGES, verbose=0)
     folded = tuning.fold(model, gains, slopes, max_rate_hz)
     logits = cnn.logits(tuning.with_rate_curve(folded, max_rate_hz, NEURON), IMAGES)

@@ -6,12 +6,11 @@ with logged(snakemake):
     from csnn.model import cnn
     from csnn.model.equivalent import CHECKED_IMAGES
     from csnn.data.images import pixels, read_images
-    from csnn.files import check_content, write_json
+    from csnn.files import check_contents, write_json
     from csnn.nengodl_compat import use_threads
 
     use_threads(snakemake.threads)
-    for path, content in zip(snakemake.input.files, snakemake.params.cnn["files"], strict=True):
-        check_content(path, content)
+    check_contents(snakemake.input.files, snakemake.params.cnn["files"])
     dataset = read_images(snakemake.input.dataset, snakemake.params.cnn["dataset"])
     images, classes = pixels(dataset.x_test[:CHECKED_IMAGES]), len(dataset.class_names)
     model = cnn.build_equivalent(images, classes, snakemake.params.architecture, snakemake.params.weights)

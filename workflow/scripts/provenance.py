@@ -9,7 +9,7 @@ with logged(snakemake):
     from csnn.report import pages
     from csnn.report import provenance
     from csnn.evaluation import decisions
-    from csnn.files import check_content, read_json, write_json, write_text
+    from csnn.files import check_contents, read_json, write_json, write_text
 
     inputs, params = snakemake.input, snakemake.params
     certificates = [read_json(path) for path in inputs.certificates]
@@ -18,8 +18,7 @@ with logged(snakemake):
     simulations = [configuration.configuration["versions"] for configuration in decided]
     simulations += [read_json(path)["versions"] for path in inputs.activity]
     verifications = [certificate["versions"] for certificate in [*certificates, *cnn_certificates]]
-    for path, content in params.files.items():
-        check_content(path, content)
+    check_contents(params.files, params.files.values())
     record = {
         "configuration": params.configuration,
         "engine": params.configuration["simulation"]["engine"],

@@ -9,13 +9,12 @@ with logged(snakemake):
     from csnn.model.equivalent import CHECKED_IMAGES
     from csnn.model.graph import with_average_pooling
     from csnn.data.images import pixels, read_images, training_set
-    from csnn.files import check_content, write_json
+    from csnn.files import check_contents, write_json
     from csnn.nengodl_compat import tf, use_threads
 
     tune = snakemake.params.tune
     use_threads(snakemake.threads)
-    for path, content in zip(snakemake.input.files, snakemake.params.cnn.get("files", []), strict=True):
-        check_content(path, content)
+    check_contents(snakemake.input.files, snakemake.params.cnn.get("files", []))
     dataset = read_images(snakemake.input.dataset, snakemake.params.cnn["dataset"])
     architecture = snakemake.params.architecture
     parent = cnn.load(snakemake.input.parent, snakemake.params.parent) if snakemake.input.parent else None

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -394,22 +394,23 @@ def hash_of_file(path: str | os.PathLike) -> str:
     return f"sha256:{sha256(path)}"
 
 
-def check_content(path: str | os.PathLike, expected: str) -> None:
-    """Check that a user's file is still the one with which a run was planned.
+def check_contents(paths: Iterable[str | os.PathLike], expected: Iterable[str]) -> None:
+    """Check that a user's files are still those with which a run was planned.
 
     Parameters
     ----------
-    path
+    paths
     expected
-        Its `hash_of_file` then.
+        The `hash_of_file` of each then.
 
     Raises
     ------
     InputError
-        If it was changed since.
+        If one was changed since.
     """
-    if hash_of_file(path) != expected:
-        raise InputError(f"{path} was changed after this run had been planned; give the same command again")
+    for path, content in zip(paths, expected, strict=True):
+        if hash_of_file(path) != content:
+            raise InputError(f"{path} was changed after this run had been planned; give the same command again")
 
 
 def sha256(path: str | os.PathLike) -> str:

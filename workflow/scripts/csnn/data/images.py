@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from csnn.files import AGAIN, InputError, check_content, check_pixels, read_npz, read_npz_with_metadata, write_npz
+from csnn.files import AGAIN, InputError, check_contents, check_pixels, read_npz, read_npz_with_metadata, write_npz
 
 PREPARED = Path("data/prepared")
 """Where the workflow keeps each public data set as one ``.npz``."""
@@ -95,7 +95,7 @@ def read_images(path: str | os.PathLike, identity: str | None = None) -> Dataset
             raise InputError(f"{path} is another data set than belongs here; {AGAIN}")
     else:
         if identity is not None:
-            check_content(path, identity)
+            check_contents([path], [identity])
         arrays = read_npz(path, checksum=False)
     _check_layout(path, arrays)
     x_train, x_test = (_checked_images(path, name, arrays[name]) for name in ("x_train", "x_test"))

@@ -13,14 +13,14 @@ from numba.extending import intrinsic
 
 from csnn.event.kernel_cache import ALLOCATES_NOTHING
 
-LANES = 8
-"""Numbers that go together, where there are so many; LLVM makes of them what the processor has."""
-BLOCK = 8 * LANES
+VECTOR_BITS = 512
+"""Numbers that go together take so much, where there are so many; LLVM makes of it what the processor has."""
+BLOCK = 64
 """Sums that are kept in registers at a time, at most."""
 
 
-def _make_add_rows(vectors: int, lanes: int = LANES):
-    """Make a function that adds the rows of ``vectors * lanes`` weights of some events, each times its value.
+def _make_add_rows(outputs: int):
+    """Make a function that adds the rows of ``outputs`` weights of some events, each times its value.
 
     ``add_rows(unit, value, start, stop, weights, origin, stride, result, at)`` adds to ``result[at:]``; the weights of
     an event begin at ``origin + stride * unit``.
@@ -45,7 +45,8 @@ def _make_add_rows(vectors: int, lanes: int = LANES):
                 return context.get_data_type(typed_arguments[name][0].dtype)
 
             real, real_type = typed_arguments["result"][0].dtype, of_type("result")
-            vector, alignment = ir.VectorType(real_type, lanes), real.bitwidth // 8
+            lanes, alignment = min(outputs, VECTOR_BITS // real.bitwidth), real.bitwidth // 8
+            vectors, vector = outputs // lanes, ir.VectorType(real_type, lanes)
 
             def pointer_to(pointer, index, vector_index):
                 """Pointer to the vector of some index."""
@@ -85,8 +86,7 @@ _INT = ir.IntType(32)
 
 def _make_add_windows(outputs: int):
     """Make `add_windows` for so many output channels, from `done` on, of the `width` that there are."""
-    lanes = min(outputs, LANES)
-    add_rows = _make_add_rows(outputs // lanes, lanes)
+    add_rows = _make_add_rows(outputs)
 
     def add_windows_of(first, unit, value, weights, origin, columns, width, done, result):
         image_columns = first.size - 1

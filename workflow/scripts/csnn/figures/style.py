@@ -150,7 +150,7 @@ def conversion_titles(rows: pd.DataFrame, with_synapse: bool = True) -> pd.Serie
     """
     parts: dict[str, Callable[[Any], str]] = {
         "cnn": lambda name: "CNN itself" if name == BASE else str(name),
-        "max_rate_hz": lambda rate: f"{rate} Hz",
+        "max_rate_hz": lambda rate: f"{str(rate).removesuffix('.0')} Hz",
         "initial_voltage": lambda voltage: f"start {voltage}",
     }
     shown = [key for key in parts if rows[key].astype(str).nunique() > 1]

@@ -95,9 +95,7 @@ def calibrate(
     gains, slopes = gains_and_slopes(model, images, neuron) if neuron else ([1.0] * number, [1.0] * number)
     relu = _separated(model, [tf.nn.relu] * number)
     model = with_average_pooling(model)
-    rated = _separated(
-        model, activations_of(gains, slopes, neuron, gradient=False) if neuron else [tf.nn.relu] * number
-    )
+    rated = _separated(model, activations_of(gains, slopes, neuron) if neuron else [tf.nn.relu] * number)
     held_out = max(1, int(HELD_OUT * len(images)))
     layers, offsets = [], {}
     ends = _ends(model)
