@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -43,6 +42,9 @@ GAIN_IMAGES = 2000
 RATE_WEIGHT = 0.1
 """Weight of the loss that draws firing rates to a target, beside the cross-entropy."""
 
+AT_THRESHOLD = 1e-7
+"""A current that is so little above the threshold is at it but for rounding in single precision."""
+
 SMOOTHING = 0.3
 """Width of the soft threshold in the gradient, in units of the threshold."""
 
@@ -53,33 +55,7 @@ def lif_rate(current: tf.Tensor, tau_rc_s: float, tau_ref_s: float) -> tf.Tensor
     Forwards this is the exact curve, which is steep at the threshold and flat below it; backwards it is NengoDL's
     `SoftLIFRate` (Hunsberger and Eliasmith 2015, "Spiking deep networks with LIF neurons").
     """
-    return _lif_rate(tau_rc_s, tau_ref_s)(current)
-
-
-@cache
-def _lif_rate(tau_rc_s: float, tau_ref_s: float) -> Callable[[tf.Tensor], tf.Tensor]:
-    # compiled, since a network has one for each of its neurons: operation by operation, training takes twice as long
-
-    def rate(above: tf.Tensor) -> tf.Tensor:
-        return 1 / (tau_ref_s + tau_rc_s * tf.math.log1p(1 / above))
-
-    @tf.function(jit_compile=True)
-    def exact(current: tf.Tensor) -> tf.Tensor:
-        above = current - 1
-        return tf.where(above > 0, rate(tf.maximum(above, 1e-7)), tf.zeros_like(above))
-
-    @tf.function(jit_compile=True)
-    def slope(current: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            tape.watch(current)
-            soft = rate(tf.maximum(SMOOTHING * tf.nn.softplus((current - 1) / SMOOTHING), 1e-4))
-        return tape.gradient(soft, current)
-
-    @tf.custom_gradient
-    def curve(current: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        return exact(current), lambda upstream: upstream * slope(current)
-
-    return curve
+    return _curve(1.0, 0.0, 1.0, {"tau_rc_s": tau_rc_s, "tau_ref_s": tau_ref_s})(current)
 
 
 def with_rate_curve(model: tf.keras.Model, max_rate_hz: float | Sequence[float], neuron: Mapping) -> tf.keras.Model:
@@ -99,10 +75,31 @@ def with_rate_curve(model: tf.keras.Model, max_rate_hz: float | Sequence[float],
 
 
 def _curve(gain: float, bias: float, scale: float, neuron: Mapping) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Return the activation ``rate(gain x + bias) / scale``."""
+    """Return the activation ``rate(gain x + bias) / scale``, see `lif_rate`.
 
-    def activation(x: tf.Tensor) -> tf.Tensor:
-        return lif_rate(gain * x + bias, neuron["tau_rc_s"], neuron["tau_ref_s"]) / scale
+    Compiled, because operation by operation it takes longer than the convolutions of a small CNN.
+    """
+
+    def rate(above: tf.Tensor) -> tf.Tensor:
+        return 1 / (neuron["tau_ref_s"] + neuron["tau_rc_s"] * tf.math.log((1 + above) / above))
+
+    @tf.function(jit_compile=True)
+    def exact(x: tf.Tensor) -> tf.Tensor:
+        above = gain * x + (bias - 1)
+        return tf.where(above > AT_THRESHOLD, rate(tf.maximum(above, AT_THRESHOLD)) / scale, tf.zeros_like(above))
+
+    @tf.function(jit_compile=True)
+    def gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+        scaled = (gain * x + (bias - 1)) / SMOOTHING
+        tail = tf.exp(-tf.abs(scaled))
+        softplus = tf.maximum(SMOOTHING * (tf.maximum(scaled, 0) + tf.math.log(1 + tail)), 1e-4)
+        sigmoid = tf.where(scaled > 0, tf.ones_like(tail), tail) / (1 + tail)
+        slope = neuron["tau_rc_s"] * rate(softplus) ** 2 / (softplus * (softplus + 1))
+        return upstream * slope * sigmoid * (gain / scale)
+
+    @tf.custom_gradient
+    def activation(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        return exact(x), lambda upstream: gradient(x, upstream)
 
     return activation
 
