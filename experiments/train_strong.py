@@ -2,8 +2,8 @@
 
 Usage: python experiments/train_strong.py IMAGES.npz
 
-Both files are committed; docs/strong.md describes them. The last images of the training set are kept out, for
-data.validation_images of strong.yaml. A processor that multiplies bfloat16 takes about half of the time of another.
+Both files are committed; docs/strong.md describes them. The last images of the training set, data.validation_images of
+strong.yaml, are kept out. A processor that multiplies bfloat16 takes about half of the time of another.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def test_gains_are_folded_exactly(training):
 
 def test_training_is_for_what_the_experiment_is_of(training):
     assert tuple(Path(path).name for path in WEIGHTS.values()) == (training.RELU, training.LIF)
-    assert EXPERIMENT["data"]["validation_images"] <= training.VALIDATION_IMAGES
+    assert EXPERIMENT["data"]["validation_images"] == training.VALIDATION_IMAGES
     assert configuration.read(EXPERIMENT)["snn"]["max_rate_hz"] == training.MAX_RATE_HZ
 
 

@@ -32,7 +32,7 @@ def small(pooling="average", dense_units=6) -> tf.keras.Model:
 @pytest.mark.parametrize(("precision", "rtol"), [("float64", 1e-11), ("float32", 1e-5)])
 @pytest.mark.parametrize("neuron", [NEURON, {"tau_rc_s": 0.01, "tau_ref_s": 0.001}])
 def test_rate_is_nengos_own(precision, rtol, neuron):
-    current = np.array([-3, 0, 1, 1.001, 1.5, 2, 20, 300], precision)
+    current = np.array([-3, 0, 1, 1 + 1e-5, 1.001, 1.5, 2, 20, 300], precision)
     rates = tuning.lif_rate(tf.constant(current), **neuron).numpy()
     assert rates.dtype == precision
     expected = nengo.LIFRate(tau_rc=neuron["tau_rc_s"], tau_ref=neuron["tau_ref_s"]).rates(current, 1, 0).ravel()
@@ -67,13 +67,10 @@ def test_folding_changes_no_logit(max_rate_hz):
     model = small()
     gains, slopes = [3.0, 2.0, 5.0], [40.0, 70.0, 20.0]
     curves = [lambda x, g=g, k=k: tuning.lif_rate(1 + g * x, **NEURON) / k for g, k in zip(gains, slopes, strict=True)]
+    curves = list(map(tf.keras.layers.Activation, curves))
     image = x = tf.keras.Input((12, 12, 3))
     for layer in model.layers[1:]:
-        x = (
-            layer(x)
-            if layer not in neuron_layers(model)
-            else tf.keras.layers.Activation(curves.pop(0))(linear(layer, x))
-        )
+        x = layer(x) if layer not in neuron_layers(model) else curves.pop(0)(linear(layer, x))
     expected = tf.keras.Model(image, x).predict(IMAGES, verbose=0)
     folded = tuning.fold(model, gains, slopes, max_rate_hz)
     logits = cnn.logits(tuning.with_rate_curve(folded, max_rate_hz, NEURON), IMAGES)

@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 from csnn.event.kernel_cache import ALLOCATES_NOTHING
 
 VECTOR_BITS = 512
-"""Numbers that go together take so much, where there are so many; LLVM makes of it what the processor has."""
+"""Size of the numbers that are added together, where there are so many; LLVM makes of it what the processor has."""
 BLOCK = 64
 """Sums that are kept in registers at a time, at most."""
 
